@@ -1,0 +1,256 @@
+#include "dns/query.h"
+
+#include "dns/name_hash.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace waypost::dns {
+
+namespace {
+
+// Numbers of the EDNS options that are read here (IANA "DNS EDNS0 Option Codes").
+constexpr std::uint16_t NsidOption = 3;     // RFC 5001
+constexpr std::uint16_t CookieOption = 10;  // RFC 7873
+
+constexpr std::size_t FixedRecordSize = 10;  // Type, class, TTL and RDLENGTH (RFC 1035, 4.1.3).
+constexpr std::size_t SoaTimesSize = 20;     // What stands in a SOA behind its names.
+
+// A place in the packet.  0 is no place: no name and no record can end there.
+using Offset = std::size_t;
+constexpr Offset Broken = 0;
+
+// Notes where the labels of the name at `wire` begin.  Returns its size, root included; 0 when it
+// does not end within `available` octets and 255, or has a length octet that is none.
+std::size_t find_labels(const std::uint8_t* wire, std::size_t available, NameKey& name) noexcept {
+  const std::size_t end = std::min(available, MaxNameSize);
+  std::size_t at = 0;
+  std::size_t count = 0;
+  while (at < end) {
+    const std::uint8_t length = wire[at];
+    if (length == 0) {
+      name.label_count = static_cast<std::uint8_t>(count);
+      name.size = static_cast<std::uint16_t>(at + 1);
+      return at + 1;
+    }
+    if (length > MaxLabelSize) {
+      return 0;
+    }
+    name.label_offsets[count++] = static_cast<std::uint8_t>(at);
+    at += 1U + length;
+  }
+  return 0;
+}
+
+// Returns where the name that begins at `start` ends, or Broken.  Follows compression only to check
+// it: each pointer leads to before the place that the last one led to, so that the walk ends.
+Offset skip_name(Bytes packet, Offset start) noexcept {
+  Offset end = Broken;
+  Offset at = start;
+  Offset earliest = start;
+  std::size_t size = 0;
+  while (at < packet.size()) {
+    const std::uint8_t length = packet[at];
+    if (length > MaxLabelSize) {
+      if (length < 0xc0 || at + 2 > packet.size()) {
+        return Broken;
+      }
+      const Offset target = load_u16(packet.data() + at) & 0x3fff;
+      if (target >= earliest || target < HeaderSize) {
+        return Broken;
+      }
+      end = end == Broken ? at + 2 : end;
+      earliest = at = target;
+      continue;
+    }
+    size += 1U + length;
+    at += 1U + length;
+    if (size > MaxNameSize) {
+      return Broken;
+    }
+    if (length == 0) {
+      return end == Broken ? at : end;
+    }
+  }
+  return Broken;
+}
+
+// The fixed part and rdata of a record whose owner has been passed.
+struct RecordBody {
+  RecordType type{};
+  std::uint16_t record_class = 0;
+  std::uint32_t ttl = 0;
+  Offset rdata_at = 0;
+  std::size_t rdata_size = 0;
+
+  Offset end() const noexcept { return rdata_at + rdata_size; }
+};
+
+// False when the record does not lie within the packet.
+bool read_body(Bytes packet, Offset at, RecordBody& body) noexcept {
+  if (packet.size() - at < FixedRecordSize) {
+    return false;
+  }
+  const std::uint8_t* fixed = packet.data() + at;
+  body.type = static_cast<RecordType>(load_u16(fixed));
+  body.record_class = load_u16(fixed + 2);
+  body.ttl = load_u32(fixed + 4);
+  body.rdata_size = load_u16(fixed + 8);
+  body.rdata_at = at + FixedRecordSize;
+  return packet.size() - body.rdata_at >= body.rdata_size;
+}
+
+// The question: fills name, type, class and the view to echo.  Returns where it ends, or Broken.
+Offset read_question(Bytes packet, Query& query) noexcept {
+  const std::uint8_t* start = packet.data() + HeaderSize;
+  const std::size_t available = packet.size() - HeaderSize;
+  const std::size_t size = find_labels(start, available, query.name);
+  if (size == 0 || available - size < 4) {
+    return Broken;
+  }
+  query.name.hash = detail::lower_and_hash(start, size, query.name.octets.data());
+  query.type = static_cast<RecordType>(load_u16(start + size));
+  query.record_class = static_cast<RecordClass>(load_u16(start + size + 2));
+  query.question = packet.subspan(HeaderSize, size + 4);
+  return HeaderSize + size + 4;
+}
+
+// The SOA in an IXFR query's authority section (RFC 1995, 3): only its serial matters.
+Offset read_ixfr_soa(Bytes packet, Offset at, Query& query) noexcept {
+  const Offset owner_end = skip_name(packet, at);
+  RecordBody body;
+  if (owner_end == Broken || !read_body(packet, owner_end, body) || body.type != RecordType::SOA) {
+    return Broken;
+  }
+  const Bytes until_end = packet.first(body.end());
+  const Offset mname_end = skip_name(until_end, body.rdata_at);
+  const Offset rname_end = mname_end == Broken ? Broken : skip_name(until_end, mname_end);
+  if (rname_end == Broken || body.end() - rname_end != SoaTimesSize) {
+    return Broken;
+  }
+  query.has_ixfr_serial = true;
+  query.ixfr_serial = load_u32(packet.data() + rname_end);
+  return body.end();
+}
+
+// RFC 7873, 5.2: other sizes are FORMERR, and of several cookies only the first counts.
+bool read_cookie(Bytes value, Edns& edns) noexcept {
+  if (edns.has_cookie) {
+    return true;
+  }
+  const std::size_t client_size = edns.client_cookie.size();
+  if (value.size() != client_size && (value.size() < 16 || value.size() > 40)) {
+    return false;
+  }
+  edns.has_cookie = true;
+  edns.server_cookie_size = static_cast<std::uint8_t>(value.size() - client_size);
+  std::memcpy(edns.client_cookie.data(), value.data(), client_size);
+  std::memcpy(edns.server_cookie.data(), value.data() + client_size, edns.server_cookie_size);
+  return true;
+}
+
+// Options that are not known are passed over (RFC 6891, 6.1.2).
+bool read_options(Bytes rdata, Edns& edns) noexcept {
+  while (!rdata.empty()) {
+    if (rdata.size() < 4) {
+      return false;
+    }
+    const std::uint16_t code = load_u16(rdata.data());
+    const std::size_t size = load_u16(rdata.data() + 2);
+    if (rdata.size() - 4 < size) {
+      return false;
+    }
+    if (code == NsidOption) {
+      edns.nsid_requested = true;  // Content, if any, is ignored (RFC 5001, 2.2).
+    } else if (code == CookieOption && !read_cookie(rdata.subspan(4, size), edns)) {
+      return false;
+    }
+    rdata = rdata.subspan(4 + size);
+  }
+  return true;
+}
+
+// The options of a version that is not known are not looked at.
+bool read_opt(Bytes packet, const RecordBody& body, Edns& edns) noexcept {
+  if (edns.present) {
+    return false;
+  }
+  edns.present = true;
+  edns.udp_size = body.record_class;
+  edns.version = static_cast<std::uint8_t>((body.ttl >> 16) & 0xff);
+  edns.dnssec_ok = (body.ttl & 0x8000) != 0;
+  return edns.version != 0 || read_options(packet.subspan(body.rdata_at, body.rdata_size), edns);
+}
+
+// One additional record.  OPT is read; whatever else comes, TSIG say, is passed over unread.
+Offset read_additional(Bytes packet, Offset at, Query& query) noexcept {
+  const bool at_root = at < packet.size() && packet[at] == 0;
+  const Offset owner_end = at_root ? at + 1 : skip_name(packet, at);
+  RecordBody body;
+  if (owner_end == Broken || !read_body(packet, owner_end, body)) {
+    return Broken;
+  }
+  if (body.type == RecordType::OPT && (!at_root || !read_opt(packet, body, query.edns))) {
+    return Broken;
+  }
+  return body.end();
+}
+
+}  // namespace
+
+void NameKey::assign(Bytes wire) noexcept {
+  find_labels(wire.data(), wire.size(), *this);
+  hash = detail::lower_and_hash(wire.data(), wire.size(), octets.data());
+}
+
+bool NameKey::is_within(Bytes ancestor, std::size_t ancestor_labels) const noexcept {
+  if (ancestor_labels > label_count) {
+    return false;
+  }
+  const Bytes below = suffix(label_count - ancestor_labels);
+  return below.size() == ancestor.size() &&
+         std::memcmp(below.data(), ancestor.data(), below.size()) == 0;
+}
+
+ReadVerdict read_query(Bytes packet, Query& query) noexcept {
+  if (packet.size() < HeaderSize || (packet[2] & 0x80) != 0) {
+    return ReadVerdict::Drop;
+  }
+  const std::uint8_t* header = packet.data();
+  query.id = load_u16(header);
+  query.opcode = static_cast<Opcode>((header[2] >> 3) & 0xf);
+  query.recursion_desired = (header[2] & 0x01) != 0;
+  query.checking_disabled = (header[3] & 0x10) != 0;
+  query.question = {};
+  query.edns = {};
+  query.has_ixfr_serial = false;
+  query.ixfr_serial = 0;
+  if (query.opcode != Opcode::Query) {
+    return ReadVerdict::NotImp;
+  }
+  const std::uint16_t questions = load_u16(header + 4);
+  const std::uint16_t answers = load_u16(header + 6);
+  const std::uint16_t authorities = load_u16(header + 8);
+  const std::uint16_t additionals = load_u16(header + 10);
+
+  if (questions != 1) {
+    return ReadVerdict::FormErr;
+  }
+  Offset at = read_question(packet, query);
+  const std::uint16_t most_authorities = query.type == RecordType::IXFR ? 1 : 0;
+  if (at == Broken || answers != 0 || authorities > most_authorities || additionals > 2) {
+    return ReadVerdict::FormErr;
+  }
+  if (authorities == 1) {
+    at = read_ixfr_soa(packet, at, query);
+  }
+  for (std::uint16_t i = 0; i < additionals && at != Broken; ++i) {
+    at = read_additional(packet, at, query);
+  }
+  if (at != packet.size()) {
+    return ReadVerdict::FormErr;
+  }
+  return query.edns.version != 0 ? ReadVerdict::BadVersion : ReadVerdict::Answer;
+}
+
+}  // namespace waypost::dns

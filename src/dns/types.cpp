@@ -1,0 +1,66 @@
+#include "dns/types.h"
+
+#include <array>
+#include <string_view>
+#include <utility>
+
+namespace waypost::dns {
+
+namespace {
+
+struct Mnemonic {
+  unsigned number;
+  std::string_view text;
+};
+
+// IANA "Domain Name System (DNS) Parameters": the types that are in use.
+constexpr std::array TypeNames = {
+    Mnemonic{1, "A"},        Mnemonic{2, "NS"},          Mnemonic{5, "CNAME"},
+    Mnemonic{6, "SOA"},      Mnemonic{12, "PTR"},        Mnemonic{13, "HINFO"},
+    Mnemonic{15, "MX"},      Mnemonic{16, "TXT"},        Mnemonic{17, "RP"},
+    Mnemonic{18, "AFSDB"},   Mnemonic{28, "AAAA"},       Mnemonic{29, "LOC"},
+    Mnemonic{33, "SRV"},     Mnemonic{35, "NAPTR"},      Mnemonic{37, "CERT"},
+    Mnemonic{39, "DNAME"},   Mnemonic{41, "OPT"},        Mnemonic{43, "DS"},
+    Mnemonic{44, "SSHFP"},   Mnemonic{46, "RRSIG"},      Mnemonic{47, "NSEC"},
+    Mnemonic{48, "DNSKEY"},  Mnemonic{50, "NSEC3"},      Mnemonic{51, "NSEC3PARAM"},
+    Mnemonic{52, "TLSA"},    Mnemonic{53, "SMIMEA"},     Mnemonic{59, "CDS"},
+    Mnemonic{60, "CDNSKEY"}, Mnemonic{61, "OPENPGPKEY"}, Mnemonic{62, "CSYNC"},
+    Mnemonic{63, "ZONEMD"},  Mnemonic{64, "SVCB"},       Mnemonic{65, "HTTPS"},
+    Mnemonic{99, "SPF"},     Mnemonic{249, "TKEY"},      Mnemonic{250, "TSIG"},
+    Mnemonic{251, "IXFR"},   Mnemonic{252, "AXFR"},      Mnemonic{255, "ANY"},
+    Mnemonic{256, "URI"},    Mnemonic{257, "CAA"},
+};
+
+// RFC 6895, 2.3.
+constexpr std::array RcodeNames = {
+    Mnemonic{0, "NOERROR"},    Mnemonic{1, "FORMERR"},  Mnemonic{2, "SERVFAIL"},
+    Mnemonic{3, "NXDOMAIN"},   Mnemonic{4, "NOTIMP"},   Mnemonic{5, "REFUSED"},
+    Mnemonic{6, "YXDOMAIN"},   Mnemonic{7, "YXRRSET"},  Mnemonic{8, "NXRRSET"},
+    Mnemonic{9, "NOTAUTH"},    Mnemonic{10, "NOTZONE"}, Mnemonic{16, "BADVERS"},
+    Mnemonic{17, "BADKEY"},    Mnemonic{18, "BADTIME"}, Mnemonic{19, "BADMODE"},
+    Mnemonic{20, "BADNAME"},   Mnemonic{21, "BADALG"},  Mnemonic{22, "BADTRUNC"},
+    Mnemonic{23, "BADCOOKIE"},
+};
+
+template <std::size_t Size>
+std::string find_text(const std::array<Mnemonic, Size>& names, unsigned number,
+                      std::string_view prefix) {
+  for (const Mnemonic& name : names) {
+    if (name.number == number) {
+      return std::string(name.text);
+    }
+  }
+  return std::string(prefix) + std::to_string(number);
+}
+
+}  // namespace
+
+std::string to_text(RecordType type) {
+  return find_text(TypeNames, std::to_underlying(type), "TYPE");
+}
+
+std::string to_text(Rcode rcode) {
+  return find_text(RcodeNames, std::to_underlying(rcode), "RCODE");
+}
+
+}  // namespace waypost::dns

@@ -1,0 +1,77 @@
+// The numbers of the DNS protocol, spelled as the IANA registries spell them.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace waypost::dns {
+
+enum class RecordType : std::uint16_t {
+  A = 1,
+  NS = 2,
+  CNAME = 5,
+  SOA = 6,
+  PTR = 12,
+  HINFO = 13,
+  MX = 15,
+  TXT = 16,
+  AAAA = 28,
+  SRV = 33,
+  NAPTR = 35,
+  DNAME = 39,
+  OPT = 41,
+  DS = 43,
+  RRSIG = 46,
+  NSEC = 47,
+  DNSKEY = 48,
+  SVCB = 64,
+  HTTPS = 65,
+  TSIG = 250,
+  IXFR = 251,
+  AXFR = 252,
+  ANY = 255,
+  CAA = 257,
+};
+
+enum class RecordClass : std::uint16_t { IN = 1, CH = 3, HS = 4, NONE = 254, ANY = 255 };
+
+enum class Opcode : std::uint8_t { Query = 0, IQuery = 1, Status = 2, Notify = 4, Update = 5 };
+
+// RFC 1035, 4.1.1; 16 and above need EDNS (RFC 6891, 6.1.3).
+enum class Rcode : std::uint16_t {
+  NoError = 0,
+  FormErr = 1,
+  ServFail = 2,
+  NxDomain = 3,
+  NotImp = 4,
+  Refused = 5,
+  NotAuth = 9,
+  BadVers = 16,
+  BadCookie = 23,
+};
+
+// RFC 8914, 5.2.
+enum class ExtendedError : std::uint16_t {
+  Other = 0,
+  StaleAnswer = 3,
+  NotReady = 14,
+  Prohibited = 18,
+  NotAuthoritative = 20,
+  NotSupported = 21,
+};
+
+inline constexpr std::size_t HeaderSize = 12;    // RFC 1035, 4.1.1
+inline constexpr std::size_t MaxNameSize = 255;  // RFC 1035, 2.3.4; length octets and root included
+inline constexpr std::size_t MaxLabelSize = 63;  // RFC 1035, 2.3.4
+inline constexpr std::size_t MaxLabels =
+    127;  // The most that fit into MaxNameSize, root not counted
+inline constexpr std::size_t PlainUdpSize = 512;      // RFC 1035, 2.3.4: without EDNS
+inline constexpr std::size_t MaxMessageSize = 65535;  // RFC 1035, 4.2.2: TCP's length prefix
+
+// The registry's mnemonic, "TYPE1234" for others (RFC 3597, 5).
+std::string to_text(RecordType type);
+std::string to_text(Rcode rcode);
+
+}  // namespace waypost::dns
