@@ -1,0 +1,32 @@
+#include "kube/objects.h"
+
+#include <algorithm>
+
+namespace waypost::kube {
+
+void EndpointSlice::add(Endpoint endpoint, std::string_view hostname, std::string_view pod_name) {
+  endpoint.hostname_at = static_cast<std::uint32_t>(text.size());
+  endpoint.hostname_size = static_cast<std::uint8_t>(hostname.size());
+  text += hostname;
+  endpoint.pod_name_at = static_cast<std::uint32_t>(text.size());
+  endpoint.pod_name_size = static_cast<std::uint8_t>(pod_name.size());
+  text += pod_name;
+  endpoints.push_back(endpoint);
+}
+
+const std::string* find_label(const Labels& labels, std::string_view key) noexcept {
+  const auto at = std::lower_bound(labels.begin(), labels.end(), key,
+                                   [](const auto& label, std::string_view wanted) {
+                                     return std::string_view(label.first) < wanted;
+                                   });
+  return at != labels.end() && at->first == key ? &at->second : nullptr;
+}
+
+bool matches(const Labels& labels, const Labels& wanted) noexcept {
+  return std::all_of(wanted.begin(), wanted.end(), [&](const auto& pair) {
+    const std::string* value = find_label(labels, pair.first);
+    return value != nullptr && *value == pair.second;
+  });
+}
+
+}  // namespace waypost::kube

@@ -1,0 +1,174 @@
+// The Kubernetes objects that this project reads, reduced to the fields that somebody here uses.
+//
+// Sources make them (from YAML, later from the API's JSON), ServiceCache keeps them.  They are
+// plain values: complete, defaulted as the API server defaults them, names checked by the decoder.
+//
+// Not here: decoding (kube/yaml_decoder.h), what objects mean together (cache/), names in DNS
+// (records/).
+
+#pragma once
+
+#include "base/ip_address.h"
+
+#include <compare>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace waypost::kube {
+
+// "namespace/name" of a namespaced object; `name_space` is empty for others.  Both are lower case:
+// the API admits nothing else.
+struct ObjectKey {
+  std::string name_space;
+  std::string name;
+
+  std::string to_text() const { return name_space.empty() ? name : name_space + "/" + name; }
+  friend auto operator<=>(const ObjectKey&, const ObjectKey&) = default;
+};
+
+struct ObjectKeyHash {
+  std::size_t operator()(const ObjectKey& key) const noexcept {
+    const std::size_t left = std::hash<std::string>()(key.name_space);
+    return (left * 0x9e3779b97f4a7c15ULL) ^ std::hash<std::string>()(key.name);
+  }
+};
+
+// Key and value, sorted by key, each key once.
+using Labels = std::vector<std::pair<std::string, std::string>>;
+
+enum class Protocol : std::uint8_t { Tcp, Udp, Sctp };
+
+// "tcp", "udp", "sctp": the form that SRV names use.
+constexpr std::string_view to_text(Protocol protocol) noexcept {
+  return protocol == Protocol::Tcp ? "tcp" : protocol == Protocol::Udp ? "udp" : "sctp";
+}
+
+enum class ServiceType : std::uint8_t { ClusterIp, NodePort, LoadBalancer, ExternalName };
+
+enum class IpFamily : std::uint8_t { V4, V6 };
+
+constexpr IpFamily family_of(const IpAddress& address) noexcept {
+  return address.is_v4() ? IpFamily::V4 : IpFamily::V6;
+}
+
+enum class IpFamilyPolicy : std::uint8_t { SingleStack, PreferDualStack, RequireDualStack };
+
+// The port on the pod: a number, or the name of a container port.
+using TargetPort = std::variant<std::uint16_t, std::string>;
+
+struct ServicePort {
+  std::string name;  // Empty when the Service has one port without a name.
+  Protocol protocol = Protocol::Tcp;
+  std::uint16_t port = 0;
+  TargetPort target_port{std::uint16_t{0}};  // Defaults to `port`.
+
+  friend bool operator==(const ServicePort&, const ServicePort&) = default;
+};
+
+struct Service {
+  ObjectKey key;
+  std::uint64_t resource_version = 0;  // 0: the source knows none.
+  ServiceType type = ServiceType::ClusterIp;
+  bool headless = false;               // clusterIP: None
+  std::vector<IpAddress> cluster_ips;  // Empty when headless, ExternalName, or not yet allocated.
+  std::string external_name;           // As written; ExternalName only.
+  std::vector<ServicePort> ports;
+  Labels labels;
+  Labels selector;  // Empty: nobody derives slices for it.
+  bool publish_not_ready_addresses = false;
+  std::vector<IpFamily> ip_families;  // As written; empty: left to the cluster.
+  IpFamilyPolicy ip_family_policy = IpFamilyPolicy::SingleStack;
+
+  friend bool operator==(const Service&, const Service&) = default;
+};
+
+struct EndpointPort {
+  std::string name;
+  Protocol protocol = Protocol::Tcp;
+  std::uint16_t port = 0;
+
+  friend bool operator==(const EndpointPort&, const EndpointPort&) = default;
+};
+
+// One address of one endpoint.  Texts stand in the slice's `text`, see EndpointSlice::hostname().
+// 28 octets, because there are many.
+struct Endpoint {
+  IpAddress address;
+  std::uint32_t hostname_at = 0;
+  std::uint32_t pod_name_at = 0;
+  std::uint8_t hostname_size = 0;
+  std::uint8_t pod_name_size = 0;
+  bool ready = true;         // conditions.ready; absent means true (discovery.k8s.io/v1)
+  bool serving = true;       // conditions.serving; absent means ready
+  bool terminating = false;  // conditions.terminating
+
+  friend bool operator==(const Endpoint&, const Endpoint&) = default;
+};
+
+struct EndpointSlice {
+  ObjectKey key;
+  std::uint64_t resource_version = 0;
+  std::string service_name;  // Label kubernetes.io/service-name; empty: it belongs to no Service.
+  std::vector<EndpointPort> ports;
+  std::vector<Endpoint> endpoints;
+  std::string text;  // Hostnames and pod names, one after the other.
+
+  // Both valid as long as the slice is unchanged; empty when the endpoint has none.
+  std::string_view hostname(const Endpoint& endpoint) const noexcept {
+    return std::string_view(text).substr(endpoint.hostname_at, endpoint.hostname_size);
+  }
+  // targetRef.name where targetRef.kind is Pod.
+  std::string_view pod_name(const Endpoint& endpoint) const noexcept {
+    return std::string_view(text).substr(endpoint.pod_name_at, endpoint.pod_name_size);
+  }
+  // Appends one endpoint; `hostname` and `pod_name` are at most 253 octets long and are copied.
+  void add(Endpoint endpoint, std::string_view hostname, std::string_view pod_name);
+
+  friend bool operator==(const EndpointSlice&, const EndpointSlice&) = default;
+};
+
+struct Namespace {
+  std::string name;
+  std::uint64_t resource_version = 0;
+  Labels labels;
+
+  friend bool operator==(const Namespace&, const Namespace&) = default;
+};
+
+struct ContainerPort {
+  std::string name;
+  Protocol protocol = Protocol::Tcp;
+  std::uint16_t port = 0;
+
+  friend bool operator==(const ContainerPort&, const ContainerPort&) = default;
+};
+
+enum class PodPhase : std::uint8_t { Pending, Running, Succeeded, Failed, Unknown };
+
+struct Pod {
+  ObjectKey key;
+  std::uint64_t resource_version = 0;
+  Labels labels;
+  std::vector<IpAddress> ips;  // status.podIPs, status.podIP first
+  PodPhase phase = PodPhase::Pending;
+  bool ready = false;        // Condition Ready is True
+  bool terminating = false;  // metadata.deletionTimestamp is set
+  std::string hostname;      // spec.hostname
+  std::string subdomain;     // spec.subdomain
+  std::vector<ContainerPort> ports;
+
+  friend bool operator==(const Pod&, const Pod&) = default;
+};
+
+// Finds the value of `key`, or nullptr.
+const std::string* find_label(const Labels& labels, std::string_view key) noexcept;
+
+// True when `labels` has every pair of `wanted`; an empty `wanted` matches everything.
+bool matches(const Labels& labels, const Labels& wanted) noexcept;
+
+}  // namespace waypost::kube
