@@ -1,0 +1,133 @@
+#include "sources/manifest_file.h"
+
+#include "base/file.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <ctime>
+#include <string>
+#include <utility>
+
+namespace waypost::sources {
+namespace {
+
+constexpr std::int64_t NsPerSecond = 1'000'000'000;
+
+// The kernel stamps files with a clock that advances in ticks of up to 10 ms: a file that was
+// written this recently may be written again without a new stamp.
+constexpr std::int64_t UnsettledNs = 50'000'000;
+
+std::int64_t to_ns(const timespec& time) noexcept {
+  return std::int64_t{time.tv_sec} * NsPerSecond + time.tv_nsec;
+}
+
+std::int64_t now_ns() noexcept {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  return to_ns(now);
+}
+
+bool may_be_about(const kube::ManifestProblem& problem, kube::ObjectKind kind,
+                  const kube::ObjectKey& key) {
+  return (!problem.kind || *problem.kind == kind) &&
+         (problem.key.name.empty() || problem.key == key);
+}
+
+}  // namespace
+
+std::optional<ManifestFile::Identity> ManifestFile::identify(
+    const std::filesystem::path& path) noexcept {
+  struct stat status{};
+  if (stat(path.c_str(), &status) != 0) {
+    return std::nullopt;
+  }
+  return Identity{status.st_dev, status.st_ino, status.st_size, to_ns(status.st_mtim),
+                  to_ns(status.st_ctim)};
+}
+
+void ManifestFile::report(ErrorKind kind, std::string_view message) {
+  problems_.push_back(with_context(Error{kind, std::string(message)}, path_.string()));
+}
+
+std::optional<ManifestObjects> ManifestFile::refresh() {
+  const auto identity = identify(path_);
+  if (identity && identity == identity_) {
+    return std::nullopt;
+  }
+  ManifestObjects before = objects_;
+  problems_.clear();
+  identity_.reset();
+  auto text = read_file(path_);
+  if (!text) {
+    problems_.push_back(std::move(text.error()));
+    return before;
+  }
+  if (identity && now_ns() - std::max(identity->modified_ns, identity->changed_ns) > UnsettledNs) {
+    identity_ = identity;
+  }
+  const std::int64_t seconds = identity ? identity->modified_ns / NsPerSecond : 0;
+  take(kube::decode_manifests(*text),
+       static_cast<std::uint64_t>(std::max<std::int64_t>(seconds, 1)));
+  return before;
+}
+
+void ManifestFile::take(kube::Manifests manifests, std::uint64_t version) {
+  for (const kube::ManifestProblem& problem : manifests.problems) {
+    report(ErrorKind::InvalidInput, problem.message);
+  }
+  if (!manifests.is_complete) {
+    return;
+  }
+  const auto& problems = manifests.problems;
+  take_kind(std::move(manifests.services), kube::ObjectKind::Service, problems, version);
+  take_kind(std::move(manifests.slices), kube::ObjectKind::EndpointSlice, problems, version);
+  take_kind(std::move(manifests.namespaces), kube::ObjectKind::Namespace, problems, version);
+  take_kind(std::move(manifests.pods), kube::ObjectKind::Pod, problems, version);
+}
+
+template <typename T>
+void ManifestFile::take_kind(std::vector<kube::Decoded<T>> decoded, kube::ObjectKind kind,
+                             const std::vector<kube::ManifestProblem>& problems,
+                             std::uint64_t version) {
+  Claims<T>& old = std::get<Claims<T>>(objects_);
+  Claims<T> claims;
+  for (kube::Decoded<T>& entry : decoded) {
+    T& object = entry.object;
+    const auto [at, is_new] = claims.try_emplace(key_of(object));
+    if (!is_new) {
+      report(ErrorKind::InvalidInput, "line " + std::to_string(entry.line) + ": " +
+                                          std::string(to_text(kind)) + " " + at->first.to_text() +
+                                          ": is given at line " + std::to_string(at->second.line) +
+                                          " already; that one is used");
+      continue;
+    }
+    at->second.line = entry.line;
+    const auto known = old.find(at->first);
+    const bool has_version = object.resource_version != 0;
+    if (!has_version) {
+      object.resource_version =
+          known == old.end() ? version : known->second.object->resource_version;
+    }
+    if (known != old.end() && *known->second.object == object) {
+      at->second.object = known->second.object;
+      continue;
+    }
+    if (!has_version) {
+      object.resource_version = version;
+    }
+    at->second.object = std::make_shared<const T>(std::move(object));
+  }
+
+  for (auto& [key, claim] : old) {
+    const bool is_in_doubt =
+        std::any_of(problems.begin(), problems.end(),
+                    [&](const auto& problem) { return may_be_about(problem, kind, key); });
+    if (is_in_doubt) {
+      claims.try_emplace(key, std::move(claim));
+    }
+  }
+  old = std::move(claims);
+}
+
+}  // namespace waypost::sources

@@ -1,0 +1,92 @@
+// One manifest file and the last good version of each object in it.
+//
+// A file that cannot be read, or is no YAML, keeps all objects that it had.  An object that cannot
+// be decoded keeps its own last good version; so do the objects that a problem without a name may
+// be about.
+//
+// Not here: which file wins when two have the same object (sources/manifest_source.cpp).
+
+#pragma once
+
+#include "base/error.h"
+#include "kube/objects.h"
+#include "kube/yaml_decoder.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <tuple>
+#include <vector>
+
+namespace waypost::sources {
+
+// An object as a file gives it.  The pointer stays the same as long as the content does.
+template <typename T>
+struct Claim {
+  std::shared_ptr<const T> object;
+  std::size_t line = 0;
+};
+
+template <typename T>
+using Claims = std::map<kube::ObjectKey, Claim<T>>;
+
+// std::get<Claims<kube::Service>>(objects) are the Services.
+using ManifestObjects = std::tuple<Claims<kube::Service>, Claims<kube::EndpointSlice>,
+                                   Claims<kube::Namespace>, Claims<kube::Pod>>;
+
+// The key of an object; a Namespace has no namespace.
+inline const kube::ObjectKey& key_of(const kube::Service& service) noexcept {
+  return service.key;
+}
+inline const kube::ObjectKey& key_of(const kube::EndpointSlice& slice) noexcept {
+  return slice.key;
+}
+inline const kube::ObjectKey& key_of(const kube::Pod& pod) noexcept {
+  return pod.key;
+}
+inline kube::ObjectKey key_of(const kube::Namespace& name_space) {
+  return {{}, name_space.name};
+}
+
+class ManifestFile {
+ public:
+  // Nothing is read yet.
+  explicit ManifestFile(std::filesystem::path path) : path_(std::move(path)) {}
+
+  // Reads the file again unless it is the same as before, by inode, size and times.  Returns the
+  // objects it had before when it was read, nothing otherwise.  An object without resourceVersion
+  // gets the file's modification time in Unix seconds, as long as its content is new.
+  std::optional<ManifestObjects> refresh();
+
+  const std::filesystem::path& path() const noexcept { return path_; }
+  const ManifestObjects& objects() const noexcept { return objects_; }
+  // Each names the file.
+  const std::vector<Error>& problems() const noexcept { return problems_; }
+
+ private:
+  struct Identity {
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    std::int64_t size = 0;
+    std::int64_t modified_ns = 0;
+    std::int64_t changed_ns = 0;
+    friend bool operator==(const Identity&, const Identity&) = default;
+  };
+
+  static std::optional<Identity> identify(const std::filesystem::path& path) noexcept;
+  void take(kube::Manifests manifests, std::uint64_t version);
+  template <typename T>
+  void take_kind(std::vector<kube::Decoded<T>> decoded, kube::ObjectKind kind,
+                 const std::vector<kube::ManifestProblem>& problems, std::uint64_t version);
+  void report(ErrorKind kind, std::string_view message);
+
+  std::filesystem::path path_;
+  std::optional<Identity> identity_;  // Nothing: has to be read.
+  ManifestObjects objects_;
+  std::vector<Error> problems_;
+};
+
+}  // namespace waypost::sources
