@@ -1,0 +1,114 @@
+// The cluster's names, ready to be answered: Kubernetes DNS-based service discovery 1.1.0.
+//
+// One table leads from an owner name to what stands there; a hit is one probe, a denial at most
+// two. The Publisher updates it in place, delta by delta; readers look while it does.  Every name
+// that has something below it is in the table too, so that NXDOMAIN is simply "not found" (RFC
+// 8020).
+//
+// Not here: the world and its changes (records/publisher.h, cache/), rcodes (server/), other zones.
+
+#pragma once
+
+#include "base/rcu.h"
+#include "dns/lookup.h"
+#include "records/name_table.h"
+#include "records/nodes.h"
+#include "records/options.h"
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace waypost::records {
+
+// TXT at dns-version.ZONE (Kubernetes DNS specification 1.1.0, 2.2), with its length octet.
+inline constexpr std::string_view SchemaVersion = "\0051.1.0";
+inline constexpr std::uint32_t SchemaVersionTtl = 28800;
+
+// One of the zones that the index answers for.
+struct Apex {
+  std::string wire;  // Lower case.
+  std::uint8_t labels = 0;
+  bool is_reverse = false;
+};
+
+// Threads: const functions are for any number of readers, each inside an rcu::ReadSection, while
+// the one Publisher writes.  They never lock, allocate or fail.
+class Index {
+ public:
+  // `retired` outlives the index.  Empty: every name is NoName until a Publisher fills it.
+  Index(const Options& options, rcu::RetireList& retired);
+  ~Index();
+
+  // The longest of the index's zones that `name` is within, or nullptr.  Valid as long as the
+  // index.
+  const Apex* enclosing(const dns::NameKey& name) const noexcept;
+
+  // True when the name exists in the index.  For names whose zone overlaps with a static one.
+  bool has(const dns::NameKey& name) const noexcept;
+
+  // True once the world was complete; before that, a name that is absent proves nothing.
+  bool is_ready() const noexcept { return ready_.load(std::memory_order_acquire); }
+
+  // Answers for a name within `apex`.  Hit writes answers and, for SRV and NS, addresses into the
+  // additional section as far as they fit; a record set that does not fit is cut, from a random
+  // start, with TC.  Follow fills `next` with the target of an ExternalName.
+  dns::Outcome solve(const Apex& apex, const dns::Lookup& lookup, dns::MessageWriter& out,
+                     dns::Target& next) const noexcept;
+
+  // Adds the SOA of `apex` to authority for a negative answer (RFC 2308, 3).  False: it does not
+  // fit.
+  bool add_soa(const Apex& apex, const dns::Lookup& lookup, dns::MessageWriter& out) const noexcept;
+
+  const Options& options() const noexcept { return options_; }
+  std::uint32_t serial() const noexcept { return serial_.load(std::memory_order_relaxed); }
+  // SOA times of the cluster's zones now.
+  dns::SoaTimes soa_times() const noexcept;
+  // TTL of a SOA that is asked for, in seconds.
+  std::uint32_t soa_ttl() const noexcept;
+
+  const std::vector<Apex>& apexes() const noexcept { return apexes_; }
+  std::size_t name_count() const noexcept { return table_.size(); }
+
+ private:
+  friend class Publisher;
+
+  Entry find(const dns::NameKey& name) const noexcept;
+  bool is_at(const Entry& entry, const dns::NameKey& name) const noexcept;
+
+  dns::Outcome solve_fixed(const FixedNode& node, const Apex& apex, const dns::Lookup& lookup,
+                           dns::MessageWriter& out) const noexcept;
+  dns::Outcome solve_service(const ServiceNode& node, const dns::Lookup& lookup,
+                             dns::MessageWriter& out, dns::Target& next) const noexcept;
+  dns::Outcome solve_alias(const ServiceData& data, const dns::Lookup& lookup,
+                           dns::MessageWriter& out, dns::Target& next) const noexcept;
+  dns::Outcome solve_endpoint(const EndpointNode& node, const dns::Lookup& lookup,
+                              dns::MessageWriter& out) const noexcept;
+  dns::Outcome solve_port(const PortNode& node, const dns::Lookup& lookup,
+                          dns::MessageWriter& out) const noexcept;
+  dns::Outcome solve_addresses(const ServiceData& data, const dns::Lookup& lookup,
+                               dns::MessageWriter& out) const noexcept;
+  dns::Outcome solve_reverse(const Entry& entry, const dns::Lookup& lookup,
+                             dns::MessageWriter& out) const noexcept;
+  dns::Outcome solve_computed(const Apex& apex, const dns::Lookup& lookup,
+                              dns::MessageWriter& out) const noexcept;
+  dns::Outcome solve_address(const IpAddress& address, const dns::Lookup& lookup,
+                             dns::MessageWriter& out) const noexcept;
+  dns::Outcome write_name_servers(const dns::Lookup& lookup,
+                                  dns::MessageWriter& out) const noexcept;
+  bool write_soa(dns::Section section, const Apex& apex, const dns::Lookup& lookup,
+                 std::uint32_t ttl, dns::MessageWriter& out) const noexcept;
+
+  Options options_;
+  std::string zone_wire_;
+  std::vector<Apex> apexes_;
+  Apex pods_;  // pod.ZONE, below which names are computed.
+  NameTable table_;
+  std::atomic<const NameServers*> name_servers_{nullptr};
+  std::atomic<std::uint32_t> serial_{1};
+  std::atomic<bool> ready_{false};
+};
+
+}  // namespace waypost::records

@@ -1,0 +1,47 @@
+// Reverse names: 1.0.96.10.in-addr.arpa (RFC 1035, 3.5) and the nibbles under ip6.arpa (RFC
+// 3596, 2.5).
+
+#pragma once
+
+#include "base/ip_address.h"
+#include "dns/query.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+namespace waypost::records {
+
+inline constexpr std::size_t ReverseLabelsV4 = 4;
+inline constexpr std::size_t ReverseLabelsV6 = 32;
+
+// A reverse name that has been read: an address, or a prefix of one.
+struct ReverseName {
+  IpAddress address;       // Zero behind the labels that are there.
+  std::size_t labels = 0;  // In front of in-addr.arpa or ip6.arpa.
+
+  bool is_whole() const noexcept {
+    return labels == (address.is_v4() ? ReverseLabelsV4 : ReverseLabelsV6);
+  }
+};
+
+// Reads a lower-case name.  Nothing for a name outside in-addr.arpa and ip6.arpa, for one of these
+// themselves, for labels that are not decimal octets without leading zeros or single hexadecimal
+// nibbles, and for too many labels.
+std::optional<ReverseName> read_reverse_name(const dns::NameKey& name) noexcept;
+
+// A name in wire form, in place.
+struct ReverseWire {
+  std::array<std::uint8_t, 80> octets{};
+  std::size_t size = 0;
+  Bytes wire() const noexcept { return {octets.data(), size}; }
+};
+
+// The reverse name of the first `labels` octets or nibbles of `address`.
+ReverseWire write_reverse_name(const IpAddress& address, std::size_t labels) noexcept;
+
+// `address` with everything behind its first `labels` octets or nibbles zero.
+IpAddress reverse_prefix(const IpAddress& address, std::size_t labels) noexcept;
+
+}  // namespace waypost::records

@@ -1,0 +1,48 @@
+// SRV records (RFC 2782; Kubernetes DNS specification 1.1.0, 2.3.2 and 2.4.2) and their glue.
+//
+// Private to the room.  Weights share 100 among the records of a set, as CoreDNS has it:
+// floor(100/N), at least 1.  Targets stand uncompressed, glue points back into the question where
+// it can.
+
+#pragma once
+
+#include "dns/lookup.h"
+#include "records/nodes.h"
+
+#include <cstdint>
+#include <optional>
+
+namespace waypost::records {
+
+// Which ports of an endpoint are wanted: one named port, or all.
+struct PortFilter {
+  const NamedPort* named = nullptr;
+
+  bool accepts(const kube::EndpointPort& port) const noexcept {
+    return named == nullptr || (port.protocol == named->protocol && port.name == named->name);
+  }
+};
+
+// The weight of each of `records` SRV records.
+constexpr std::uint16_t srv_weight(std::size_t records) noexcept {
+  return static_cast<std::uint16_t>(records == 0 || records > 100 ? 1 : 100 / records);
+}
+
+// SRV of a ClusterIP Service: one record for each of `ports`, the Service's name as the target.
+// `service_label` is where the Service's own name starts within lookup.name.
+dns::Outcome write_service_srv(const ServiceNode& node, const ServiceData& data,
+                               std::span<const std::uint16_t> ports, std::uint16_t weight,
+                               std::size_t service_label, std::uint32_t ttl,
+                               const dns::Lookup& lookup, dns::MessageWriter& out) noexcept;
+
+// SRV of a headless Service: one record for each endpoint name and each of its distinct ports that
+// `filter` accepts.
+dns::Outcome write_headless_srv(const ServiceNode& node, const ServiceData& data, PortFilter filter,
+                                std::uint16_t weight, std::size_t service_label, std::uint32_t ttl,
+                                const dns::Lookup& lookup, dns::MessageWriter& out) noexcept;
+
+// SRV at an endpoint name: one record for each of its distinct ports, itself as the target.
+dns::Outcome write_endpoint_srv(const EndpointNode& node, std::uint32_t ttl,
+                                const dns::Lookup& lookup, dns::MessageWriter& out) noexcept;
+
+}  // namespace waypost::records

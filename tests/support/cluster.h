@@ -1,0 +1,54 @@
+// A whole responder in memory: manifests in, wire answers out, no socket.
+
+#pragma once
+
+#include "base/rcu.h"
+#include "cache/service_cache.h"
+#include "records/publisher.h"
+#include "server/responder.h"
+#include "zones/zone_set.h"
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace waypost::test {
+
+// What tests/data/schema is answered with unless a table says otherwise.
+records::Options default_options();
+
+// A path below tests/data.
+std::string data_path(std::string_view name);
+
+// Decodes `yaml` into `cache`; fails the test for any problem.
+void load_world(cache::ServiceCache& cache, std::string_view yaml);
+
+class TestCluster {
+ public:
+  // An empty, synced world, and the static zones that are given.
+  explicit TestCluster(const records::Options& options = default_options(),
+                       std::vector<std::shared_ptr<const zones::Zone>> zones = {},
+                       server::AnswerPolicy policy = {});
+  ~TestCluster();
+
+  cache::ServiceCache cache;
+  server::Counters counters;
+
+  // The response to `request`; empty when there is none.
+  std::vector<std::uint8_t> ask(Bytes request, server::Transport transport = server::Transport::Udp,
+                                std::string_view client = "127.0.0.1");
+  const server::Views& views() const noexcept { return views_; }
+  const records::Publisher& publisher() const noexcept { return *publisher_; }
+  const zones::ZoneSet& zones() const noexcept { return zones_; }
+
+ private:
+  rcu::RetireList retired_;
+  std::unique_ptr<records::Publisher> publisher_;
+  zones::ZoneSet zones_;
+  server::AnswerPolicy policy_;
+  server::Views views_;
+  std::unique_ptr<server::Responder> responder_;
+};
+
+}  // namespace waypost::test
