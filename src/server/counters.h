@@ -1,0 +1,39 @@
+// What one worker counts.  Written by that worker alone, read by anyone at any time.
+
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace waypost::server {
+
+// A number with one writer: an increment is a plain load, add and store, never a locked
+// instruction.
+class Counter {
+ public:
+  void add(std::uint64_t n = 1) noexcept {
+    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+  std::uint64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+// On cache lines of its own, so that workers do not share any.
+struct alignas(64) Counters {
+  Counter udp_queries;             // Datagrams received.
+  Counter tcp_queries;             // Messages received over TCP.
+  Counter dropped;                 // Not answered: shorter than a header, too long, or responses.
+  Counter truncated;               // Answers with TC.
+  std::array<Counter, 24> rcodes;  // Answers by rcode, EDNS' included (RFC 6895, 2.3).
+  Counter send_failures;           // Answers that the kernel did not take, or a client did not.
+  Counter tcp_connections;         // Accepted and served.
+  Counter tcp_refused;             // Closed at once, because the bound on connections was reached.
+  Counter tcp_timeouts;            // Closed for idling, or for reading or writing too slowly.
+  Counter transfers;               // AXFR and IXFR that were begun.
+};
+
+}  // namespace waypost::server

@@ -1,0 +1,94 @@
+// From one request to one response: the data path, without sockets.
+//
+// Reads as the protocol does: read the query, choose the zone, solve, follow CNAMEs, add authority
+// and EDNS.  No allocation, lock, log or system call.
+//
+// Not here: receiving and sending (server/udp_worker.h, server/tcp_session.h), what a zone holds.
+
+#pragma once
+
+#include "base/bytes.h"
+#include "base/ip_address.h"
+#include "dns/edns.h"
+#include "dns/lookup.h"
+#include "dns/query.h"
+#include "server/counters.h"
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace waypost::records {
+class Index;
+}
+namespace waypost::zones {
+class ZoneSet;
+}
+
+namespace waypost::server {
+
+// What an operator may choose about responses as such.  Immutable once published.
+struct AnswerPolicy {
+  std::uint16_t udp_size = 1232;  // The most octets in a UDP answer with EDNS.
+  bool cookies = true;            // RFC 7873
+  dns::CookieMaker::Secret cookie_secret{};
+  std::string nsid;                      // Empty: the option is not answered (RFC 5001).
+  std::string chaos_version;             // version.bind; empty: REFUSED.
+  std::string chaos_id;                  // id.server; empty: REFUSED.
+  std::vector<IpPrefix> transfer_allow;  // Who may ask for AXFR and IXFR; empty: nobody.
+};
+
+// What workers read.  The control thread stores, workers load inside an rcu::ReadSection.  All are
+// set before the first worker starts; what they point to is retired by the control thread.
+struct Views {
+  std::atomic<const records::Index*> index{nullptr};
+  std::atomic<const zones::ZoneSet*> zones{nullptr};
+  std::atomic<const AnswerPolicy*> policy{nullptr};
+};
+
+enum class Transport : std::uint8_t { Udp, Tcp };
+
+struct Client {
+  IpAddress address;
+  Transport transport = Transport::Udp;
+  std::uint32_t now = 0;  // Unix seconds, for cookies; as coarse as a batch.
+};
+
+// What to do with a request.
+struct Reply {
+  std::size_t size = 0;  // Octets in the buffer; 0: say nothing.
+  bool transfer =
+      false;  // A zone transfer that is allowed: `size` is 0, the session asks the control thread.
+};
+
+class Answer;
+
+// One per worker; used by that thread alone.
+class Responder {
+ public:
+  // All are borrowed and outlive this object.  `seed` starts the rotation of record sets.
+  Responder(const Views& views, Counters& counters, std::uint64_t seed) noexcept;
+
+  // Answers `request` into `out`, which holds at least 512 octets for UDP (more are used as EDNS
+  // and policy allow) and 65535 for TCP.  Call inside an rcu::ReadSection.
+  Reply respond(Bytes request, const Client& client, MutableBytes out) noexcept;
+
+ private:
+  // False when the question is an allowed zone transfer, which is not answered here.
+  bool answer_question(const Client& client, const AnswerPolicy& policy, Answer& answer,
+                       dns::MessageWriter& writer) noexcept;
+  void add_opt(const Client& client, const AnswerPolicy& policy, const Answer& answer,
+               dns::MessageWriter& writer) noexcept;
+
+  const Views& views_;
+  Counters& counters_;
+  dns::Rotation rotation_;
+  dns::Query query_;
+  // Targets of CNAMEs, taken in turns: one is asked about while the next is found.
+  dns::Target first_;
+  dns::Target second_;
+};
+
+}  // namespace waypost::server

@@ -1,0 +1,76 @@
+#include "server/server.h"
+
+#include "server/worker.h"
+
+#include <algorithm>
+#include <atomic>
+#include <list>
+#include <random>
+#include <utility>
+
+namespace waypost::server {
+namespace {
+
+std::uint64_t random_seed() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32) | device();
+}
+
+}  // namespace
+
+struct Server::State {
+  Options options;
+  TransferSource transfers;
+  std::vector<SocketAddress> addresses;
+  std::atomic<unsigned> open_connections{0};
+  std::list<Worker> workers;  // Last, because they refer to the others.
+};
+
+Server::Server(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Server::~Server() = default;
+
+Result<std::unique_ptr<Server>> Server::start(const Options& options, const Views& views,
+                                              TransferSource transfers) {
+  auto state = std::make_unique<State>();
+  state->options = options;
+  state->transfers = std::move(transfers);
+  state->options.max_tcp_pipeline = std::max(options.max_tcp_pipeline, 1U);
+  const unsigned workers = std::max(options.workers, 1U);
+  for (unsigned i = 0; i < workers; ++i) {
+    state->workers.emplace_back(state->options, views, state->transfers, state->open_connections,
+                                random_seed());
+  }
+  for (const SocketAddress& wanted : options.listen) {
+    Claim claim = workers == 1 ? Claim::Alone : Claim::First;
+    SocketAddress address = wanted;
+    for (Worker& worker : state->workers) {
+      const Result<SocketAddress> bound = worker.listen(address, claim);
+      if (!bound) {
+        return std::unexpected(bound.error());
+      }
+      address = *bound;
+      claim = Claim::Join;
+    }
+    state->addresses.push_back(address);
+  }
+  for (Worker& worker : state->workers) {
+    if (const Result<void> started = worker.start(); !started) {
+      return std::unexpected(started.error());
+    }
+  }
+  return std::unique_ptr<Server>(new Server(std::move(state)));
+}
+
+const std::vector<SocketAddress>& Server::addresses() const noexcept {
+  return state_->addresses;
+}
+
+std::vector<const Counters*> Server::counters() const {
+  std::vector<const Counters*> counters;
+  for (const Worker& worker : state_->workers) {
+    counters.push_back(&worker.counters());
+  }
+  return counters;
+}
+
+}  // namespace waypost::server

@@ -1,0 +1,72 @@
+// Sockets and threads: N workers, each with its own SO_REUSEPORT UDP and TCP sockets for every
+// listen address and its own io_context.
+//
+// A worker waits in Asio, drains its UDP socket with recvmmsg, answers in place, sends with
+// sendmmsg, and is quiescent (base/rcu.h) once per batch.  TCP sessions are coroutines on the same
+// threads.
+//
+// Not here: what the answers are (server/responder.h).
+
+#pragma once
+
+#include "base/error.h"
+#include "base/ip_address.h"
+#include "server/counters.h"
+#include "server/responder.h"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace waypost::server {
+
+struct Options {
+  // Each for UDP and TCP.  Port 0: the kernel chooses one for both.
+  std::vector<SocketAddress> listen;
+  unsigned workers = 1;                 // Threads.  0 means 1, here and for the pipeline.
+  unsigned max_tcp_connections = 4096;  // In all; more are closed at once and counted.
+  // Answers that one connection gets before it waits its turn again.
+  unsigned max_tcp_pipeline = 64;
+  // Without a complete message (RFC 7766, 6.2.3); also how long a transfer may take to be made.
+  std::chrono::milliseconds tcp_idle_timeout{10000};
+  // For the client to take what was written at once.
+  std::chrono::milliseconds tcp_write_timeout{5000};
+};
+
+// The messages of one zone transfer (RFC 5936, 2.2), each without TCP's length prefix.
+using TransferMessages = std::vector<std::vector<std::uint8_t>>;
+
+// Asks for the transfer that `request` (a whole query message) is about.  Called on a worker's
+// thread, also on several at a time.  `done` is called exactly once, on any thread, even when the
+// server has gone meanwhile.  An empty result: the session is closed.
+using TransferSource = std::function<void(std::vector<std::uint8_t> request,
+                                          std::function<void(TransferMessages)> done)>;
+
+class Server {
+ public:
+  // Opens every socket before it returns, so that a port in use is an error here, naming the
+  // address, and not later.  A port that another program shares is in use.  `views` is borrowed and
+  // outlives the server.  Without `transfers` connections that ask for one are closed.
+  static Result<std::unique_ptr<Server>> start(const Options& options, const Views& views,
+                                               TransferSource transfers);
+
+  // Stops and joins every worker; open TCP connections are closed.
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // What the sockets are bound to, in the order of Options::listen, with real ports.
+  const std::vector<SocketAddress>& addresses() const noexcept;
+
+  // One for each worker; valid as long as the server.
+  std::vector<const Counters*> counters() const;
+
+ private:
+  struct State;
+  explicit Server(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace waypost::server

@@ -1,0 +1,39 @@
+// Listening sockets: opened, set up and bound, and addresses in the kernel's form and ours.
+//
+// Not here: what comes in on them (server/udp_worker.h, server/tcp_listener.h).
+
+#pragma once
+
+#include "base/error.h"
+#include "base/ip_address.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/udp.hpp>
+#include <sys/socket.h>
+
+#include <cstdint>
+
+namespace waypost::server {
+
+// How a socket takes its address.
+enum class Claim : std::uint8_t {
+  Alone,  // Fails when anybody has it; nobody can join later.
+  First,  // Fails when anybody has it; sockets with Join may be bound to it afterwards.
+  Join,   // Shares it with a socket that was bound as First: the kernel spreads clients over both.
+};
+
+// Opens a UDP socket on `address`.  Fails, naming the address, when it is taken or not local.  Port
+// 0: the kernel chooses.  IPv6 sockets take no IPv4.  On an unspecified address every datagram
+// comes with the local address that it was sent to (IP_PKTINFO, RFC 3542, 6.1).
+Result<boost::asio::ip::udp::socket> open_udp(boost::asio::io_context& context,
+                                              const SocketAddress& address, Claim claim);
+
+// The same for TCP; the socket listens.
+Result<boost::asio::ip::tcp::acceptor> open_tcp(boost::asio::io_context& context,
+                                                const SocketAddress& address, Claim claim);
+
+// The address and port in a sockaddr_in or sockaddr_in6.
+SocketAddress from_sockaddr(const sockaddr_storage& from) noexcept;
+
+}  // namespace waypost::server

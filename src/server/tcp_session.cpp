@@ -1,0 +1,246 @@
+#include "server/tcp_session.h"
+
+#include "base/rcu.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+#include <optional>
+#include <utility>
+
+namespace waypost::server {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr auto Await = asio::as_tuple(asio::use_awaitable);
+
+// The first message in `input` without its length (RFC 1035, 4.2.2); absent until all of it is
+// there.
+std::optional<Bytes> first_message(Bytes input) noexcept {
+  if (input.size() < 2 || input.size() - 2 < load_u16(input.data())) {
+    return std::nullopt;
+  }
+  return input.subspan(2, load_u16(input.data()));
+}
+
+// True when the next message cannot be served: it is empty, or longer than there is room for.
+bool is_unusable(Bytes input) noexcept {
+  return input.size() >= 2 &&
+         (load_u16(input.data()) == 0 || load_u16(input.data()) > TcpShared::MaxRequestSize);
+}
+
+}  // namespace
+
+TcpSession::TcpSession(TcpShared& shared, asio::ip::tcp::socket socket, const IpAddress& client)
+    : shared_(shared),
+      socket_(std::move(socket)),
+      transfer_event_(socket_.get_executor()),
+      client_{.address = client, .transport = Transport::Tcp},
+      deadline_(Clock::now() + shared.options.tcp_idle_timeout) {
+  shared_.sessions.insert(this);
+}
+
+TcpSession::~TcpSession() {
+  shared_.sessions.erase(this);
+  shared_.open_connections.fetch_sub(1, std::memory_order_relaxed);
+}
+
+asio::awaitable<void> TcpSession::serve(std::shared_ptr<TcpSession> session) {
+  while (session->socket_.is_open()) {
+    switch (session->advance()) {
+      case Need::Nothing:
+        break;
+      case Need::Turn:
+        co_await asio::post(session->socket_.get_executor(), Await);
+        break;
+      case Need::Input:
+        co_await session->wait_for_input();
+        break;
+      case Need::Output:
+        co_await session->flush();
+        break;
+      case Need::Transfer:
+        co_await session->transfer();
+        break;
+      case Need::Close:
+        session->close();
+        break;
+    }
+  }
+}
+
+void TcpSession::close() noexcept {
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+  transfer_event_.cancel();
+}
+
+TcpSession::Need TcpSession::advance() {
+  if (!unsent_.empty()) {
+    return Need::Output;
+  }
+  if (!transfer_request_.empty()) {
+    return Need::Transfer;
+  }
+  if (closing_) {
+    return Need::Close;
+  }
+  std::size_t size = kept_.size();
+  std::copy(kept_.begin(), kept_.end(), shared_.input.begin());
+  if (!first_message(Bytes(shared_.input).first(size))) {
+    if (const Need need = read(size); need != Need::Nothing) {
+      return need;
+    }
+  }
+  Bytes input = Bytes(shared_.input).first(size);
+  send(answer(input));
+  if (input.empty()) {
+    kept_ = {};  // Gives its memory back, which clear() does not.
+  } else {
+    kept_.assign(input.begin(), input.end());
+  }
+  if (!unsent_.empty() || !transfer_request_.empty() || closing_) {
+    return Need::Nothing;
+  }
+  return first_message(kept_) ? Need::Turn : Need::Input;
+}
+
+TcpSession::Need TcpSession::read(std::size_t& size) {
+  boost::system::error_code error;
+  size += socket_.read_some(asio::buffer(shared_.input) + size, error);
+  if (error == asio::error::would_block) {
+    return Need::Input;
+  }
+  // At the end of input every whole message has been answered; half a message has no answer.
+  return error ? Need::Close : Need::Nothing;
+}
+
+std::size_t TcpSession::answer(Bytes& input) {
+  std::size_t size = 0;
+  const rcu::ReadSection section;
+  client_.now = static_cast<std::uint32_t>(std::time(nullptr));
+  for (unsigned count = 0; count < shared_.options.max_tcp_pipeline; ++count) {
+    if (is_unusable(input)) {
+      shared_.counters.dropped.add();
+      closing_ = true;
+      break;
+    }
+    const std::optional<Bytes> message = first_message(input);
+    if (!message || size > TcpShared::GatherSize) {
+      break;
+    }
+    deadline_ = Clock::now() + shared_.options.tcp_idle_timeout;
+    input = input.subspan(2 + message->size());
+    const MutableBytes room = MutableBytes(shared_.output).subspan(size);
+    const Reply reply =
+        shared_.responder.respond(*message, client_, room.subspan(2, dns::MaxMessageSize));
+    if (reply.transfer) {
+      transfer_request_.assign(message->begin(), message->end());
+      break;
+    }
+    if (reply.size == 0) {  // Whoever sends this does not speak DNS.
+      closing_ = true;
+      break;
+    }
+    // Length and message go out in one segment where they can (RFC 7766, 8).
+    store_u16(room.data(), static_cast<std::uint16_t>(reply.size));
+    size += 2 + reply.size;
+  }
+  return size;
+}
+
+void TcpSession::send(std::size_t size) {
+  if (size == 0) {
+    return;
+  }
+  boost::system::error_code error;
+  const std::size_t sent = socket_.write_some(asio::buffer(shared_.output.data(), size), error);
+  if (error && error != asio::error::would_block) {
+    shared_.counters.send_failures.add();
+    close();
+    return;
+  }
+  unsent_.assign(shared_.output.begin() + static_cast<std::ptrdiff_t>(sent),
+                 shared_.output.begin() + static_cast<std::ptrdiff_t>(size));
+}
+
+asio::awaitable<void> TcpSession::wait_for_input() {
+  const auto [error] = co_await socket_.async_wait(asio::socket_base::wait_read, Await);
+  if (error) {
+    close();
+  }
+}
+
+asio::awaitable<void> TcpSession::flush() {
+  deadline_ = Clock::now() + shared_.options.tcp_write_timeout;
+  const auto [error, size] = co_await asio::async_write(socket_, asio::buffer(unsent_), Await);
+  if (error) {
+    shared_.counters.send_failures.add();
+    close();
+  }
+  unsent_ = {};
+  deadline_ = Clock::now() + shared_.options.tcp_idle_timeout;
+}
+
+// ---------------------------------------------------------------------------------------------------
+// Zone transfers
+
+asio::awaitable<void> TcpSession::transfer() {
+  if (!shared_.transfers) {  // The server offers none, whatever the policy says.
+    close();
+    co_return;
+  }
+  begin_transfer();
+  deadline_ = Clock::now() + shared_.options.tcp_idle_timeout;
+  while (!transfer_done_ && socket_.is_open()) {
+    co_await transfer_event_.async_wait(Await);
+  }
+  const TransferMessages messages = std::exchange(transfer_messages_, {});
+  closing_ = messages.empty();
+  for (const std::vector<std::uint8_t>& message : messages) {
+    if (!co_await send_message(message)) {
+      shared_.counters.send_failures.add();
+      close();
+      co_return;
+    }
+  }
+  deadline_ = Clock::now() + shared_.options.tcp_idle_timeout;
+}
+
+void TcpSession::begin_transfer() {
+  transfer_done_ = false;
+  transfer_event_.expires_at(asio::steady_timer::time_point::max());
+  shared_.transfers(std::exchange(transfer_request_, {}),
+                    [context = std::weak_ptr(shared_.context),
+                     session = weak_from_this()](TransferMessages messages) {
+                      const auto alive = context.lock();
+                      if (alive == nullptr) {
+                        return;
+                      }
+                      asio::post(*alive, [session, messages = std::move(messages)]() mutable {
+                        if (const auto target = session.lock(); target != nullptr) {
+                          target->transfer_messages_ = std::move(messages);
+                          target->transfer_done_ = true;
+                          target->transfer_event_.cancel();
+                        }
+                      });
+                    });
+}
+
+asio::awaitable<bool> TcpSession::send_message(const std::vector<std::uint8_t>& message) {
+  deadline_ = Clock::now() + shared_.options.tcp_write_timeout;
+  std::array<std::uint8_t, 2> length{};
+  store_u16(length.data(), static_cast<std::uint16_t>(message.size()));
+  const std::array<asio::const_buffer, 2> parts = {asio::buffer(length), asio::buffer(message)};
+  const auto [error, size] = co_await asio::async_write(socket_, parts, Await);
+  co_return !error;
+}
+
+}  // namespace waypost::server

@@ -1,0 +1,116 @@
+#include "server/tcp_worker.h"
+
+#include "server/socket.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <utility>
+
+namespace waypost::server {
+namespace {
+
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+
+constexpr auto Await = asio::as_tuple(asio::use_awaitable);
+
+// Out of descriptors or memory, accept() fails at once every time until something is closed.
+constexpr milliseconds AcceptRetry{50};
+
+// How late a deadline may be noticed.
+milliseconds sweep_interval(const Options& options) {
+  return std::clamp(std::min(options.tcp_idle_timeout, options.tcp_write_timeout) / 8,
+                    milliseconds(5), milliseconds(500));
+}
+
+// A coroutine here throws only when memory is short; then its connection is lost, and no more.
+void ignore_exception(const std::exception_ptr&) noexcept {}
+
+IpAddress to_address(const asio::ip::address& address) {
+  if (address.is_v4()) {
+    return IpAddress::from_octets(address.to_v4().to_bytes());
+  }
+  return IpAddress::from_octets(address.to_v6().to_bytes());
+}
+
+}  // namespace
+
+TcpWorker::TcpWorker(TcpShared shared) : shared_(std::move(shared)), sweep_(*shared_.context) {}
+
+void TcpWorker::add(asio::ip::tcp::acceptor acceptor) {
+  listeners_.push_back({std::move(acceptor), asio::steady_timer(*shared_.context)});
+}
+
+void TcpWorker::start() {
+  for (Listener& listener : listeners_) {
+    asio::co_spawn(*shared_.context, accept(listener), ignore_exception);
+  }
+}
+
+void TcpWorker::close() {
+  closed_ = true;
+  for (Listener& listener : listeners_) {
+    boost::system::error_code ignored;
+    listener.acceptor.close(ignored);
+    listener.retry.cancel();
+  }
+  sweep_.cancel();
+  for (TcpSession* session : shared_.sessions) {
+    session->close();
+  }
+}
+
+asio::awaitable<void> TcpWorker::accept(Listener& listener) {
+  while (!closed_) {
+    asio::ip::tcp::endpoint client;
+    auto [error, socket] = co_await listener.acceptor.async_accept(client, Await);
+    if (!error) {
+      admit(std::move(socket), to_address(client.address()));
+    } else if (!closed_ && error != asio::error::connection_aborted) {
+      listener.retry.expires_after(AcceptRetry);
+      co_await listener.retry.async_wait(Await);
+    }
+  }
+}
+
+void TcpWorker::admit(asio::ip::tcp::socket socket, const IpAddress& client) {
+  const unsigned open = shared_.open_connections.fetch_add(1, std::memory_order_relaxed);
+  if (closed_ || open >= shared_.options.max_tcp_connections) {
+    shared_.open_connections.fetch_sub(1, std::memory_order_relaxed);
+    shared_.counters.tcp_refused.add();
+    return;
+  }
+  shared_.counters.tcp_connections.add();
+  boost::system::error_code ignored;
+  socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+  socket.non_blocking(true, ignored);
+  auto session = std::make_shared<TcpSession>(shared_, std::move(socket), client);
+  asio::co_spawn(*shared_.context, TcpSession::serve(std::move(session)), ignore_exception);
+  if (!std::exchange(sweeping_, true)) {
+    asio::co_spawn(*shared_.context, close_late_sessions(), ignore_exception);
+  }
+}
+
+// Walks over all connections a few times per timeout, instead of a timer for each: setting a
+// deadline is then a plain store.
+asio::awaitable<void> TcpWorker::close_late_sessions() {
+  while (!shared_.sessions.empty() && !closed_) {
+    sweep_.expires_after(sweep_interval(shared_.options));
+    co_await sweep_.async_wait(Await);
+    const auto now = TcpSession::Clock::now();
+    for (TcpSession* session : shared_.sessions) {
+      if (session->deadline() <= now) {
+        shared_.counters.tcp_timeouts.add();
+        session->close();
+      }
+    }
+  }
+  sweeping_ = false;
+}
+
+}  // namespace waypost::server

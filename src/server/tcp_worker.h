@@ -1,0 +1,48 @@
+// The TCP side of one worker: accepts connections, and closes those that are over their deadline.
+//
+// Not here: what happens on a connection (server/tcp_session.h).
+
+#pragma once
+
+#include "server/tcp_session.h"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <list>
+
+namespace waypost::server {
+
+// Lives on one thread.
+class TcpWorker {
+ public:
+  explicit TcpWorker(TcpShared shared);
+  TcpWorker(const TcpWorker&) = delete;
+  TcpWorker& operator=(const TcpWorker&) = delete;
+
+  // Accepts connections from `acceptor` once start() is called.
+  void add(boost::asio::ip::tcp::acceptor acceptor);
+  void start();
+
+  // Closes everything.  The coroutines end on the io_context; this object stays until they have.
+  void close();
+
+ private:
+  struct Listener {
+    boost::asio::ip::tcp::acceptor acceptor;
+    boost::asio::steady_timer retry;
+  };
+
+  boost::asio::awaitable<void> accept(Listener& listener);
+  void admit(boost::asio::ip::tcp::socket socket, const IpAddress& client);
+  boost::asio::awaitable<void> close_late_sessions();
+
+  TcpShared shared_;
+  std::list<Listener> listeners_;
+  boost::asio::steady_timer sweep_;
+  bool sweeping_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace waypost::server

@@ -1,0 +1,172 @@
+#include "server/udp_worker.h"
+
+#include "base/rcu.h"
+#include "server/socket.h"
+
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <utility>
+
+namespace waypost::server {
+namespace {
+
+// Batches in one drain; then timers and TCP have their turn, a millisecond or so later.
+constexpr int MaxBatches = 16;
+
+std::uint32_t unix_seconds() noexcept {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  return static_cast<std::uint32_t>(now.tv_sec);
+}
+
+// Turns what the kernel said about a datagram's way in into a request for the way back: the same
+// local address, but any interface, because the route back may be another one.  A link-local
+// address means nothing without its interface.
+void prepare_for_reply(msghdr& message) noexcept {
+  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
+       part = CMSG_NXTHDR(&message, part)) {
+    if (part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_PKTINFO) {
+      in_pktinfo info{};
+      std::memcpy(&info, CMSG_DATA(part), sizeof info);
+      info.ipi_ifindex = 0;
+      std::memcpy(CMSG_DATA(part), &info, sizeof info);
+    } else if (part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_PKTINFO) {
+      in6_pktinfo info{};
+      std::memcpy(&info, CMSG_DATA(part), sizeof info);
+      if (!IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr)) {
+        info.ipi6_ifindex = 0;
+      }
+      std::memcpy(CMSG_DATA(part), &info, sizeof info);
+    }
+  }
+}
+
+}  // namespace
+
+UdpBatch::UdpBatch() : buffers_(std::make_unique<std::uint8_t[]>(2 * Size * Stride)) {
+  for (std::size_t i = 0; i < Size; ++i) {
+    incoming_parts_[i] = {buffers_.get() + i * Stride, MessageSize};
+    msghdr& message = incoming_[i].msg_hdr;
+    message.msg_name = &sources_[i];
+    message.msg_iov = &incoming_parts_[i];
+    message.msg_iovlen = 1;
+    message.msg_control = &controls_[i];
+    outgoing_[i].msg_hdr.msg_iov = &outgoing_parts_[i];
+    outgoing_[i].msg_hdr.msg_iovlen = 1;
+  }
+}
+
+int UdpBatch::receive(int fd) noexcept {
+  for (std::size_t i = 0; i < used_; ++i) {
+    incoming_[i].msg_hdr.msg_namelen = sizeof(sockaddr_storage);
+    incoming_[i].msg_hdr.msg_controllen = ControlSize;
+  }
+  queued_ = 0;
+  const int count = recvmmsg(fd, incoming_.data(), Size, MSG_DONTWAIT, nullptr);
+  used_ = count > 0 ? static_cast<std::size_t>(count) : 0;
+  return count;
+}
+
+Bytes UdpBatch::request(std::size_t index) const noexcept {
+  return {buffers_.get() + index * Stride, incoming_[index].msg_len};
+}
+
+bool UdpBatch::is_cut(std::size_t index) const noexcept {
+  return (incoming_[index].msg_hdr.msg_flags & MSG_TRUNC) != 0;
+}
+
+MutableBytes UdpBatch::answer(std::size_t index) noexcept {
+  return {buffers_.get() + (Size + index) * Stride, MessageSize};
+}
+
+void UdpBatch::queue(std::size_t index, std::size_t size) noexcept {
+  msghdr& from = incoming_[index].msg_hdr;
+  msghdr& to = outgoing_[queued_].msg_hdr;
+  outgoing_parts_[queued_] = {buffers_.get() + (Size + index) * Stride, size};
+  to.msg_name = from.msg_name;
+  to.msg_namelen = from.msg_namelen;
+  to.msg_control = nullptr;
+  to.msg_controllen = 0;
+  if (from.msg_controllen != 0) {
+    prepare_for_reply(from);
+    to.msg_control = from.msg_control;
+    to.msg_controllen = from.msg_controllen;
+  }
+  ++queued_;
+}
+
+std::size_t UdpBatch::send(int fd) noexcept {
+  std::size_t lost = 0;
+  for (std::size_t done = 0; done < queued_;) {
+    const int sent =
+        sendmmsg(fd, outgoing_.data() + done, static_cast<unsigned>(queued_ - done), MSG_DONTWAIT);
+    if (sent > 0) {
+      done += static_cast<std::size_t>(sent);
+    } else if (errno == EAGAIN || errno == ENOBUFS) {
+      // The queue is full and stays so for the rest of the batch.  Clients ask again; waiting here
+      // would make everybody else's answer late.
+      lost += queued_ - done;
+      break;
+    } else if (errno != EINTR) {
+      ++lost;  // The error is about the first one only: no route, or a firewall's refusal.
+      ++done;
+    }
+  }
+  queued_ = 0;
+  return lost;
+}
+
+UdpWorker::UdpWorker(boost::asio::ip::udp::socket socket, UdpBatch& batch, Responder& responder,
+                     Counters& counters) noexcept
+    : socket_(std::move(socket)), batch_(batch), responder_(responder), counters_(counters) {}
+
+void UdpWorker::start() {
+  socket_.async_wait(boost::asio::socket_base::wait_read,
+                     [this](const boost::system::error_code& error) {
+                       if (error == boost::asio::error::operation_aborted || !socket_.is_open()) {
+                         return;
+                       }
+                       drain();
+                       start();
+                     });
+}
+
+void UdpWorker::close() noexcept {
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+}
+
+void UdpWorker::drain() noexcept {
+  const int fd = socket_.native_handle();
+  const rcu::ReadSection section;
+  for (int batch = 0; batch < MaxBatches; ++batch) {
+    const int count = batch_.receive(fd);
+    if (count > 0) {
+      answer_batch(static_cast<std::size_t>(count), unix_seconds());
+      rcu::quiescent();
+    } else if (count == 0 || errno == EAGAIN) {
+      return;
+    }
+    // Any other error is about an earlier answer (an ICMP message, say), and reading it cleared it.
+  }
+}
+
+void UdpWorker::answer_batch(std::size_t count, std::uint32_t now) noexcept {
+  for (std::size_t i = 0; i < count; ++i) {
+    const SocketAddress source = from_sockaddr(batch_.source(i));
+    if (batch_.is_cut(i) || source.port == 0) {  // Nobody can be answered at port 0.
+      counters_.udp_queries.add();
+      counters_.dropped.add();
+      continue;
+    }
+    const Client client{.address = source.address, .transport = Transport::Udp, .now = now};
+    const Reply reply = responder_.respond(batch_.request(i), client, batch_.answer(i));
+    if (reply.size != 0) {
+      batch_.queue(i, reply.size);
+    }
+  }
+  counters_.send_failures.add(batch_.send(socket_.native_handle()));
+}
+
+}  // namespace waypost::server

@@ -1,0 +1,100 @@
+// One UDP socket of one worker: waits in Asio, drains with recvmmsg, answers in place, sends with
+// sendmmsg.
+//
+// All sockets of a worker share one UdpBatch, because a drain never spans a wait.  Nothing on this
+// path allocates, locks or logs; what is refused is counted.
+//
+// Not here: what the answer is (server/responder.h).
+
+#pragma once
+
+#include "base/bytes.h"
+#include "server/counters.h"
+#include "server/responder.h"
+
+#include <boost/asio/ip/udp.hpp>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace waypost::server {
+
+// Room for one batch of datagrams and their answers, about half a megabyte.  One thread uses it.
+class UdpBatch {
+ public:
+  // Datagrams in one recvmmsg.  More does not pay: at 64 a system call is a few per cent of the
+  // work.
+  static constexpr std::size_t Size = 64;
+  // The longest request and answer over UDP, in octets.  Longer requests are dropped.
+  static constexpr std::size_t MessageSize = 4096;
+
+  UdpBatch();
+  UdpBatch(const UdpBatch&) = delete;
+  UdpBatch& operator=(const UdpBatch&) = delete;
+
+  // Takes what the socket has, at most Size datagrams.  Returns how many; 0 for none, -1 for an
+  // error, with errno.
+  int receive(int fd) noexcept;
+
+  // The datagram at `index` of the last receive().
+  Bytes request(std::size_t index) const noexcept;
+  // True for one that was longer than MessageSize and is cut.
+  bool is_cut(std::size_t index) const noexcept;
+  const sockaddr_storage& source(std::size_t index) const noexcept { return sources_[index]; }
+
+  // Where the answer to `index` belongs.
+  MutableBytes answer(std::size_t index) noexcept;
+  // Has the next send() send `size` octets of answer(index) to source(index), from the local
+  // address that the datagram was sent to.
+  void queue(std::size_t index, std::size_t size) noexcept;
+
+  // Sends what is queued.  Returns how many the kernel did not take; those are lost.
+  std::size_t send(int fd) noexcept;
+
+ private:
+  // One line more than the message keeps the buffers of a batch from all falling into the same few
+  // sets of the first-level cache, whose way is 4096 octets.
+  static constexpr std::size_t Stride = MessageSize + 64;
+  static constexpr std::size_t ControlSize = CMSG_SPACE(sizeof(in6_pktinfo));
+
+  struct alignas(cmsghdr) Control {
+    std::array<std::uint8_t, ControlSize> octets;
+  };
+
+  std::array<mmsghdr, Size> incoming_{};
+  std::array<mmsghdr, Size> outgoing_{};
+  std::array<iovec, Size> incoming_parts_{};
+  std::array<iovec, Size> outgoing_parts_{};
+  std::array<sockaddr_storage, Size> sources_{};
+  std::array<Control, Size> controls_{};
+  std::unique_ptr<std::uint8_t[]> buffers_;  // Size requests, then Size answers, Stride apart.
+  std::size_t used_ = Size;                  // Entries of incoming_ that the kernel has written to.
+  std::size_t queued_ = 0;
+};
+
+// Lives on one thread; all references are borrowed and outlive the object.
+class UdpWorker {
+ public:
+  UdpWorker(boost::asio::ip::udp::socket socket, UdpBatch& batch, Responder& responder,
+            Counters& counters) noexcept;
+
+  // Answers from now on, until close().
+  void start();
+  // A wait that is under way ends on the io_context; the object stays until that has run.
+  void close() noexcept;
+
+ private:
+  void drain() noexcept;
+  void answer_batch(std::size_t count, std::uint32_t now) noexcept;
+
+  boost::asio::ip::udp::socket socket_;
+  UdpBatch& batch_;
+  Responder& responder_;
+  Counters& counters_;
+};
+
+}  // namespace waypost::server

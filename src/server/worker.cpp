@@ -1,0 +1,85 @@
+#include "server/worker.h"
+
+#include "base/rcu.h"
+
+#include <boost/asio/post.hpp>
+
+#include <string>
+#include <system_error>
+#include <utility>
+
+namespace waypost::server {
+namespace {
+
+namespace asio = boost::asio;
+
+// A port that is free for UDP is nearly always free for TCP too.
+constexpr int PortAttempts = 16;
+
+}  // namespace
+
+Worker::Worker(const Options& options, const Views& views, const TransferSource& transfers,
+               std::atomic<unsigned>& open_connections, std::uint64_t seed)
+    : context_(std::make_shared<asio::io_context>(1)),
+      responder_(views, counters_, seed),
+      tcp_(TcpShared{.context = context_,
+                     .options = options,
+                     .transfers = transfers,
+                     .responder = responder_,
+                     .counters = counters_,
+                     .open_connections = open_connections}) {}
+
+Worker::~Worker() {
+  if (!thread_.joinable()) {
+    return;
+  }
+  // run() returns once every wait has ended, so that no coroutine outlives what it refers to.
+  asio::post(*context_, [this] {
+    for (UdpWorker& udp : udp_) {
+      udp.close();
+    }
+    tcp_.close();
+  });
+  thread_.join();
+}
+
+Result<SocketAddress> Worker::listen(const SocketAddress& address, Claim claim) {
+  const int attempts = address.port == 0 ? PortAttempts : 1;
+  Error error;
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    auto udp = open_udp(*context_, address, claim);
+    if (!udp) {
+      return std::unexpected(std::move(udp).error());
+    }
+    const SocketAddress bound{address.address, udp->local_endpoint().port()};
+    auto tcp = open_tcp(*context_, bound, claim);
+    if (!tcp) {
+      error = std::move(tcp).error();
+      continue;
+    }
+    udp_.emplace_back(*std::move(udp), udp_batch_, responder_, counters_);
+    tcp_.add(*std::move(tcp));
+    return bound;
+  }
+  return std::unexpected(std::move(error));
+}
+
+Result<void> Worker::start() {
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error& error) {
+    return failure(ErrorKind::System, std::string("cannot start a thread: ") + error.what());
+  }
+  return {};
+}
+
+void Worker::run() {
+  const rcu::ReaderThread reader;
+  for (UdpWorker& udp : udp_) {
+    udp.start();
+  }
+  tcp_.start();
+  context_->run();
+}
+
+}  // namespace waypost::server

@@ -1,0 +1,55 @@
+// One thread of the server: an io_context, and the UDP and TCP sockets that it serves.
+
+#pragma once
+
+#include "base/error.h"
+#include "base/ip_address.h"
+#include "server/counters.h"
+#include "server/responder.h"
+#include "server/server.h"
+#include "server/socket.h"
+#include "server/tcp_worker.h"
+#include "server/udp_worker.h"
+
+#include <boost/asio/io_context.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <thread>
+
+namespace waypost::server {
+
+// Made, started and destroyed by one thread; the rest happens on its own.
+class Worker {
+ public:
+  // All references are borrowed and outlive the worker.
+  Worker(const Options& options, const Views& views, const TransferSource& transfers,
+         std::atomic<unsigned>& open_connections, std::uint64_t seed);
+  // Closes everything and joins the thread.
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // Opens a UDP and a TCP socket on `address`; before start().  With port 0 both get the same one.
+  // Returns the address with its real port.
+  Result<SocketAddress> listen(const SocketAddress& address, Claim claim);
+
+  Result<void> start();
+
+  const Counters& counters() const noexcept { return counters_; }
+
+ private:
+  void run();
+
+  Counters counters_;
+  std::shared_ptr<boost::asio::io_context> context_;
+  Responder responder_;
+  UdpBatch udp_batch_;
+  std::list<UdpWorker> udp_;
+  TcpWorker tcp_;
+  std::thread thread_;
+};
+
+}  // namespace waypost::server
