@@ -1,0 +1,276 @@
+#include "ops/flags.h"
+
+#include "ops/option_table.h"
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+namespace waypost::ops {
+namespace {
+
+constexpr std::size_t HelpWidth = 100;  // Columns.
+constexpr std::size_t HelpIndent = 10;
+
+constexpr std::string_view Version = WAYPOST_VERSION;
+
+constexpr std::string_view DnsUsage =
+    "waypost-dns answers the names of a Kubernetes cluster.\n"
+    "\n"
+    "Usage: waypost-dns [--config FILE] [FLAG VALUE]...\n"
+    "\n"
+    "Every flag is also a key of the configuration file, named in brackets; a flag wins over the "
+    "file,\n"
+    "the file over the default. A list is written as VALUE,VALUE or by giving its flag several "
+    "times.\n"
+    "SIGHUP and edits of the file reload it; SIGINT and SIGTERM stop the program.\n"
+    "\n"
+    "  --config FILE\n"
+    "          The configuration file, in YAML.\n"
+    "  --help, --version\n"
+    "          Print this text, or the version, and exit.\n";
+
+constexpr std::string_view ToolUsage =
+    "waypost looks at what waypost-dns would do.\n"
+    "\n"
+    "Usage: waypost check-config FILE [FLAG VALUE]...\n"
+    "       waypost --help | --version\n"
+    "\n"
+    "  check-config FILE\n"
+    "          Read a configuration file as waypost-dns does, together with the flags that it "
+    "would be\n"
+    "          given ('waypost-dns --help' lists them). Prints what is in force and exits with 0, "
+    "or\n"
+    "          prints every problem and exits with 1.\n";
+
+// Breaks `text` at blanks into lines that start with `indent` blanks.
+std::string wrapped(std::string_view text, std::size_t indent) {
+  std::string out;
+  const std::size_t width = HelpWidth - indent;
+  while (!text.empty()) {
+    std::size_t end = text.size();
+    if (end > width) {
+      const std::size_t blank = text.rfind(' ', width);
+      end = blank == std::string_view::npos ? width : blank;
+    }
+    out.append(indent, ' ').append(text.substr(0, end)).push_back('\n');
+    text.remove_prefix(end);
+    text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+  }
+  return out;
+}
+
+std::string dns_help() {
+  std::string help(DnsUsage);
+  for (const Option& option : options()) {
+    help.append("  --").append(option.flag).append(" ").append(option.value_name);
+    help.append("  [").append(option.key).append("]\n");
+    help += wrapped(option.help, HelpIndent);
+    std::string facts = "Accepts " + std::string(option.expected) +
+                        ". Default: " + std::string(option.shown_default()) + ".";
+    if (!option.live) {
+      facts += " A change takes effect at restart.";
+    }
+    help += wrapped(facts, HelpIndent);
+  }
+  return help;
+}
+
+Error problem(std::string message) {
+  return {ErrorKind::InvalidInput, std::move(message)};
+}
+
+void add_option_flags(CLI::App& app) {
+  for (const Option& option : options()) {
+    CLI::Option* flag = app.add_option("--" + std::string(option.flag));
+    flag->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    // One value each time; of a boolean it may be left out and is true then.
+    if (option.form == OptionForm::Boolean) {
+      flag->expected(0, 1);
+    } else {
+      flag->expected(1);
+    }
+    flag->allow_extra_args(false);
+  }
+}
+
+// "a,b" and "a, b" to two values; an empty text to none.
+void split_list(const std::string& text, std::vector<SettingValue>& out) {
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const std::size_t comma = std::min(rest.find(','), rest.size());
+    std::string_view item = rest.substr(0, comma);
+    item.remove_prefix(std::min(item.find_first_not_of(' '), item.size()));
+    out.push_back({std::string(item), "", false});
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+  }
+}
+
+Setting setting_of(const Option& option, const CLI::Option& flag) {
+  Setting setting;
+  setting.key = option.key;
+  setting.where = "--" + std::string(option.flag);
+  setting.shape = option.form == OptionForm::List ? Setting::Shape::List : Setting::Shape::Scalar;
+  for (const std::string& text : flag.results()) {
+    if (option.form == OptionForm::List) {
+      split_list(text, setting.values);
+    } else if (option.form == OptionForm::Boolean && (text.empty() || text == "{}")) {
+      setting.values.push_back({"true", "", false});  // CLI11's words for "no value".
+    } else {
+      setting.values.push_back({text, "", false});
+    }
+  }
+  return setting;
+}
+
+// What CLI11 did not know what to do with.
+void report_rest(const std::vector<std::string>& rest, Problems& problems) {
+  std::vector<std::string_view> known{"config", "help", "version"};
+  for (const Option& option : options()) {
+    known.push_back(option.flag);
+  }
+  bool after_flag = false;  // Then a word is most likely the unknown flag's value.
+  for (const std::string& text : rest) {
+    if (text.starts_with('-')) {
+      const std::size_t start = std::min(text.find_first_not_of('-'), text.size());
+      const std::string name = text.substr(start, text.find('=') - start);
+      const std::string_view near = nearest(name, known);
+      problems.push_back(problem(text.substr(0, text.find('=')) +
+                                 ": found an unknown flag, expected " +
+                                 (near.empty() ? "one that 'waypost-dns --help' lists"
+                                               : "perhaps '--" + std::string(near) + "'")));
+    } else if (!after_flag) {
+      problems.push_back(problem("found the argument '" + text + "', expected flags only"));
+    }
+    after_flag = text.starts_with('-') && text.find('=') == std::string::npos;
+  }
+}
+
+void collect(const CLI::App& app, ConfigOrigin& origin, Problems& problems) {
+  for (const Option& option : options()) {
+    const CLI::Option* flag = app.get_option("--" + std::string(option.flag));
+    if (flag->count() == 0) {
+      continue;
+    }
+    Setting setting = setting_of(option, *flag);
+    if (option.form != OptionForm::List && setting.values.size() > 1) {
+      problems.push_back(problem(setting.where + ": found " +
+                                 std::to_string(setting.values.size()) + " values, expected one"));
+      continue;
+    }
+    origin.flags.push_back(std::move(setting));
+  }
+}
+
+// "--ttl: 1 required TEXT missing" is CLI11's way of saying that.
+std::string missing_value(std::string_view message) {
+  return std::string(message.substr(0, message.find(':'))) + ": found no value, expected one";
+}
+
+// CLI11 takes arguments from the back.  It knows an empty value only as an argument of its own, so
+// "--static-zones=" becomes two.
+std::vector<std::string> reversed(std::span<const char* const> arguments) {
+  std::vector<std::string> out;
+  for (auto at = arguments.rbegin(); at != arguments.rend(); ++at) {
+    std::string text = *at;
+    if (text.starts_with("--") && text.ends_with('=') && text.find('=') == text.size() - 1) {
+      text.pop_back();
+      out.emplace_back();
+    }
+    out.push_back(std::move(text));
+  }
+  return out;
+}
+
+// Runs CLI11 over the arguments; its exceptions end here.
+bool run(CLI::App& app, std::span<const char* const> arguments, Problems& problems) {
+  try {
+    app.parse(reversed(arguments));
+  } catch (const CLI::ArgumentMismatch& mismatch) {
+    problems.push_back(problem(missing_value(mismatch.what())));
+  } catch (const CLI::ParseError& error) {
+    problems.push_back(problem(error.what()));
+  }
+  return problems.empty();
+}
+
+}  // namespace
+
+std::expected<CommandLine, Problems> parse_dns_command_line(
+    std::span<const char* const> arguments) {
+  CLI::App app;
+  app.set_help_flag("");
+  app.allow_extras();
+  bool help = false;
+  bool version = false;
+  std::string file;
+  app.add_flag("-h,--help", help);
+  app.add_flag("--version", version);
+  const CLI::Option* config = app.add_option("--config", file);
+  add_option_flags(app);
+
+  Problems problems;
+  ConfigOrigin origin;
+  if (run(app, arguments, problems)) {
+    if (help) {
+      return PrintText{dns_help()};
+    }
+    if (version) {
+      return PrintText{"waypost-dns " + std::string(Version) + "\n"};
+    }
+    report_rest(app.remaining(), problems);
+    collect(app, origin, problems);
+    if (config->count() != 0) {
+      origin.file = file;
+    }
+  }
+  if (!problems.empty()) {
+    return std::unexpected(std::move(problems));
+  }
+  return origin;
+}
+
+std::expected<CommandLine, Problems> parse_tool_command_line(
+    std::span<const char* const> arguments) {
+  CLI::App app;
+  app.set_help_flag("");
+  bool help = false;
+  bool version = false;
+  app.add_flag("-h,--help", help);
+  app.add_flag("--version", version);
+  CLI::App* check = app.add_subcommand("check-config");
+  check->set_help_flag("");
+  check->allow_extras();
+  std::string file;
+  check->add_flag("-h,--help", help);
+  const CLI::Option* file_option = check->add_option("FILE", file);
+  add_option_flags(*check);
+
+  Problems problems;
+  ConfigOrigin origin;
+  if (run(app, arguments, problems)) {
+    if (help) {
+      return PrintText{std::string(ToolUsage)};
+    }
+    if (version) {
+      return PrintText{"waypost " + std::string(Version) + "\n"};
+    }
+    if (!check->parsed()) {
+      problems.push_back(problem("found no command, expected 'waypost check-config FILE'"));
+    } else if (file_option->count() == 0) {
+      problems.push_back(
+          problem("check-config: found no file, expected 'waypost check-config FILE'"));
+    }
+    origin.file = file;
+    report_rest(check->remaining(), problems);
+    collect(*check, origin, problems);
+  }
+  if (!problems.empty()) {
+    return std::unexpected(std::move(problems));
+  }
+  return origin;
+}
+
+}  // namespace waypost::ops

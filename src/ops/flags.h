@@ -1,0 +1,41 @@
+// The door to CLI11: command lines of the programs.
+//
+// Flags become settings (ops/config.h) and are judged there, together with the file's.  --help is
+// written from the option table, so that it is complete and states the true defaults.
+
+#pragma once
+
+#include "ops/config.h"
+
+#include <expected>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace waypost::ops {
+
+// "--help" and "--version": print `text` on stdout and exit with 0.
+struct PrintText {
+  std::string text;
+};
+
+// Where the configuration comes from.
+struct ConfigOrigin {
+  std::optional<std::filesystem::path> file;  // --config
+  std::vector<Setting> flags;
+};
+
+using CommandLine = std::variant<PrintText, ConfigOrigin>;
+
+// Reads the arguments of waypost-dns, without the program's name.  Problems are about flags as
+// such: unknown ones, values missing, one given twice.
+std::expected<CommandLine, Problems> parse_dns_command_line(std::span<const char* const> arguments);
+
+// Reads those of waypost: "check-config FILE [flags of waypost-dns]".
+std::expected<CommandLine, Problems> parse_tool_command_line(
+    std::span<const char* const> arguments);
+
+}  // namespace waypost::ops

@@ -1,0 +1,299 @@
+#include "ops/life_cycle.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/rcu.h"
+#include "ops/announcement.h"
+#include "ops/folder_watch.h"
+#include "ops/host.h"
+#include "ops/problem_log.h"
+#include "ops/world.h"
+#include "server/server.h"
+#include "server/transfer.h"
+#include "zones/zone_loader.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <csignal>
+#include <optional>
+#include <random>
+#include <string>
+#include <utility>
+
+namespace waypost::ops {
+namespace {
+
+namespace asio = boost::asio;
+namespace fs = std::filesystem;
+
+dns::CookieMaker::Secret random_secret() {
+  std::random_device device;  // getrandom(2) or its like: fit for secrets.
+  dns::CookieMaker::Secret secret{};
+  for (std::uint8_t& octet : secret) {
+    octet = static_cast<std::uint8_t>(device());
+  }
+  return secret;
+}
+
+// Publishes `next` at `view` and frees what stood there once no reader can see it.
+template <typename T>
+void publish(std::atomic<const T*>& view, std::unique_ptr<const T>& owner,
+             std::unique_ptr<const T> next) {
+  view.store(next.get(), std::memory_order_release);
+  const std::unique_ptr<const T> old = std::exchange(owner, std::move(next));
+  rcu::synchronize();
+}
+
+}  // namespace
+
+// Destruction runs from the last member to the first: watches, workers, then what workers look at.
+struct LifeCycle::State {
+  State(ConfigOrigin from, Config first, PrintLine to)
+      : origin(std::move(from)),
+        config(first),
+        started(std::move(first)),
+        print(std::move(to)),
+        signals(context, SIGINT, SIGTERM, SIGHUP) {}
+
+  // Putting things in force.
+  void apply_policy();
+  void load_zones();
+  void apply_world();
+
+  // Reacting.
+  void watch_everything();
+  void watch(std::optional<FolderWatch>& place, const std::vector<fs::path>& folders,
+             void (State::*changed)());
+  void await_signal();
+  void on_signal(int signal);
+  void on_config_folder_changed();
+  void on_manifests_changed();
+  void on_zones_changed();
+  void reload_config();
+  void put_in_force(Config next);
+  void report_changes(const Config& before) const;
+
+  // Telling.
+  void announce() const;
+  server::TransferSource transfer_source();
+
+  const ConfigOrigin origin;
+  Config config;         // The last that was good.
+  const Config started;  // Whose sockets and threads are in use.
+  const PrintLine print;
+  const dns::CookieMaker::Secret own_secret = random_secret();
+  std::string config_text;  // Of the file, when it was last read.
+
+  ProblemLog config_problems{"configuration"};
+  ProblemLog manifest_problems{"manifests"};
+  ProblemLog zone_problems{"static zones"};
+
+  asio::io_context context{1};
+  asio::signal_set signals;
+
+  server::Views views;
+  std::unique_ptr<const server::AnswerPolicy> policy;
+  std::unique_ptr<const zones::ZoneSet> zones;
+  World world{views};
+  std::unique_ptr<server::Server> server;
+
+  std::optional<FolderWatch> config_watch;
+  std::optional<FolderWatch> manifest_watch;
+  std::optional<FolderWatch> zone_watch;
+};
+
+//------------------------------------------------------------------ putting things in force
+
+void LifeCycle::State::apply_policy() {
+  auto next = std::make_unique<server::AnswerPolicy>(config.policy);
+  if (config.cookie_secret_file.empty()) {
+    next->cookie_secret = own_secret;
+  }
+  publish<server::AnswerPolicy>(views.policy, policy, std::move(next));
+}
+
+void LifeCycle::State::load_zones() {
+  zones::LoadedZones loaded =
+      zones::load_zones(config.static_zones, config.built_in_zones, zones.get());
+  zone_problems.update(loaded.errors);
+  publish<zones::ZoneSet>(views.zones, zones, std::move(loaded.zones));
+}
+
+void LifeCycle::State::apply_world() {
+  records::Options options = config.records;
+  options.own_addresses = own_addresses(started.server.listen);
+  world.apply(options, config.manifests);
+  manifest_problems.update(world.problems());
+}
+
+//------------------------------------------------------------------ reacting
+
+// Before anything is read, so that no change falls between reading and watching.
+void LifeCycle::State::watch_everything() {
+  if (origin.file) {
+    watch(config_watch, {fs::absolute(*origin.file).parent_path()},
+          &State::on_config_folder_changed);
+  }
+  watch(manifest_watch, {config.manifests.folder}, &State::on_manifests_changed);
+  watch(zone_watch, config.static_zones, &State::on_zones_changed);
+}
+
+void LifeCycle::State::watch(std::optional<FolderWatch>& place,
+                             const std::vector<fs::path>& folders, void (State::*changed)()) {
+  place.emplace(context, [this, changed] { (this->*changed)(); });
+  for (const fs::path& folder : folders) {
+    if (const Result<void> added = place->add(folder); !added) {
+      log::warn("{}; its changes are seen on SIGHUP only", added.error().message);
+    }
+  }
+}
+
+void LifeCycle::State::await_signal() {
+  signals.async_wait([this](const boost::system::error_code& ec, int signal) {
+    if (!ec) {
+      on_signal(signal);
+    }
+  });
+}
+
+void LifeCycle::State::on_signal(int signal) {
+  if (signal != SIGHUP) {
+    log::info("stopping on {}", signal == SIGINT ? "SIGINT" : "SIGTERM");
+    context.stop();
+    return;
+  }
+  log::info("reloading on SIGHUP");
+  reload_config();
+  on_manifests_changed();
+  on_zones_changed();
+  await_signal();
+}
+
+void LifeCycle::State::on_config_folder_changed() {
+  // The folder may hold other files, and editors touch a file more than once.
+  const Result<std::string> text = read_file(*origin.file);
+  if (!text || *text != config_text) {
+    reload_config();
+  }
+}
+
+void LifeCycle::State::on_manifests_changed() {
+  world.reload();
+  manifest_problems.update(world.problems());
+  const auto& counts = world.cache().counts();
+  log::info("manifests read again: {} services, {} endpoints", counts.services, counts.endpoints);
+}
+
+void LifeCycle::State::on_zones_changed() {
+  load_zones();
+  log::info("static zones read again: {} zones", zones->zones().size());
+}
+
+void LifeCycle::State::reload_config() {
+  config_text = origin.file ? read_file(*origin.file).value_or("") : "";
+  std::expected<Config, Problems> next = load_config(origin.file, origin.flags);
+  const Problems fresh = config_problems.update(next ? Problems{} : next.error());
+  if (next) {
+    put_in_force(std::move(*next));
+  } else if (!fresh.empty()) {
+    log::error("the configuration before stays in force");
+  }
+}
+
+void LifeCycle::State::put_in_force(Config next) {
+  const Config before = std::exchange(config, std::move(next));
+  log::set_up(config.log_level);
+  if (before.static_zones != config.static_zones ||
+      before.built_in_zones != config.built_in_zones) {
+    watch(zone_watch, config.static_zones, &State::on_zones_changed);
+    load_zones();
+  }
+  if (before.manifests.folder != config.manifests.folder) {
+    watch(manifest_watch, {config.manifests.folder}, &State::on_manifests_changed);
+  }
+  apply_policy();
+  apply_world();
+  report_changes(before);
+}
+
+void LifeCycle::State::report_changes(const Config& before) const {
+  const ConfigChanges changes = compare(before, config);
+  if (!changes.live.empty()) {
+    log::info("configuration read again, now in force: {}", fmt::join(changes.live, ", "));
+  }
+  const std::vector<std::string_view> waiting = compare(started, config).at_restart;
+  for (const std::string_view key : changes.at_restart) {
+    if (std::find(waiting.begin(), waiting.end(), key) == waiting.end()) {
+      log::info("{}: is again what is in force", key);
+    } else {
+      log::warn("{}: changed, takes effect at restart", key);
+    }
+  }
+}
+
+//------------------------------------------------------------------ telling
+
+void LifeCycle::State::announce() const {
+  const auto& counts = world.cache().counts();
+  print(fmt::format("serving {} from {}", config.records.zone.to_text(),
+                    config.manifests.folder.string()));
+  print(fmt::format("{} services, {} endpoints, {} namespaces, {} pods, {} static zones",
+                    counts.services, counts.endpoints, counts.namespaces, counts.pods,
+                    zones->zones().size()));
+  for (const SocketAddress& address : server->addresses()) {
+    print(fmt::format("listening on {} (udp, tcp)", address.to_text()));
+  }
+  const std::vector<std::string> examples =
+      example_queries(world.cache(), config.records.zone, views, server->addresses().front());
+  if (!examples.empty()) {
+    print("try:");
+  }
+  for (const std::string& example : examples) {
+    print("  " + example);
+  }
+  print("ready");
+}
+
+server::TransferSource LifeCycle::State::transfer_source() {
+  return [this](std::vector<std::uint8_t> request, auto done) {
+    asio::post(context, [this, request = std::move(request), done = std::move(done)] {
+      done(server::make_transfer(request, world.publisher(), *zones));
+    });
+  };
+}
+
+LifeCycle::LifeCycle(std::unique_ptr<State> state) : state_(std::move(state)) {}
+LifeCycle::~LifeCycle() = default;
+
+Result<std::unique_ptr<LifeCycle>> LifeCycle::start(ConfigOrigin origin, Config config,
+                                                    PrintLine print) {
+  auto state = std::make_unique<State>(std::move(origin), std::move(config), std::move(print));
+  state->await_signal();
+  if (state->origin.file) {
+    state->config_text = read_file(*state->origin.file).value_or("");
+  }
+  state->watch_everything();
+  state->apply_policy();
+  state->load_zones();
+  state->apply_world();
+  auto server = server::Server::start(state->config.server, state->views, state->transfer_source());
+  if (!server) {
+    return std::unexpected(server.error());
+  }
+  state->server = std::move(*server);
+  state->announce();
+  return std::unique_ptr<LifeCycle>(new LifeCycle(std::move(state)));
+}
+
+void LifeCycle::run() {
+  state_->context.run();
+  const std::vector<const server::Counters*> counters = state_->server->counters();
+  state_->print("stopped: " + totals(counters));
+  state_->server.reset();
+}
+
+}  // namespace waypost::ops

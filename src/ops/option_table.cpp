@@ -1,0 +1,379 @@
+#include "ops/option_table.h"
+
+#include "base/ip_address.h"
+#include "kube/selector.h"
+#include "ops/reverse_zones.h"
+#include "ops/text.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstdint>
+#include <system_error>
+
+namespace waypost::ops {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A failure about which `expected` says everything.
+std::unexpected<Error> unlike_expected() {
+  return failure(ErrorKind::InvalidInput, "");
+}
+std::unexpected<Error> because(std::string reason) {
+  return failure(ErrorKind::InvalidInput, std::move(reason));
+}
+
+// Puts a whole number from `low` to `high` into `target`.
+template <typename Number>
+Result<void> put_number(Number& target, const std::string& text, std::uint64_t low,
+                        std::uint64_t high) {
+  const auto number = number_from_text(text);
+  if (!number || *number < low || *number > high) {
+    return unlike_expected();
+  }
+  target = static_cast<Number>(*number);
+  return {};
+}
+
+Result<void> put_boolean(bool& target, const std::string& text) {
+  if (text != "true" && text != "false") {
+    return unlike_expected();
+  }
+  target = text == "true";
+  return {};
+}
+
+// Bounds that keep a typing mistake from making the server useless or its connections immortal.
+Result<void> put_timeout(std::chrono::milliseconds& target, const std::string& text) {
+  const auto duration = duration_from_text(text);
+  if (!duration || *duration < std::chrono::milliseconds(10) || *duration > std::chrono::hours(1)) {
+    return unlike_expected();
+  }
+  target = *duration;
+  return {};
+}
+
+// An NSID or a TXT string: what fits into one character-string (RFC 1035, 3.3).
+Result<void> put_short_text(std::string& target, const std::string& text) {
+  if (text.size() > 255 ||
+      !std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; })) {
+    return unlike_expected();
+  }
+  target = text;
+  return {};
+}
+
+template <typename Value>
+Result<void> add_once(std::vector<Value>& list, Value value) {
+  if (std::find(list.begin(), list.end(), value) != list.end()) {
+    return because("it is given twice");
+  }
+  list.push_back(std::move(value));
+  return {};
+}
+
+Result<void> put_folder(fs::path& target, const std::string& text) {
+  std::error_code ec;
+  if (!fs::is_directory(text, ec)) {
+    return because(fs::exists(text, ec) ? "it is not a folder" : "it does not exist");
+  }
+  target = text;
+  return {};
+}
+
+Result<void> put_listen(Config& config, const std::string& text) {
+  const auto address = SocketAddress::from_text(text);
+  return address ? add_once(config.server.listen, *address) : unlike_expected();
+}
+
+Result<void> put_manifests(Config& config, const std::string& text) {
+  return put_folder(config.manifests.folder, text);
+}
+
+Result<void> put_static_zones(Config& config, const std::string& text) {
+  fs::path folder;
+  const auto found = put_folder(folder, text);
+  return found ? add_once(config.static_zones, std::move(folder)) : found;
+}
+
+Result<void> put_cluster_domain(Config& config, const std::string& text) {
+  auto name = dns::Name::from_text(text);
+  if (!name) {
+    return because(name.error().message);
+  }
+  if (name->is_root()) {
+    return because("the root cannot be the cluster's zone");
+  }
+  config.records.zone = name->lowered();
+  return {};
+}
+
+Result<void> put_reverse_zones(Config& config, const std::string& text) {
+  auto zones = reverse_zones_from_text(text);
+  if (!zones) {
+    return std::unexpected(zones.error());
+  }
+  auto& list = config.records.reverse_zones;
+  for (const dns::Name& zone : *zones) {
+    for (const dns::Name& other : list) {
+      if (zone.is_within(other) || other.is_within(zone)) {
+        return because(zone.to_text() + " overlaps " + other.to_text());
+      }
+    }
+  }
+  list.insert(list.end(), zones->begin(), zones->end());
+  return {};
+}
+
+Result<void> put_pods(Config& config, const std::string& text) {
+  using records::PodsMode;
+  for (const auto& [word, mode] :
+       {std::pair{"disabled", PodsMode::Disabled}, std::pair{"insecure", PodsMode::Insecure},
+        std::pair{"verified", PodsMode::Verified}}) {
+    if (text == word) {
+      config.records.pods = mode;
+      return {};
+    }
+  }
+  return unlike_expected();
+}
+
+Result<void> put_ptr(Config& config, const std::string& text) {
+  if (text != "all" && text != "single") {
+    return unlike_expected();
+  }
+  config.records.ptr = text == "all" ? records::PtrMode::All : records::PtrMode::Single;
+  return {};
+}
+
+Result<void> put_namespace(Config& config, const std::string& text) {
+  // A DNS label as the API admits it for Namespaces (RFC 1123, 2.1).
+  const auto is_plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  const bool valid =
+      !text.empty() && text.size() <= dns::MaxLabelSize && is_plain(text.front()) &&
+      is_plain(text.back()) &&
+      std::all_of(text.begin(), text.end(), [&](char c) { return is_plain(c) || c == '-'; });
+  return valid ? add_once(config.records.namespaces, text) : unlike_expected();
+}
+
+Result<void> put_selector(kube::Selector& target, const std::string& text) {
+  auto selector = kube::Selector::from_text(text);
+  if (!selector) {
+    return std::unexpected(selector.error());
+  }
+  target = std::move(*selector);
+  return {};
+}
+
+Result<void> put_service_cidr(Config& config, const std::string& text) {
+  const auto prefix = IpPrefix::from_text(text);
+  if (!prefix) {
+    return because(prefix.error().message);
+  }
+  for (const IpPrefix& other : config.manifests.service_cidrs) {
+    if (other.base().is_v4() == prefix->base().is_v4()) {
+      return because(other.to_text() + " is of the same family");
+    }
+  }
+  config.manifests.service_cidrs.push_back(*prefix);
+  return {};
+}
+
+Result<void> put_cookie_secret_file(Config& config, const std::string& text) {
+  auto secret = secret_from_file(text);
+  if (!secret) {
+    return because(secret.error().message);
+  }
+  config.cookie_secret_file = text;
+  config.policy.cookie_secret = *secret;
+  return {};
+}
+
+Result<void> put_transfer_allow(Config& config, const std::string& text) {
+  const auto prefix = IpPrefix::from_text(text);
+  return prefix ? add_once(config.policy.transfer_allow, *prefix) : because(prefix.error().message);
+}
+
+Result<void> put_log_level(Config& config, const std::string& text) {
+  if (text != "debug" && text != "info" && text != "warn" && text != "error") {
+    return unlike_expected();
+  }
+  config.log_level = text;
+  return {};
+}
+
+constexpr bool Live = true;
+constexpr bool AtRestart = false;
+using enum OptionForm;
+
+constexpr auto Table = std::to_array<Option>({
+    {"listen", "listen", List, "ADDR:PORT",
+     "a list of ADDRESS:PORT such as 127.0.0.1:53 or [::1]:53", "0.0.0.0:53, [::]:53", "",
+     AtRestart,
+     "The addresses to answer on, each over UDP and TCP. Port 0 lets the kernel choose one.",
+     put_listen},
+    {"manifests", "manifests", Text, "FOLDER", "a folder of Kubernetes manifests", "",
+     "none; it must be given", Live,
+     "The folder of Kubernetes manifests (*.yaml, *.yml, *.json) whose Services are served.",
+     put_manifests, true},
+    {"staticZones", "static-zones", List, "FOLDER", "a list of folders of *.zone files", "", "none",
+     Live,
+     "Folders of RFC 1035 zone files (*.zone). A zone in a later folder replaces one of the same "
+     "name.",
+     put_static_zones, true},
+    {"builtInZones", "built-in-zones", Boolean, "BOOL", "true or false", "true", "", Live,
+     "Whether localhost and the empty zones of RFC 6303 and RFC 6761 are served.",
+     [](Config& c, const std::string& t) { return put_boolean(c.built_in_zones, t); }},
+    {"clusterDomain", "cluster-domain", Text, "NAME", "a domain name such as cluster.local",
+     "cluster.local", "", Live, "The zone that the cluster's names live in.", put_cluster_domain},
+    {"reverseZones", "reverse-zones", List, "ZONE",
+     "a list of names below in-addr.arpa or ip6.arpa, or of prefixes such as 10.96.0.0/12",
+     "in-addr.arpa, ip6.arpa", "", Live,
+     "Where PTR records live. A prefix stands for the reverse zones that cover it.",
+     put_reverse_zones},
+    {"pods", "pods", Text, "MODE", "disabled, insecure or verified", "disabled", "", Live,
+     "Names such as 10-244-1-5.shop.pod.cluster.local: disabled, none; insecure, for every address "
+     "in "
+     "every namespace; verified, for the addresses of that namespace's running Pods.",
+     put_pods},
+    {"ttl", "ttl", Number, "SECONDS", "a whole number of seconds from 0 to 3600", "5", "", Live,
+     "The TTL of positive answers from the cluster's zones.",
+     [](Config& c, const std::string& t) { return put_number(c.records.ttl, t, 0, 3600); }},
+    {"negativeTtl", "negative-ttl", Number, "SECONDS", "a whole number of seconds from 0 to 3600",
+     "", "the smaller of ttl and 5", Live,
+     "How long resolvers may remember that a cluster name does not exist (the SOA's minimum).",
+     [](Config& c, const std::string& t) {
+       return put_number(c.records.negative_ttl, t, 0, 3600);
+     }},
+    {"ptr", "ptr", Text, "MODE", "all or single", "all", "", Live,
+     "Whether an endpoint address that several Services share has all of their PTR records, or the "
+     "first.",
+     put_ptr},
+    {"endpointPodNames", "endpoint-pod-names", Boolean, "BOOL", "true or false", "false", "", Live,
+     "Whether an endpoint without hostname is named after its Pod instead of its address.",
+     [](Config& c, const std::string& t) { return put_boolean(c.records.endpoint_pod_names, t); }},
+    {"ignoreEmptyServices", "ignore-empty-services", Boolean, "BOOL", "true or false", "false", "",
+     Live, "Whether the name of a ClusterIP Service without ready endpoints does not exist.",
+     [](Config& c, const std::string& t) {
+       return put_boolean(c.records.ignore_empty_services, t);
+     }},
+    {"namespaces", "namespaces", List, "NAME", "a list of Namespace names", "", "all", Live,
+     "Only these Namespaces are served. Not together with namespaceLabels.", put_namespace},
+    {"namespaceLabels", "namespace-labels", Text, "SELECTOR",
+     "a label selector such as tier=prod,!hidden", "", "all", Live,
+     "Only Namespaces whose labels match are served. Not together with namespaces.",
+     [](Config& c, const std::string& t) { return put_selector(c.records.namespace_labels, t); }},
+    {"labels", "labels", Text, "SELECTOR", "a label selector such as tier=prod,!hidden", "", "all",
+     Live, "Only Services whose labels match are served.",
+     [](Config& c, const std::string& t) { return put_selector(c.records.labels, t); }},
+    {"serviceCidrs", "service-cidrs", List, "PREFIX",
+     "a list of prefixes such as 10.96.0.0/12, at most one of each family",
+     "10.96.0.0/12, fd00:10:96::/112", "", Live,
+     "Where Services whose manifest leaves out clusterIP get theirs.", put_service_cidr},
+    {"workers", "workers", Number, "N", "a whole number from 1 to 1024", "",
+     "the number of usable cores", AtRestart,
+     "Threads that answer. Usable are the cores of the process' affinity, within its CPU quota.",
+     [](Config& c, const std::string& t) { return put_number(c.server.workers, t, 1, 1024); }},
+    {"udpSize", "udp-size", Number, "OCTETS", "a whole number of octets from 512 to 4096", "1232",
+     "", Live, "The largest UDP answer, for clients that take as much (EDNS).",
+     [](Config& c, const std::string& t) { return put_number(c.policy.udp_size, t, 512, 4096); }},
+    {"cookies", "cookies", Boolean, "BOOL", "true or false", "true", "", Live,
+     "Whether DNS cookies (RFC 7873) are answered.",
+     [](Config& c, const std::string& t) { return put_boolean(c.policy.cookies, t); }},
+    {"cookieSecretFile", "cookie-secret-file", Text, "FILE", "a file that holds 32 hex digits", "",
+     "a random secret for each process", Live,
+     "The secret behind server cookies; replicas behind one address share it.",
+     put_cookie_secret_file, true},
+    {"nsid", "nsid", Text, "TEXT", "at most 255 printable ASCII characters", "", "none", Live,
+     "The server identifier (RFC 5001) for clients that ask for it.",
+     [](Config& c, const std::string& t) { return put_short_text(c.policy.nsid, t); }},
+    {"chaosVersion", "chaos-version", Text, "TEXT", "at most 255 printable ASCII characters", "",
+     "none; the question is refused", Live, "The answer to version.bind TXT of class CH.",
+     [](Config& c, const std::string& t) { return put_short_text(c.policy.chaos_version, t); }},
+    {"chaosId", "chaos-id", Text, "TEXT", "at most 255 printable ASCII characters", "",
+     "none; the question is refused", Live, "The answer to id.server TXT of class CH.",
+     [](Config& c, const std::string& t) { return put_short_text(c.policy.chaos_id, t); }},
+    {"transferAllow", "transfer-allow", List, "PREFIX",
+     "a list of addresses or prefixes such as 10.0.0.0/8", "", "nobody", Live,
+     "Who may ask for a zone transfer (AXFR, IXFR).", put_transfer_allow},
+    {"maxTcpConnections", "max-tcp-connections", Number, "N", "a whole number from 1 to 1000000",
+     "4096", "", AtRestart, "TCP connections at one time; more are closed at once.",
+     [](Config& c, const std::string& t) {
+       return put_number(c.server.max_tcp_connections, t, 1, 1000000);
+     }},
+    {"maxTcpPipeline", "max-tcp-pipeline", Number, "N", "a whole number from 1 to 65535", "64", "",
+     AtRestart, "Queries in flight on one TCP connection; reading waits beyond that.",
+     [](Config& c, const std::string& t) {
+       return put_number(c.server.max_tcp_pipeline, t, 1, 65535);
+     }},
+    {"tcpIdleTimeout", "tcp-idle-timeout", Text, "DURATION",
+     "a duration from 10ms to 1h such as 500ms or 10s", "10s", "", AtRestart,
+     "How long a TCP connection may stay without a complete query.",
+     [](Config& c, const std::string& t) { return put_timeout(c.server.tcp_idle_timeout, t); }},
+    {"tcpWriteTimeout", "tcp-write-timeout", Text, "DURATION",
+     "a duration from 10ms to 1h such as 500ms or 10s", "5s", "", AtRestart,
+     "How long a client may take to accept an answer over TCP.",
+     [](Config& c, const std::string& t) { return put_timeout(c.server.tcp_write_timeout, t); }},
+    {"logLevel", "log-level", Text, "LEVEL", "debug, info, warn or error", "info", "", Live,
+     "The least important lines that are logged, on stderr.", put_log_level},
+});
+
+// Lower case without dashes and underscores.
+std::string folded(std::string_view text) {
+  std::string result;
+  for (const char c : text) {
+    if (c != '-' && c != '_') {
+      result.push_back(static_cast<char>(std::tolower(static_cast<unsigned char>(c))));
+    }
+  }
+  return result;
+}
+
+// Insertions, deletions and replacements that make one text of the other (Levenshtein).
+std::size_t distance(std::string_view left, std::string_view right) {
+  std::vector<std::size_t> row(right.size() + 1);
+  for (std::size_t j = 0; j < row.size(); ++j) {
+    row[j] = j;
+  }
+  for (std::size_t i = 1; i <= left.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j < row.size(); ++j) {
+      const std::size_t replaced = diagonal + (left[i - 1] == right[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+std::span<const Option> options() noexcept {
+  return Table;
+}
+
+const Option* find_option(std::string_view key) noexcept {
+  const auto found =
+      std::find_if(Table.begin(), Table.end(), [key](const Option& o) { return o.key == key; });
+  return found == Table.end() ? nullptr : &*found;
+}
+
+std::string_view nearest(std::string_view typed, std::span<const std::string_view> candidates) {
+  // Quadratic in length, and no name here is long.
+  const std::string wanted = folded(typed.substr(0, 64));
+  const std::size_t limit = std::max<std::size_t>(2, wanted.size() / 3);
+  std::string_view best;
+  std::size_t best_distance = limit + 1;
+  for (const std::string_view candidate : candidates) {
+    const std::size_t here = distance(wanted, folded(candidate));
+    if (here < best_distance && here < wanted.size()) {
+      best = candidate;
+      best_distance = here;
+    }
+  }
+  return best;
+}
+
+}  // namespace waypost::ops
