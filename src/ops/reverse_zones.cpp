@@ -42,13 +42,14 @@ std::vector<dns::Name> reverse_zones_of(const IpPrefix& prefix) {
 
   std::string parent = v4 ? "in-addr.arpa." : "ip6.arpa.";
   for (std::size_t i = 0; i < whole; ++i) {
-    parent = step_text(steps[i], v4) + "." + parent;
+    parent.insert(0, step_text(steps[i], v4) + ".");
   }
   if (rest == 0) {
     return {known_name(parent)};
   }
   std::vector<dns::Name> zones;
   const unsigned count = 1U << (step_bits - rest);
+  zones.reserve(count);
   for (unsigned i = 0; i < count; ++i) {
     zones.push_back(known_name(step_text(steps[whole] + i, v4) + "." + parent));
   }

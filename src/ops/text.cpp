@@ -10,8 +10,9 @@ namespace waypost::ops {
 
 std::optional<std::uint64_t> number_from_text(std::string_view text) noexcept {
   std::uint64_t number = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, ec] = std::from_chars(text.data(), end, number);
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
+  const auto [stop, ec] = std::from_chars(begin, end, number);
   return ec == std::errc() && stop == end && !text.empty() ? std::optional(number) : std::nullopt;
 }
 
