@@ -73,7 +73,8 @@ ServiceCache::Applied ServiceCache::erase_service(const kube::ObjectKey& key) {
 }
 
 // Takes `slice`, or nothing, in the place of the slice named `key`.
-ServiceCache::Applied ServiceCache::replace_slice(const kube::ObjectKey& key, SlicePointer slice) {
+ServiceCache::Applied ServiceCache::replace_slice(const kube::ObjectKey& key,
+                                                  const SlicePointer& slice) {
   const auto known = slices_.find(key);
   const SlicePointer old = known == slices_.end() ? nullptr : known->second;
   if (old == nullptr && slice == nullptr) {
@@ -135,7 +136,9 @@ ServiceCache::Applied ServiceCache::put(kube::EndpointSlice slice) {
 }
 
 ServiceCache::Applied ServiceCache::erase_slice(const kube::ObjectKey& key) {
-  const kube::ObjectKey kept = key;  // The caller's may live in the slice that goes.
+  // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): the caller's may live in the
+  // slice.
+  const kube::ObjectKey kept = key;
   return replace_slice(kept, nullptr);
 }
 

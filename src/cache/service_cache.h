@@ -119,7 +119,7 @@ class ServiceCache {
   using Services = std::unordered_map<kube::ObjectKey, ServiceState, kube::ObjectKeyHash>;
 
   void publish(const kube::ObjectKey& key, const ServiceState& before, const ServiceState& after);
-  Applied replace_slice(const kube::ObjectKey& key, SlicePointer slice);
+  Applied replace_slice(const kube::ObjectKey& key, const SlicePointer& slice);
 
   Services services_;
   std::unordered_map<kube::ObjectKey, SlicePointer, kube::ObjectKeyHash> slices_;

@@ -21,7 +21,7 @@ namespace waypost::kube {
 
 inline constexpr std::size_t MaxYamlDepth = 64;
 inline constexpr std::size_t MaxYamlNodes = std::size_t{8}
-                                            << 20;       // In one document, 24 octets each.
+                                            << 20;       // In one document, 20 octets each.
 inline constexpr std::size_t MaxAliasedNodes = 100'000;  // In one document, when expanded.
 
 enum class YamlType : std::uint8_t { Absent, Null, Boolean, Number, String, Sequence, Mapping };

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 
+#include <algorithm>
 #include <charconv>
 #include <string>
 #include <utility>

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "sources/address_allocator.h"
+#include "sources/cache_operations.h"
 #include "sources/manifest_file.h"
 #include "sources/slice_deriver.h"
 
@@ -54,53 +55,6 @@ struct Change {
 template <typename T>
 using Changes = std::vector<Change<T>>;
 
-// What a load does to the cache.  Puts go before erasures, so that nothing that merely moves is
-// gone in between.
-struct Operations {
-  std::vector<kube::Namespace> namespaces;
-  std::vector<kube::Service> services;
-  std::vector<kube::EndpointSlice> slices;
-  std::vector<kube::Pod> pods;
-  std::set<ObjectKey> erased_slices;
-  std::vector<ObjectKey> erased_services;
-  std::vector<ObjectKey> erased_pods;
-  std::set<std::string> erased_namespaces;
-
-  bool empty() const noexcept {
-    return namespaces.empty() && services.empty() && slices.empty() && pods.empty() &&
-           erased_slices.empty() && erased_services.empty() && erased_pods.empty() &&
-           erased_namespaces.empty();
-  }
-  void apply(cache::ServiceCache& cache);
-};
-
-void Operations::apply(cache::ServiceCache& cache) {
-  for (kube::Namespace& name_space : namespaces) {
-    cache.put(std::move(name_space));
-  }
-  for (kube::Service& service : services) {
-    cache.put(std::move(service));
-  }
-  for (kube::EndpointSlice& slice : slices) {
-    cache.put(std::move(slice));
-  }
-  for (kube::Pod& pod : pods) {
-    cache.put(std::move(pod));
-  }
-  for (const ObjectKey& key : erased_slices) {
-    cache.erase_slice(key);
-  }
-  for (const ObjectKey& key : erased_services) {
-    cache.erase_service(key);
-  }
-  for (const ObjectKey& key : erased_pods) {
-    cache.erase_pod(key);
-  }
-  for (const std::string& name : erased_namespaces) {
-    cache.erase_namespace(name);
-  }
-}
-
 // The folder's own modification time: it advances when a file is added, removed or renamed.
 std::uint64_t modified_seconds(const std::filesystem::path& path) noexcept {
   struct stat status{};
@@ -132,11 +86,11 @@ struct ManifestSource::State {
   template <typename T>
   Changes<T> settle();
   void count_lives(const ObjectKey& key, bool was, bool is);
-  void derive_namespaces(const Changes<kube::Namespace>& changes, Operations& operations);
-  void derive_services(const Changes<kube::Service>& changes, Operations& operations);
-  void note_slices(const Changes<kube::EndpointSlice>& changes, Operations& operations);
-  void note_pods(const Changes<kube::Pod>& changes, Operations& operations);
-  void derive_slices_of(const ObjectKey& key, Operations& operations);
+  void derive_namespaces(const Changes<kube::Namespace>& changes, CacheOperations& operations);
+  void derive_services(const Changes<kube::Service>& changes, CacheOperations& operations);
+  void note_slices(const Changes<kube::EndpointSlice>& changes, CacheOperations& operations);
+  void note_pods(const Changes<kube::Pod>& changes, CacheOperations& operations);
+  void derive_slices_of(const ObjectKey& key, CacheOperations& operations);
   void advance_version();
   void collect_problems(const Result<void>& listing);
   template <typename T>
@@ -290,7 +244,7 @@ void ManifestSource::State::count_lives(const ObjectKey& key, bool was, bool is)
 // A Namespace is there when a manifest declares it, when something lives in it, and when every
 // cluster has it.
 void ManifestSource::State::derive_namespaces(const Changes<kube::Namespace>& changes,
-                                              Operations& operations) {
+                                              CacheOperations& operations) {
   for (const auto& change : changes) {
     fresh_namespaces.insert(change.key.name);
   }
@@ -314,7 +268,7 @@ void ManifestSource::State::derive_namespaces(const Changes<kube::Namespace>& ch
 }
 
 void ManifestSource::State::derive_services(const Changes<kube::Service>& changes,
-                                            Operations& operations) {
+                                            CacheOperations& operations) {
   if (changes.empty()) {
     return;
   }
@@ -355,7 +309,7 @@ void ManifestSource::State::derive_services(const Changes<kube::Service>& change
 }
 
 void ManifestSource::State::note_slices(const Changes<kube::EndpointSlice>& changes,
-                                        Operations& operations) {
+                                        CacheOperations& operations) {
   const auto count = [&](const std::shared_ptr<const kube::EndpointSlice>& slice, bool is_new) {
     if (slice == nullptr || slice->service_name.empty()) {
       return;
@@ -379,7 +333,8 @@ void ManifestSource::State::note_slices(const Changes<kube::EndpointSlice>& chan
   }
 }
 
-void ManifestSource::State::note_pods(const Changes<kube::Pod>& changes, Operations& operations) {
+void ManifestSource::State::note_pods(const Changes<kube::Pod>& changes,
+                                      CacheOperations& operations) {
   std::set<std::string> name_spaces;
   for (const auto& change : changes) {
     if (change.before != nullptr) {
@@ -414,7 +369,7 @@ void ManifestSource::State::note_pods(const Changes<kube::Pod>& changes, Operati
   }
 }
 
-void ManifestSource::State::derive_slices_of(const ObjectKey& key, Operations& operations) {
+void ManifestSource::State::derive_slices_of(const ObjectKey& key, CacheOperations& operations) {
   const auto& services = world<kube::Service>().objects;
   const auto at = services.find(key);
   std::vector<kube::EndpointSlice> slices;
@@ -514,7 +469,7 @@ std::vector<Error> ManifestSource::load() {
     if (!state.cache.is_synced()) {
       state.fresh_namespaces = {"default", "kube-system"};
     }
-    Operations operations;
+    CacheOperations operations;
     const auto namespaces = state.settle<kube::Namespace>();
     const auto services = state.settle<kube::Service>();
     const auto slices = state.settle<kube::EndpointSlice>();
