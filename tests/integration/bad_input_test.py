@@ -59,12 +59,12 @@ def single_packets(server):
             checks.equal(f"{what}: id", response[:2], packet[:2])
 
 
-def a_storm_of_garbage(server):
-    before = resident_kib(server)
-    noise = random.Random(1)
+def a_storm_of_garbage(server, seed):
+    noise = random.Random(seed)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.setblocking(False)
         client.connect((server.address, server.port))
+        largest = 0
         for _ in range(20000):
             packet = bytearray(query(noise.randrange(65536), rest=noise.randbytes(noise.randrange(40)),
                                      counts=[noise.randrange(3) for _ in range(4)]))
@@ -75,13 +75,11 @@ def a_storm_of_garbage(server):
             except (BlockingIOError, ConnectionError):
                 pass
             try:
-                checks_size = len(client.recv(65535))
-                if checks_size > 512 + 720:
-                    checks.less("an answer's size", checks_size, 1233)
+                largest = max(largest, len(client.recv(65535)))
             except (BlockingIOError, ConnectionError):
                 pass
+    checks.less("the largest answer, in octets", largest, 1233)
     checks.equal("a good query afterwards", rcode(ask(server, query(1), wait=2)), 0)
-    checks.less("growth in KiB", resident_kib(server) - before, 4096)
 
 
 def tcp_garbage(server):
@@ -103,7 +101,11 @@ with Folder() as folder:
     folder.write("world.yaml", WORLD)
     with Server("--manifests", folder.path) as dns:
         single_packets(dns)
-        a_storm_of_garbage(dns)
+        # The first storm touches every buffer once; the second must find all it needs.
+        a_storm_of_garbage(dns, 1)
+        before = resident_kib(dns)
+        a_storm_of_garbage(dns, 2)
+        checks.less("growth in KiB", resident_kib(dns) - before, 1024)
         tcp_garbage(dns)
         checks.equal("still running", dns.process.poll(), None)
 checks.finish()
