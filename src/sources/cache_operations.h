@@ -12,8 +12,7 @@
 
 namespace waypost::sources {
 
-// What a load does to the cache.  Puts go before erasures, so that nothing that merely moves is
-// gone in between.
+// Puts go before erasures, so that nothing that merely moves is gone in between.
 struct CacheOperations {
   std::vector<kube::Namespace> namespaces;
   std::vector<kube::Service> services;
