@@ -38,21 +38,21 @@ std::optional<std::uint32_t> parse_number(std::string_view text) noexcept {
 
 }  // namespace
 
-std::string describe(const YamlNode& node) {
+std::string describe(const TreeNode& node) {
   switch (node.type()) {
-    case YamlType::Absent:
+    case TreeType::Absent:
       return "nothing";
-    case YamlType::Null:
+    case TreeType::Null:
       return "null";
-    case YamlType::Boolean:
+    case TreeType::Boolean:
       return "the boolean " + quote(node.text());
-    case YamlType::Number:
+    case TreeType::Number:
       return "the number " + quote(node.text());
-    case YamlType::String:
+    case TreeType::String:
       return quote(node.text());
-    case YamlType::Sequence:
+    case TreeType::Sequence:
       return "a sequence";
-    case YamlType::Mapping:
+    case TreeType::Mapping:
       return "a mapping";
   }
   return {};
@@ -74,7 +74,7 @@ std::string Field::path() const {
 
 std::size_t Field::line() const noexcept {
   const Field* at = this;
-  while (at->node_.type() == YamlType::Absent && at->parent_ != nullptr) {
+  while (at->node_.type() == TreeType::Absent && at->parent_ != nullptr) {
     at = at->parent_;
   }
   return at->node_.line();
@@ -104,12 +104,12 @@ Field FieldReader::mapping(Field field) {
   if (!field.is_present()) {
     return field;
   }
-  if (field.node().type() != YamlType::Mapping) {
+  if (field.node().type() != TreeType::Mapping) {
     refuse(field, "a mapping");
-    return Field(YamlNode());
+    return Field(TreeNode());
   }
-  const YamlNode repeated = field.node().repeated_key();
-  if (repeated.type() != YamlType::Absent) {
+  const TreeNode repeated = field.node().repeated_key();
+  if (repeated.type() != TreeType::Absent) {
     complain(field.value(repeated, repeated.text()), "is given twice; expected it once");
   }
   return field;
@@ -119,7 +119,7 @@ bool FieldReader::is_sequence(const Field& field) {
   if (!field.is_present()) {
     return false;
   }
-  if (field.node().type() != YamlType::Sequence) {
+  if (field.node().type() != TreeType::Sequence) {
     refuse(field, "a sequence");
     return false;
   }
@@ -128,17 +128,17 @@ bool FieldReader::is_sequence(const Field& field) {
 
 std::string_view FieldReader::text(const Field& field) {
   switch (field.node().type()) {
-    case YamlType::Absent:
-    case YamlType::Null:
+    case TreeType::Absent:
+    case TreeType::Null:
       return {};
-    case YamlType::String:
+    case TreeType::String:
       return field.node().text();
-    case YamlType::Boolean:
-    case YamlType::Number:
+    case TreeType::Boolean:
+    case TreeType::Number:
       refuse(field, "a string; put it in quotes");
       return {};
-    case YamlType::Sequence:
-    case YamlType::Mapping:
+    case TreeType::Sequence:
+    case TreeType::Mapping:
       refuse(field, "a string");
       return {};
   }
@@ -169,7 +169,7 @@ bool FieldReader::boolean(const Field& field, bool otherwise) {
   if (!field.is_present()) {
     return otherwise;
   }
-  if (field.node().type() != YamlType::Boolean) {
+  if (field.node().type() != TreeType::Boolean) {
     refuse(field, "true or false");
     return otherwise;
   }
@@ -184,12 +184,12 @@ std::optional<std::uint16_t> FieldReader::port(const Field& field) {
   if (!field.is_present()) {
     return std::nullopt;
   }
-  if (field.node().type() == YamlType::String && parse_number(field.node().text())) {
+  if (field.node().type() == TreeType::String && parse_number(field.node().text())) {
     refuse(field, std::string(PortRule) + " as long as it is in quotes");
     return std::nullopt;
   }
   const auto number =
-      field.node().type() == YamlType::Number ? parse_number(field.node().text()) : std::nullopt;
+      field.node().type() == TreeType::Number ? parse_number(field.node().text()) : std::nullopt;
   if (!number || *number < 1 || *number > 65535) {
     refuse(field, PortRule);
     return std::nullopt;
@@ -224,10 +224,10 @@ std::optional<IpAddress> FieldReader::address(const Field& field) {
 Labels FieldReader::labels(Field field) {
   Labels labels;
   const Field map = mapping(field);
-  for (YamlNode key = map.node().first_child(); key.type() != YamlType::Absent;) {
-    const YamlNode value = key.next_sibling();
+  for (TreeNode key = map.node().first_child(); key.type() != TreeType::Absent;) {
+    const TreeNode value = key.next_sibling();
     const Field pair = map.value(value, key.text());
-    if (key.type() != YamlType::String || !is_label_key(key.text())) {
+    if (key.type() != TreeType::String || !is_label_key(key.text())) {
       complain(map, describe(key) + " is not " + std::string(LabelKeyRule));
     }
     labels.emplace_back(key.text(), text(pair, is_label_value, LabelValueRule));

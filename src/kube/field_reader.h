@@ -9,7 +9,7 @@
 #pragma once
 
 #include "kube/objects.h"
-#include "kube/yaml_tree.h"
+#include "kube/tree.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -23,7 +23,7 @@ namespace waypost::kube {
 // to its parent, which has to be a named variable that lives on.
 class Field {
  public:
-  explicit Field(YamlNode node) noexcept : node_(node) {}
+  explicit Field(TreeNode node) noexcept : node_(node) {}
 
   // The field `name` of this mapping; absent when this is none.
   Field at(std::string_view name) const& noexcept {
@@ -31,14 +31,14 @@ class Field {
   }
   Field at(std::string_view name) const&& = delete;
   // The element or the value `node`, which is number `index` in a sequence or has the key `name`.
-  Field element(YamlNode node, std::size_t index) const& noexcept {
+  Field element(TreeNode node, std::size_t index) const& noexcept {
     return Field(node, this, {}, index);
   }
-  Field value(YamlNode node, std::string_view name) const& noexcept {
+  Field value(TreeNode node, std::string_view name) const& noexcept {
     return Field(node, this, name, NoIndex);
   }
 
-  const YamlNode& node() const noexcept { return node_; }
+  const TreeNode& node() const noexcept { return node_; }
   // Neither absent nor null.
   bool is_present() const noexcept { return node_.is_present(); }
 
@@ -49,10 +49,10 @@ class Field {
 
  private:
   static constexpr std::size_t NoIndex = static_cast<std::size_t>(-1);
-  Field(YamlNode node, const Field* parent, std::string_view name, std::size_t index) noexcept
+  Field(TreeNode node, const Field* parent, std::string_view name, std::size_t index) noexcept
       : node_(node), parent_(parent), name_(name), index_(index) {}
 
-  YamlNode node_;
+  TreeNode node_;
   const Field* parent_ = nullptr;
   std::string_view name_;
   std::size_t index_ = NoIndex;
@@ -103,7 +103,7 @@ class FieldReader {
       return;
     }
     std::size_t index = 0;
-    for (YamlNode at = field.node().first_child(); at.type() != YamlType::Absent;
+    for (TreeNode at = field.node().first_child(); at.type() != TreeType::Absent;
          at = at.next_sibling()) {
       visit(field.element(at, index++));
     }
@@ -116,6 +116,6 @@ class FieldReader {
 };
 
 // What stands at a place, for a message: "'abc'", "the number '80'", "a mapping".
-std::string describe(const YamlNode& node);
+std::string describe(const TreeNode& node);
 
 }  // namespace waypost::kube

@@ -44,7 +44,7 @@ TargetPort decode_target_port(FieldReader& reader, const Field& field, std::uint
   if (!field.is_present()) {
     return port;
   }
-  if (field.node().type() == YamlType::String) {
+  if (field.node().type() == TreeType::String) {
     const std::string_view name = reader.text(field, is_port_name, PortNameRule);
     return name.empty() ? TargetPort(port) : TargetPort(std::string(name));
   }
@@ -245,7 +245,7 @@ void decode_endpoint(FieldReader& reader, const Field& element, IpFamily family,
                            : std::string_view();
 
   const Field addresses = field.at("addresses");
-  if (addresses.node().first_child().type() == YamlType::Absent) {
+  if (addresses.node().first_child().type() == TreeType::Absent) {
     reader.refuse(addresses, "a sequence of at least one address");
   }
   reader.each(addresses, [&](const Field& place) {

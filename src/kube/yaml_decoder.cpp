@@ -80,7 +80,7 @@ void ManifestDecoder::decode_list(FieldReader& reader, const Field& list, const 
 
 void ManifestDecoder::decode(const Field& field, const KindRule* implied) {
   FieldReader reader;
-  if (field.node().type() != YamlType::Mapping) {
+  if (field.node().type() != TreeType::Mapping) {
     reader.refuse(field, "a Kubernetes object: a mapping with apiVersion and kind");
     report(reader, std::nullopt, {});
     return;
@@ -188,9 +188,9 @@ Manifests decode_manifests(std::string_view text) {
   Manifests result;
   ManifestDecoder decoder(result);
   YamlStream stream(text);
-  YamlDocument document;
+  Tree tree;
   for (;;) {
-    const auto more = stream.next(document);
+    const auto more = stream.next(tree);
     if (!more) {
       result.problems.push_back({more.error().message, std::nullopt, {}});
       result.is_complete = false;
@@ -199,8 +199,8 @@ Manifests decode_manifests(std::string_view text) {
     if (!*more) {
       return result;
     }
-    if (document.root().is_present()) {
-      decoder.decode(Field(document.root()), nullptr);
+    if (tree.root().is_present()) {
+      decoder.decode(Field(tree.root()), nullptr);
     }
     if (decoder.is_full()) {
       result.problems.push_back(

@@ -83,24 +83,24 @@ bool is_number(std::string_view text) {
 
 }  // namespace
 
-YamlType classify_plain_scalar(std::string_view text) {
+TreeType classify_plain_scalar(std::string_view text) {
   static constexpr std::array<std::string_view, 5> Nulls = {"", "~", "null", "Null", "NULL"};
   static constexpr std::array<std::string_view, 22> Booleans = {
       "y", "Y", "yes", "Yes", "YES", "true",  "True",  "TRUE",  "on",  "On",  "ON",
       "n", "N", "no",  "No",  "NO",  "false", "False", "FALSE", "off", "Off", "OFF"};
   if (text.size() <= 5) {
     if (std::find(Nulls.begin(), Nulls.end(), text) != Nulls.end()) {
-      return YamlType::Null;
+      return TreeType::Null;
     }
     if (std::find(Booleans.begin(), Booleans.end(), text) != Booleans.end()) {
-      return YamlType::Boolean;
+      return TreeType::Boolean;
     }
   }
   const char first = text.front();
   const bool may_be_number = is_digit(first) || first == '+' || first == '-' || first == '.';
   return may_be_number && text.size() > (is_digit(first) ? 0 : 1) && is_number(text)
-             ? YamlType::Number
-             : YamlType::String;
+             ? TreeType::Number
+             : TreeType::String;
 }
 
 }  // namespace waypost::kube

@@ -40,83 +40,15 @@ class TextBuffer : public std::streambuf {
 
 }  // namespace
 
-YamlType YamlNode::type() const noexcept {
-  return document_ == nullptr ? YamlType::Absent : document_->nodes_[index_].type;
-}
-
-bool YamlNode::is_present() const noexcept {
-  return type() != YamlType::Absent && type() != YamlType::Null;
-}
-
-std::string_view YamlNode::text() const noexcept {
-  const YamlType own = type();
-  if (own == YamlType::Absent || own == YamlType::Sequence || own == YamlType::Mapping) {
-    return {};
-  }
-  const auto& node = document_->nodes_[index_];
-  return std::string_view(document_->text_).substr(node.begin, node.size);
-}
-
-std::size_t YamlNode::line() const noexcept {
-  return document_ == nullptr ? 0 : document_->nodes_[index_].line;
-}
-
-YamlNode YamlNode::first_child() const noexcept {
-  const YamlType own = type();
-  return own == YamlType::Sequence || own == YamlType::Mapping
-             ? document_->at(document_->nodes_[index_].begin)
-             : YamlNode();
-}
-
-YamlNode YamlNode::next_sibling() const noexcept {
-  return document_ == nullptr ? YamlNode() : document_->at(document_->nodes_[index_].next_sibling);
-}
-
-YamlNode YamlNode::find(std::string_view key) const noexcept {
-  if (type() != YamlType::Mapping) {
-    return {};
-  }
-  for (YamlNode at = first_child(); at.type() != YamlType::Absent;) {
-    const YamlNode value = at.next_sibling();
-    if (at.text() == key) {
-      return value;
-    }
-    at = value.next_sibling();
-  }
-  return {};
-}
-
-YamlNode YamlNode::repeated_key() const {
-  if (type() != YamlType::Mapping || !document_->nodes_[index_].has_repeated_key) {
-    return {};
-  }
-  std::vector<YamlNode> keys;
-  for (YamlNode at = first_child(); at.type() != YamlType::Absent;
-       at = at.next_sibling().next_sibling()) {
-    keys.push_back(at);
-  }
-  std::sort(keys.begin(), keys.end(), [](const YamlNode& left, const YamlNode& right) {
-    const int order = left.text().compare(right.text());
-    return order != 0 ? order < 0 : left.line() < right.line();
-  });
-  const auto twin = std::adjacent_find(
-      keys.begin(), keys.end(),
-      [](const YamlNode& left, const YamlNode& right) { return left.text() == right.text(); });
-  return twin == keys.end() ? YamlNode() : *(twin + 1);
-}
-
-// Turns events into nodes.  Nodes stand in document order; siblings are linked, so that an alias is
-// one node that shares its target's children.
+// Turns events into nodes.  An alias is one node that shares its target's children.
 class YamlBuilder : public YAML::EventHandler {
  public:
   // The place where the document began; two documents at one place mean that the parser is stuck.
   int start_position() const noexcept { return start_position_; }
   const YAML::Mark& start() const noexcept { return start_; }
 
-  void begin(YamlDocument& document) {
-    document.nodes_.clear();
-    document.text_.clear();
-    document_ = &document;
+  void begin(Tree& tree) {
+    builder_.begin(tree);
     open_.clear();
     anchors_.clear();
     expanded_ = 0;
@@ -130,22 +62,22 @@ class YamlBuilder : public YAML::EventHandler {
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    add_scalar(mark, anchor, YamlType::Null, "null");
+    add_scalar(mark, anchor, TreeType::Null, "null");
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     // The parser tags a quoted scalar "!" and a plain one "?".
     const bool is_string = tag == "!" || tag == StringTag;
-    add_scalar(mark, anchor, is_string ? YamlType::String : classify_plain_scalar(value), value);
+    add_scalar(mark, anchor, is_string ? TreeType::String : classify_plain_scalar(value), value);
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value) override {
-    open_container(mark, anchor, YamlType::Sequence);
+    open_container(mark, anchor, TreeType::Sequence);
   }
   void OnSequenceEnd() override { close_container(); }
   void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
                   YAML::EmitterStyle::value) override {
-    open_container(mark, anchor, YamlType::Mapping);
+    open_container(mark, anchor, TreeType::Mapping);
   }
   void OnMapEnd() override {
     finish_mapping();
@@ -154,29 +86,25 @@ class YamlBuilder : public YAML::EventHandler {
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override;
 
  private:
-  using Node = YamlDocument::Node;
   struct Open {
-    std::uint32_t node;
-    std::uint32_t last_child;
     YAML::anchor_t anchor;
     std::size_t expanded_before;
   };
   struct Anchor {
-    std::uint32_t node = 0;
+    TreeNode node;
     std::size_t expanded = 0;  // 0: still open, or never set.
   };
 
-  std::uint32_t add(const YAML::Mark& mark, Node node);
-  void append_child(std::uint32_t child);
-  void add_scalar(const YAML::Mark& mark, YAML::anchor_t anchor, YamlType type,
+  void count(const YAML::Mark& mark);
+  void add_scalar(const YAML::Mark& mark, YAML::anchor_t anchor, TreeType type,
                   std::string_view text);
-  void open_container(const YAML::Mark& mark, YAML::anchor_t anchor, YamlType type);
+  void open_container(const YAML::Mark& mark, YAML::anchor_t anchor, TreeType type);
   void close_container();
   void finish_mapping();
-  void merge(const YamlNode& source, std::vector<std::string_view>& keys);
-  void set_anchor(YAML::anchor_t anchor, std::uint32_t node, std::size_t expanded);
+  void merge(const TreeNode& source, std::vector<std::string_view>& keys);
+  void set_anchor(YAML::anchor_t anchor, TreeNode node, std::size_t expanded);
 
-  YamlDocument* document_ = nullptr;
+  TreeBuilder builder_;
   YAML::Mark start_;
   int start_position_ = -1;
   std::vector<Open> open_;
@@ -192,35 +120,22 @@ namespace {
                 static_cast<std::size_t>(mark.column) + 1, std::move(message)};
 }
 
+std::size_t line_of(const YAML::Mark& mark) {
+  return static_cast<std::size_t>(mark.line) + 1;
+}
+
 }  // namespace
 
-std::uint32_t YamlBuilder::add(const YAML::Mark& mark, Node node) {
-  if (document_->nodes_.size() >= MaxYamlNodes) {
+// Makes sure that one more node may be added.
+void YamlBuilder::count(const YAML::Mark& mark) {
+  if (builder_.size() >= MaxTreeNodes) {
     refuse(mark, ErrorKind::Exhausted,
-           "a document has more than " + std::to_string(MaxYamlNodes) + " values");
+           "a document has more than " + std::to_string(MaxTreeNodes) + " values");
   }
-  node.line = static_cast<std::uint32_t>(mark.line) + 1;
-  const auto index = static_cast<std::uint32_t>(document_->nodes_.size());
-  document_->nodes_.push_back(node);
-  append_child(index);
   ++expanded_;
-  return index;
 }
 
-void YamlBuilder::append_child(std::uint32_t child) {
-  if (open_.empty()) {
-    return;
-  }
-  Open& parent = open_.back();
-  if (parent.last_child == 0) {
-    document_->nodes_[parent.node].begin = child;
-  } else {
-    document_->nodes_[parent.last_child].next_sibling = child;
-  }
-  parent.last_child = child;
-}
-
-void YamlBuilder::set_anchor(YAML::anchor_t anchor, std::uint32_t node, std::size_t expanded) {
+void YamlBuilder::set_anchor(YAML::anchor_t anchor, TreeNode node, std::size_t expanded) {
   if (anchor == YAML::NullAnchor) {
     return;
   }
@@ -230,31 +145,26 @@ void YamlBuilder::set_anchor(YAML::anchor_t anchor, std::uint32_t node, std::siz
   anchors_[anchor] = {node, expanded};
 }
 
-void YamlBuilder::add_scalar(const YAML::Mark& mark, YAML::anchor_t anchor, YamlType type,
+void YamlBuilder::add_scalar(const YAML::Mark& mark, YAML::anchor_t anchor, TreeType type,
                              std::string_view text) {
-  Node node;
-  node.type = type;
-  node.begin = static_cast<std::uint32_t>(document_->text_.size());
-  node.size = static_cast<std::uint32_t>(text.size());
-  document_->text_ += text;
-  set_anchor(anchor, add(mark, node), 1);
+  count(mark);
+  set_anchor(anchor, builder_.add_scalar(type, line_of(mark), text), 1);
 }
 
-void YamlBuilder::open_container(const YAML::Mark& mark, YAML::anchor_t anchor, YamlType type) {
-  if (open_.size() >= MaxYamlDepth) {
+void YamlBuilder::open_container(const YAML::Mark& mark, YAML::anchor_t anchor, TreeType type) {
+  if (builder_.depth() >= MaxTreeDepth) {
     refuse(mark, ErrorKind::Exhausted,
-           "values are nested deeper than " + std::to_string(MaxYamlDepth));
+           "values are nested deeper than " + std::to_string(MaxTreeDepth));
   }
-  const std::size_t before = expanded_;
-  Node node;
-  node.type = type;
-  open_.push_back({add(mark, node), 0, anchor, before});
+  open_.push_back({anchor, expanded_});
+  count(mark);
+  builder_.open(type, line_of(mark));
 }
 
 void YamlBuilder::close_container() {
   const Open closed = open_.back();
   open_.pop_back();
-  set_anchor(closed.anchor, closed.node, expanded_ - closed.expanded_before);
+  set_anchor(closed.anchor, builder_.close(), expanded_ - closed.expanded_before);
 }
 
 void YamlBuilder::OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) {
@@ -267,23 +177,21 @@ void YamlBuilder::OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) {
     refuse(mark, ErrorKind::Exhausted,
            "aliases expand to more than " + std::to_string(MaxAliasedNodes) + " values");
   }
-  Node node = document_->nodes_[target.node];
-  node.next_sibling = 0;
-  add(mark, node);
+  count(mark);
+  builder_.add_copy(target.node, line_of(mark));
   expanded_ += target.expanded - 1;
 }
 
 // Notes a key that comes twice, and resolves the merge key "<<" (yaml.org/type/merge.html): its
 // mapping, or each of its mappings, adds the keys that are not there yet.
 void YamlBuilder::finish_mapping() {
-  const std::uint32_t own = open_.back().node;
-  const YamlNode mapping(document_, own);
+  builder_.note_repeated_key();
   std::vector<std::string_view> keys;
-  YamlNode merged;
-  YamlNode before_merged;
-  YamlNode last;
-  for (YamlNode key = mapping.first_child(); key.type() != YamlType::Absent;) {
-    const YamlNode value = key.next_sibling();
+  TreeNode merged;
+  TreeNode before_merged;
+  TreeNode last;
+  for (TreeNode key = builder_.innermost().first_child(); key.type() != TreeType::Absent;) {
+    const TreeNode value = key.next_sibling();
     keys.push_back(key.text());
     if (key.text() == "<<") {
       merged = value;
@@ -292,52 +200,34 @@ void YamlBuilder::finish_mapping() {
     last = value;
     key = value.next_sibling();
   }
-  std::sort(keys.begin(), keys.end());
-  document_->nodes_[own].has_repeated_key =
-      std::adjacent_find(keys.begin(), keys.end()) != keys.end();
-  if (merged.type() != YamlType::Mapping && merged.type() != YamlType::Sequence) {
+  if (merged.type() != TreeType::Mapping && merged.type() != TreeType::Sequence) {
     return;
   }
-
-  // The merge key itself leaves the mapping.
-  const std::uint32_t after = document_->nodes_[merged.index_].next_sibling;
-  if (before_merged.type() == YamlType::Absent) {
-    document_->nodes_[own].begin = after;
-  } else {
-    document_->nodes_[before_merged.index_].next_sibling = after;
-  }
-  if (after == 0) {
-    open_.back().last_child = before_merged.index_;
-  }
-
-  if (merged.type() == YamlType::Mapping) {
+  builder_.remove_pair(before_merged, merged);
+  std::sort(keys.begin(), keys.end());
+  if (merged.type() == TreeType::Mapping) {
     merge(merged, keys);
     return;
   }
-  for (YamlNode at = merged.first_child(); at.type() != YamlType::Absent; at = at.next_sibling()) {
+  for (TreeNode at = merged.first_child(); at.type() != TreeType::Absent; at = at.next_sibling()) {
     merge(at, keys);
   }
 }
 
 // Appends the pairs of `source` whose keys are not among the sorted `keys`, and their keys to
 // `keys`.
-void YamlBuilder::merge(const YamlNode& source, std::vector<std::string_view>& keys) {
-  if (source.type() != YamlType::Mapping) {
+void YamlBuilder::merge(const TreeNode& source, std::vector<std::string_view>& keys) {
+  if (source.type() != TreeType::Mapping) {
     return;
   }
   const std::size_t own_keys = keys.size();
-  for (YamlNode key = source.first_child(); key.type() != YamlType::Absent;) {
-    const YamlNode value = key.next_sibling();
+  for (TreeNode key = source.first_child(); key.type() != TreeType::Absent;) {
+    const TreeNode value = key.next_sibling();
     const auto own_end = keys.begin() + static_cast<std::ptrdiff_t>(own_keys);
     if (!std::binary_search(keys.begin(), own_end, key.text())) {
       keys.push_back(key.text());
-      for (const std::uint32_t original : {key.index_, value.index_}) {
-        Node copy = document_->nodes_[original];
-        copy.next_sibling = 0;
-        const auto index = static_cast<std::uint32_t>(document_->nodes_.size());
-        document_->nodes_.push_back(copy);
-        append_child(index);
-      }
+      builder_.add_copy(key, 0);
+      builder_.add_copy(value, 0);
     }
     key = value.next_sibling();
   }
@@ -401,7 +291,7 @@ std::string parse_error(const YAML::Exception& error, std::string_view text) {
 
 }  // namespace
 
-Result<bool> YamlStream::next(YamlDocument& document) {
+Result<bool> YamlStream::next(Tree& tree) {
   State& state = *state_;
   if (state.is_over) {
     return false;
@@ -414,7 +304,7 @@ Result<bool> YamlStream::next(YamlDocument& document) {
       }
       state.parser.emplace(state.stream);
     }
-    state.builder.begin(document);
+    state.builder.begin(tree);
     if (!state.parser->HandleNextDocument(state.builder)) {
       return false;
     }

@@ -9,25 +9,25 @@ namespace waypost::kube {
 namespace {
 
 // A node in one line: strings in quotes, other scalars bare.
-std::string show(const YamlNode& node) {
+std::string show(const TreeNode& node) {
   std::string text;
   switch (node.type()) {
-    case YamlType::Absent:
+    case TreeType::Absent:
       return "absent";
-    case YamlType::Null:
-    case YamlType::Boolean:
-    case YamlType::Number:
+    case TreeType::Null:
+    case TreeType::Boolean:
+    case TreeType::Number:
       return std::string(node.text());
-    case YamlType::String:
+    case TreeType::String:
       return "'" + std::string(node.text()) + "'";
-    case YamlType::Sequence:
-      for (YamlNode at = node.first_child(); at.type() != YamlType::Absent;
+    case TreeType::Sequence:
+      for (TreeNode at = node.first_child(); at.type() != TreeType::Absent;
            at = at.next_sibling()) {
         text += (text.empty() ? "" : ", ") + show(at);
       }
       return "[" + text + "]";
-    case YamlType::Mapping:
-      for (YamlNode at = node.first_child(); at.type() != YamlType::Absent;
+    case TreeType::Mapping:
+      for (TreeNode at = node.first_child(); at.type() != TreeType::Absent;
            at = at.next_sibling().next_sibling()) {
         text +=
             (text.empty() ? "" : ", ") + std::string(at.text()) + ": " + show(at.next_sibling());
@@ -40,17 +40,17 @@ std::string show(const YamlNode& node) {
 // All documents, one a line; the message of a failure last.
 std::string read(std::string_view yaml) {
   YamlStream stream(yaml);
-  YamlDocument document;
+  Tree tree;
   std::string text;
   for (;;) {
-    const auto more = stream.next(document);
+    const auto more = stream.next(tree);
     if (!more) {
       return text + "! " + more.error().message;
     }
     if (!*more) {
       return text;
     }
-    text += show(document.root()) + "\n";
+    text += show(tree.root()) + "\n";
   }
 }
 
@@ -113,16 +113,16 @@ TEST_CASE("the merge key adds what is not there") {
 TEST_CASE("plain scalars have the types that kubectl gives them") {
   for (const char* text : {"true", "False", "on", "Off", "y", "N", "yes", "NO"}) {
     CAPTURE(text);
-    CHECK(classify_plain_scalar(text) == YamlType::Boolean);
+    CHECK(classify_plain_scalar(text) == TreeType::Boolean);
   }
   for (const char* text : {"0", "80", "-1", "+1", "1.10", ".5", "5.", "1e3", "12e45", "0x1F",
                            "0o17", "0b11", "010", "080", "1_000", ".inf", "-.Inf", ".nan"}) {
     CAPTURE(text);
-    CHECK(classify_plain_scalar(text) == YamlType::Number);
+    CHECK(classify_plain_scalar(text) == TreeType::Number);
   }
   for (const char* text : {"", "~", "null", "Null", "NULL"}) {
     CAPTURE(text);
-    CHECK(classify_plain_scalar(text) == YamlType::Null);
+    CHECK(classify_plain_scalar(text) == TreeType::Null);
   }
   for (const char* text :
        {"web",   "oN",   "nULL", "10.96.0.1", "2024-05-01", "2024-05-01T10:00:00Z",
@@ -130,28 +130,28 @@ TEST_CASE("plain scalars have the types that kubectl gives them") {
         "+",     ".",    "--1",  "1:30",      "fd00::1",    "_1",
         "tRUE",  "0b12", "1e+"}) {
     CAPTURE(text);
-    CHECK(classify_plain_scalar(text) == YamlType::String);
+    CHECK(classify_plain_scalar(text) == TreeType::String);
   }
 }
 
 TEST_CASE("a key that comes twice is found") {
-  YamlDocument document;
+  Tree tree;
   YamlStream stream("a: 1\nb: 2\nc: 3\nb: 4\nd: {b: 5}\n");
-  REQUIRE(stream.next(document).value());
-  CHECK(document.root().repeated_key().text() == "b");
-  CHECK(document.root().repeated_key().line() == 4);
-  CHECK(document.root().find("d").repeated_key().type() == YamlType::Absent);
+  REQUIRE(stream.next(tree).value());
+  CHECK(tree.root().repeated_key().text() == "b");
+  CHECK(tree.root().repeated_key().line() == 4);
+  CHECK(tree.root().find("d").repeated_key().type() == TreeType::Absent);
 }
 
 TEST_CASE("nodes know their lines") {
-  YamlDocument document;
+  Tree tree;
   YamlStream stream("---\na: 1\nb:\n  c:\n  - x\n  - y\n---\nd: 1\n");
-  REQUIRE(stream.next(document).value());
-  CHECK(document.root().line() == 2);
-  CHECK(document.root().find("b").find("c").first_child().next_sibling().line() == 6);
-  CHECK(document.root().find("e").line() == 0);
-  REQUIRE(stream.next(document).value());
-  CHECK(document.root().line() == 8);
+  REQUIRE(stream.next(tree).value());
+  CHECK(tree.root().line() == 2);
+  CHECK(tree.root().find("b").find("c").first_child().next_sibling().line() == 6);
+  CHECK(tree.root().find("e").line() == 0);
+  REQUIRE(stream.next(tree).value());
+  CHECK(tree.root().line() == 8);
 }
 
 TEST_CASE("what is no YAML is refused with line and column") {
@@ -185,8 +185,8 @@ TEST_CASE("what is no YAML is refused with line and column") {
 }
 
 TEST_CASE("depth, size and aliases are bounded") {
-  CHECK(read(repeat("[", MaxYamlDepth) + repeat("]", MaxYamlDepth)).starts_with("["));
-  CHECK(read(repeat("[", MaxYamlDepth + 1)).find("nested deeper than 64") != std::string::npos);
+  CHECK(read(repeat("[", MaxTreeDepth) + repeat("]", MaxTreeDepth)).starts_with("["));
+  CHECK(read(repeat("[", MaxTreeDepth + 1)).find("nested deeper than 64") != std::string::npos);
   CHECK(read(repeat("- ", 100'000)).find("nested deeper than 64") != std::string::npos);
   CHECK(read(repeat("{a: ", 100'000)).find("nested deeper than 64") != std::string::npos);
   CHECK(read(repeat("? ", 100'000)).find("nested deeper than 64") != std::string::npos);
@@ -202,9 +202,9 @@ TEST_CASE("depth, size and aliases are bounded") {
 
 TEST_CASE("nothing can be read after a failure") {
   YamlStream stream("a: [\n---\nb: 1\n");
-  YamlDocument document;
-  CHECK_FALSE(stream.next(document));
-  const auto again = stream.next(document);
+  Tree tree;
+  CHECK_FALSE(stream.next(tree));
+  const auto again = stream.next(tree);
   REQUIRE(again);
   CHECK_FALSE(*again);
 }
