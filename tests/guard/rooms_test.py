@@ -16,10 +16,11 @@ ARROWS = {
     "kube": {"base"},
     "cache": {"base", "kube"},
     "sources": {"base", "kube", "cache"},
+    "proxy": {"base", "kube", "cache"},
     "records": {"base", "kube", "cache", "dns"},
     "zones": {"base", "dns"},
     "server": {"base", "dns", "records", "zones"},
-    "ops": {"base", "dns", "kube", "cache", "sources", "records", "zones", "server"},
+    "ops": {"base", "dns", "kube", "cache", "proxy", "sources", "records", "zones", "server"},
     "programs": {"base", "ops"},
 }
 
