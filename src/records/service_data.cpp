@@ -80,10 +80,10 @@ void fill_headless(ServiceData& data) {
   for (const EndpointNode* node : data.endpoints) {
     for (const EndpointNode::Member& member : node->members()) {
       addresses.push_back(member.address);
-      records += member.ports->size();
+      records += srv_records_of(member);
       for (const kube::EndpointPort& port : *member.ports) {
         if (!port.name.empty()) {
-          ++named[{port.name, port.protocol}];
+          named[{port.name, port.protocol}] += member.copies;
         }
       }
     }

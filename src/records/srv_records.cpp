@@ -113,11 +113,7 @@ Outcome write_headless_srv(const ServiceNode& node, const ServiceData& data, Por
 
 Outcome write_endpoint_srv(const EndpointNode& node, std::uint32_t ttl, const dns::Lookup& lookup,
                            dns::MessageWriter& out) noexcept {
-  std::size_t records = 0;
-  for (const EndpointNode::Member& member : node.members()) {
-    records += member.ports->size();
-  }
-  const std::uint16_t weight = srv_weight(records);
+  const std::uint16_t weight = srv_weight(node);
   const dns::NameParts owner = lookup.owner_name();
   std::size_t written = 0;
   const bool complete = for_each_port(node, {}, [&](std::uint16_t port) noexcept {

@@ -9,6 +9,8 @@
 #include "dns/lookup.h"
 #include "records/nodes.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -23,9 +25,25 @@ struct PortFilter {
   }
 };
 
+// How many records a member of an endpoint name counts for in a weight.  As with CoreDNS, each
+// slice that has the address counts, although equal records are written once; so does one without
+// ports.
+inline std::size_t srv_records_of(const EndpointNode::Member& member) noexcept {
+  return std::max<std::size_t>(member.ports->size(), 1) * member.copies;
+}
+
 // The weight of each of `records` SRV records.
 constexpr std::uint16_t srv_weight(std::size_t records) noexcept {
   return static_cast<std::uint16_t>(records == 0 || records > 100 ? 1 : 100 / records);
+}
+
+// The weight of the SRV records at an endpoint name.
+inline std::uint16_t srv_weight(const EndpointNode& node) noexcept {
+  std::size_t records = 0;
+  for (const EndpointNode::Member& member : node.members()) {
+    records += srv_records_of(member);
+  }
+  return srv_weight(records);
 }
 
 // SRV of a ClusterIP Service: one record for each of `ports`, the Service's name as the target.

@@ -80,10 +80,8 @@ void visit_endpoint(const EndpointNode& node, std::uint32_t ttl, const Visit& vi
   const OwnerName wire = owner_of_endpoint(node);
   const dns::Name owner = name_of(wire.wire());
   std::set<IpAddress> addresses;
-  std::size_t records = 0;
   for (const EndpointNode::Member& member : node.members()) {
     addresses.insert(member.address);
-    records += member.ports->size();
   }
   for (const IpAddress& address : addresses) {
     const Bytes octets = address.octets();
@@ -91,7 +89,7 @@ void visit_endpoint(const EndpointNode& node, std::uint32_t ttl, const Visit& vi
                  {octets.begin(), octets.end()}));
   }
   for (const std::uint16_t port : ports_of(node, {})) {
-    visit(record(owner, RecordType::SRV, ttl, srv_rdata(srv_weight(records), port, wire.wire())));
+    visit(record(owner, RecordType::SRV, ttl, srv_rdata(srv_weight(node), port, wire.wire())));
   }
 }
 

@@ -231,6 +231,26 @@ SchemaTable headless() {
                           "10-244-4-2.mixed.shop.svc.~ 5 IN A 10.244.4.2"}},
           {.asks = "mixed.shop.svc.~ A",
            .answer = {"mixed.shop.svc.~ 5 IN A 10.244.4.1", "mixed.shop.svc.~ 5 IN A 10.244.4.2"}},
+          // A record is written once, but weighs as often as slices have it.
+          {.asks = "_http._tcp.moving.shop.svc.~ SRV",
+           .answer =
+               {"_http._tcp.moving.shop.svc.~ 5 IN SRV 0 33 8080 10-244-6-1.moving.shop.svc.~",
+                "_http._tcp.moving.shop.svc.~ 5 IN SRV 0 33 8080 "
+                "10-244-6-2.moving.shop.svc.~"},
+           .additional = {"10-244-6-1.moving.shop.svc.~ 5 IN A 10.244.6.1",
+                          "10-244-6-2.moving.shop.svc.~ 5 IN A 10.244.6.2"}},
+          {.asks = "moving.shop.svc.~ SRV",
+           .answer = {"moving.shop.svc.~ 5 IN SRV 0 25 8080 10-244-6-1.moving.shop.svc.~",
+                      "moving.shop.svc.~ 5 IN SRV 0 25 8080 10-244-6-2.moving.shop.svc.~"},
+           .additional = {"10-244-6-1.moving.shop.svc.~ 5 IN A 10.244.6.1",
+                          "10-244-6-2.moving.shop.svc.~ 5 IN A 10.244.6.2"}},
+          {.asks = "10-244-6-1.moving.shop.svc.~ SRV",
+           .answer = {"10-244-6-1.moving.shop.svc.~ 5 IN SRV 0 50 8080 "
+                      "10-244-6-1.moving.shop.svc.~"},
+           .additional = {"10-244-6-1.moving.shop.svc.~ 5 IN A 10.244.6.1"}},
+          {.asks = "moving.shop.svc.~ A",
+           .answer = {"moving.shop.svc.~ 5 IN A 10.244.6.1",
+                      "moving.shop.svc.~ 5 IN A 10.244.6.2"}},
           // Nobody ready: no name at all, of any type (specification 1.1.0, 2.4.1).
           no_name("idle.shop.svc.~ A"),
           no_name("idle.shop.svc.~ SRV"),
