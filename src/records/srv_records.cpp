@@ -2,6 +2,8 @@
 
 #include "records/record_sets.h"
 
+#include <algorithm>
+
 namespace waypost::records {
 namespace {
 
@@ -41,16 +43,24 @@ bool for_each_port(const EndpointNode& node, PortFilter filter, Visit&& visit) n
   return true;
 }
 
-// Addresses of the endpoint under `owner`, each once.
-void add_endpoint_glue(const EndpointNode& node, const dns::NameParts& owner, std::uint32_t ttl,
-                       dns::MessageWriter& out) noexcept {
+bool has_port(const EndpointNode::Member& member, PortFilter filter) noexcept {
+  return std::any_of(member.ports->begin(), member.ports->end(),
+                     [&](const kube::EndpointPort& port) { return filter.accepts(port); });
+}
+
+// Addresses of the endpoint under `owner`, each once.  Of a hostname that several addresses share,
+// only those count that have the port.
+void add_endpoint_glue(const EndpointNode& node, PortFilter filter, const dns::NameParts& owner,
+                       std::uint32_t ttl, dns::MessageWriter& out) noexcept {
   const auto members = node.members();
   for (std::size_t m = 0; m < members.size(); ++m) {
-    bool again = false;
-    for (std::size_t earlier = 0; earlier < m; ++earlier) {
-      again = again || members[earlier].address == members[m].address;
+    bool is_wanted = has_port(members[m], filter);
+    for (std::size_t earlier = 0; earlier < m && is_wanted; ++earlier) {
+      is_wanted =
+          members[earlier].address != members[m].address || !has_port(members[earlier], filter);
     }
-    if (!again && !out.add_address(Section::Additional, owner, ttl, members[m].address.octets())) {
+    if (is_wanted &&
+        !out.add_address(Section::Additional, owner, ttl, members[m].address.octets())) {
       return;
     }
   }
@@ -99,14 +109,8 @@ Outcome write_headless_srv(const ServiceNode& node, const ServiceData& data, Por
   const dns::NameParts service = lookup.suffix_name(service_label);
   for (std::size_t i = 0; i < covered && !out.is_truncated(); ++i) {
     const EndpointNode& endpoint = *data.endpoints[(start + i) % count];
-    bool has_wanted_port = false;
-    for_each_port(endpoint, filter, [&](std::uint16_t) noexcept {
-      has_wanted_port = true;
-      return false;
-    });
-    if (has_wanted_port) {
-      add_endpoint_glue(endpoint, {endpoint.label_wire(), service.tail, service.pointer}, ttl, out);
-    }
+    add_endpoint_glue(endpoint, filter, {endpoint.label_wire(), service.tail, service.pointer}, ttl,
+                      out);
   }
   return finish_set(written, complete, out);
 }
@@ -123,7 +127,7 @@ Outcome write_endpoint_srv(const EndpointNode& node, std::uint32_t ttl, const dn
     return fits;
   });
   if (complete && written != 0) {
-    add_endpoint_glue(node, owner, ttl, out);
+    add_endpoint_glue(node, {}, owner, ttl, out);
   }
   return finish_set(written, complete, out);
 }

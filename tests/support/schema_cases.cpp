@@ -251,6 +251,14 @@ SchemaTable headless() {
           {.asks = "moving.shop.svc.~ A",
            .answer = {"moving.shop.svc.~ 5 IN A 10.244.6.1",
                       "moving.shop.svc.~ 5 IN A 10.244.6.2"}},
+          // Of a shared hostname's addresses, those that have the port.
+          {.asks = "_admin._tcp.pair.shop.svc.~ SRV",
+           .answer = {"_admin._tcp.pair.shop.svc.~ 5 IN SRV 0 100 81 one.pair.shop.svc.~"},
+           .additional = {"one.pair.shop.svc.~ 5 IN A 10.244.6.11"}},
+          {.asks = "_http._tcp.pair.shop.svc.~ SRV",
+           .answer = {"_http._tcp.pair.shop.svc.~ 5 IN SRV 0 50 80 one.pair.shop.svc.~"},
+           .additional = {"one.pair.shop.svc.~ 5 IN A 10.244.6.11",
+                          "one.pair.shop.svc.~ 5 IN A 10.244.6.12"}},
           // Nobody ready: no name at all, of any type (specification 1.1.0, 2.4.1).
           no_name("idle.shop.svc.~ A"),
           no_name("idle.shop.svc.~ SRV"),
