@@ -77,7 +77,8 @@ void decode_service_ports(FieldReader& reader, const Field& spec, Service& servi
     }
     ServicePort port = decode_service_port(reader, element);
     for (const ServicePort& other : service.ports) {
-      if (port.name == other.name) {
+      // The API server wants distinct names; equal ones of two protocols are no ambiguity here.
+      if (port.name == other.name && (port.name.empty() || port.protocol == other.protocol)) {
         reader.complain(element, port.name.empty()
                                      ? "has no name; expected one when there are several ports"
                                      : "the name '" + port.name + "' is used by another port");
@@ -161,6 +162,9 @@ void decode_ip_families(FieldReader& reader, const Field& spec, Service& service
   const Field policy = spec.at("ipFamilyPolicy");
   service.ip_family_policy = word(reader, policy, IpFamilyPolicy::SingleStack, Policies,
                                   "one of SingleStack, PreferDualStack, RequireDualStack");
+  if (!policy.is_present() && service.cluster_ips.size() > 1) {
+    service.ip_family_policy = IpFamilyPolicy::RequireDualStack;  // Two addresses say it as well.
+  }
   const Field families = spec.at("ipFamilies");
   reader.each(families, [&](const Field& element) {
     const IpFamily family = word(reader, element, IpFamily::V4, Families, "one of IPv4, IPv6");
@@ -215,7 +219,7 @@ void decode_slice_ports(FieldReader& reader, const Field& object, EndpointSlice&
     port.protocol = reader.protocol(field.at("protocol"));
     const auto number = reader.port(field.at("port"));
     for (const EndpointPort& other : slice.ports) {
-      if (other.name == port.name) {
+      if (other.name == port.name && other.protocol == port.protocol) {
         reader.complain(element, "the name '" + port.name + "' is used by another port");
       }
     }

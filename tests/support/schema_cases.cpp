@@ -182,6 +182,13 @@ SchemaTable srv_of_cluster_ips() {
               {.asks = "_voice._sctp.games.shop.svc.~ SRV",
                .answer = {"_voice._sctp.games.shop.svc.~ 5 IN SRV 0 100 9000 games.shop.svc.~"},
                .additional = {"games.shop.svc.~ 5 IN A 10.96.0.9"}},
+              {.asks = "_sip._tcp.talk.shop.svc.~ SRV",
+               .answer = {"_sip._tcp.talk.shop.svc.~ 5 IN SRV 0 100 5060 talk.shop.svc.~"},
+               .additional = {"talk.shop.svc.~ 5 IN A 10.96.0.12"}},
+              {.asks = "_sip._udp.talk.shop.svc.~ SRV",
+               .answer = {"_sip._udp.talk.shop.svc.~ 5 IN SRV 0 100 5061 talk.shop.svc.~"},
+               .additional = {"talk.shop.svc.~ 5 IN A 10.96.0.12"}},
+              no_name("_sip._sctp.talk.shop.svc.~ SRV"),
               // At the bare name: every port, unnamed ones too, each number once.
               {.asks = "web.shop.svc.~ SRV",
                .answer = {"web.shop.svc.~ 5 IN SRV 0 25 80 web.shop.svc.~",
@@ -298,6 +305,12 @@ SchemaTable endpoint_names() {
                .answer = {"10-244-1-5.web.shop.svc.~ 5 IN SRV 0 50 8080 10-244-1-5.web.shop.svc.~",
                           "10-244-1-5.web.shop.svc.~ 5 IN SRV 0 50 8443 10-244-1-5.web.shop.svc.~"},
                .additional = {"10-244-1-5.web.shop.svc.~ 5 IN A 10.244.1.5"}},
+              {.asks = "10-244-6-21.talk.shop.svc.~ SRV",
+               .answer = {"10-244-6-21.talk.shop.svc.~ 5 IN SRV 0 50 6060 "
+                          "10-244-6-21.talk.shop.svc.~",
+                          "10-244-6-21.talk.shop.svc.~ 5 IN SRV 0 50 6061 "
+                          "10-244-6-21.talk.shop.svc.~"},
+               .additional = {"10-244-6-21.talk.shop.svc.~ 5 IN A 10.244.6.21"}},
               // Terminating: not ready, although still serving.
               no_name("10-244-1-6.web.shop.svc.~ A"),
               no_name("web-abc.web.shop.svc.~ A"),

@@ -131,6 +131,10 @@ TEST_CASE("a bad Service is refused with line, object, field and expectation") {
            Case{service("  clusterIP: 10.96.0.1\n  ipFamilies: [IPv6]\n  ports: [{port: 80}]\n"), 6,
                 "Service shop/web: spec.ipFamilies[0]: 'IPv6' is not the family of clusterIPs[0], "
                 "10.96.0.1"},
+           Case{service("  clusterIP: 10.96.0.1\n  clusterIPs: [10.96.0.1, 'fd00::1']\n"
+                        "  ipFamilyPolicy: SingleStack\n  ports: [{port: 80}]\n"),
+                7,
+                "Service shop/web: spec.ipFamilyPolicy: two IP families; expected PreferDualStack"},
            Case{service("  ipFamilyPolicy: Dual\n  ports: [{port: 80}]\n"), 5,
                 "Service shop/web: spec.ipFamilyPolicy: 'Dual' is not one of SingleStack"},
            Case{service("  type: ExternalName\n"), 5,

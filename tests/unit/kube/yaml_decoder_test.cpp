@@ -142,6 +142,14 @@ TEST_CASE("Services are decoded with the API server's defaults") {
                     "{clusterIP: 10.96.0.7, clusterIPs: [10.96.0.7, 'fd00::7'], ipFamilies: [IPv4, "
                     "IPv6], ipFamilyPolicy: RequireDualStack, ports: [{port: 80}]}"),
                 "service shop/web ClusterIP 10.96.0.7 fd00::7 IPv4 IPv6 require-dual :80/tcp>80\n"},
+           // What the API server would refuse, but cannot be misunderstood: two addresses without a
+           // policy, one name for a port of two protocols.
+           Case{service("{clusterIPs: [10.96.0.7, 'fd00::7'], clusterIP: 10.96.0.7, ports: [{port: "
+                        "80}]}"),
+                "service shop/web ClusterIP 10.96.0.7 fd00::7 require-dual :80/tcp>80\n"},
+           Case{service("{clusterIP: None, ports: [{name: dns, port: 53}, {name: dns, port: 53, "
+                        "protocol: UDP}]}"),
+                "service shop/web ClusterIP headless dns:53/tcp>53 dns:53/udp>53\n"},
            Case{service(
                     "{ipFamilies: [IPv6], ipFamilyPolicy: PreferDualStack, ports: [{port: 80}]}"),
                 "service shop/web ClusterIP IPv6 prefer-dual :80/tcp>80\n"},
