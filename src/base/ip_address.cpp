@@ -99,6 +99,18 @@ Result<IpPrefix> IpPrefix::from_text(std::string_view text) {
   return prefix;
 }
 
+IpPrefix IpPrefix::around(const IpAddress& address, unsigned length) noexcept {
+  const unsigned bits = address.is_v4() ? 32 : 128;
+  std::array<std::uint8_t, 16> octets = address.mapped();
+  IpPrefix prefix;
+  prefix.length_ = std::min(length, bits);
+  for (unsigned bit = 128 - bits + prefix.length_; bit < 128; ++bit) {
+    octets[bit / 8] &= static_cast<std::uint8_t>(~(0x80U >> bit % 8));
+  }
+  prefix.base_ = IpAddress::from_octets(octets);
+  return prefix;
+}
+
 bool IpPrefix::contains(const IpAddress& address) const noexcept {
   if (address.is_v4() != base_.is_v4()) {
     return false;

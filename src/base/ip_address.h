@@ -70,6 +70,8 @@ class IpPrefix {
  public:
   // Reads "10.0.0.0/8" or a bare address (then the prefix covers just it).  Host bits must be zero.
   static Result<IpPrefix> from_text(std::string_view text);
+  // The prefix of that length that holds `address`.  A length above the family's is its longest.
+  static IpPrefix around(const IpAddress& address, unsigned length) noexcept;
 
   bool contains(const IpAddress& address) const noexcept;
   const IpAddress& base() const noexcept { return base_; }

@@ -1,6 +1,7 @@
 #include "kube/object_decoders.h"
 
 #include "kube/names.h"
+#include "kube/traffic_decoders.h"
 
 #include <algorithm>
 #include <array>
@@ -237,7 +238,7 @@ void decode_endpoint(FieldReader& reader, const Field& element, IpFamily family,
   const Field conditions = reader.mapping(conditions_field);
   Endpoint endpoint;
   endpoint.ready = reader.boolean(conditions.at("ready"), true);
-  endpoint.serving = reader.boolean(conditions.at("serving"), endpoint.ready);
+  endpoint.serving = reader.boolean(conditions.at("serving"), true);
   endpoint.terminating = reader.boolean(conditions.at("terminating"), false);
 
   const std::string_view hostname = reader.text(field.at("hostname"), is_dns_label, DnsLabelRule);
@@ -363,7 +364,8 @@ Metadata decode_metadata(FieldReader& reader, const Field& object, bool has_name
   return result;
 }
 
-Service decode_service(FieldReader& reader, const Field& object, Metadata metadata) {
+Service decode_service(FieldReader& reader, const Field& object, Metadata metadata,
+                       const DecodeOptions& options) {
   static constexpr std::array Types = {
       std::pair<std::string_view, ServiceType>("ClusterIP", ServiceType::ClusterIp),
       std::pair<std::string_view, ServiceType>("NodePort", ServiceType::NodePort),
@@ -384,11 +386,14 @@ Service decode_service(FieldReader& reader, const Field& object, Metadata metada
   decode_service_ports(reader, spec, service);
   service.selector = reader.labels(spec.at("selector"));
   service.publish_not_ready_addresses = reader.boolean(spec.at("publishNotReadyAddresses"), false);
+  if (options.traffic) {
+    service.traffic = SharedPart(decode_service_traffic(reader, object, service));
+  }
   return service;
 }
 
 std::optional<EndpointSlice> decode_slice(FieldReader& reader, const Field& object,
-                                          Metadata metadata) {
+                                          Metadata metadata, const DecodeOptions& options) {
   EndpointSlice slice;
   slice.key = std::move(metadata.key);
   slice.resource_version = metadata.resource_version;
@@ -407,9 +412,19 @@ std::optional<EndpointSlice> decode_slice(FieldReader& reader, const Field& obje
   }
   decode_slice_ports(reader, object, slice);
   const Field endpoints = object.at("endpoints");
+  SliceTraffic traffic;
   reader.each(endpoints, [&](const Field& element) {
+    const std::size_t before = slice.endpoints.size();
     decode_endpoint(reader, element, type_text == "IPv4" ? IpFamily::V4 : IpFamily::V6, slice);
+    if (options.traffic) {
+      const Field endpoint = reader.mapping(element);
+      decode_placements(reader, endpoint, slice.endpoints.size() - before, traffic.placements);
+    }
   });
+  if (options.traffic) {
+    traffic.trigger_time_ms = decode_trigger_time(reader, object);
+    slice.traffic = SharedPart(std::move(traffic));
+  }
   return slice;
 }
 
@@ -426,7 +441,8 @@ Namespace decode_namespace(Metadata metadata) {
   return name_space;
 }
 
-Pod decode_pod(FieldReader& reader, const Field& object, Metadata metadata) {
+Pod decode_pod(FieldReader& reader, const Field& object, Metadata metadata,
+               const DecodeOptions& options) {
   static constexpr std::array Phases = {
       std::pair<std::string_view, PodPhase>("Pending", PodPhase::Pending),
       std::pair<std::string_view, PodPhase>("Running", PodPhase::Running),
@@ -444,6 +460,9 @@ Pod decode_pod(FieldReader& reader, const Field& object, Metadata metadata) {
   pod.hostname = reader.text(spec.at("hostname"), is_dns_label, DnsLabelRule);
   pod.subdomain = reader.text(spec.at("subdomain"), is_dns_label, DnsLabelRule);
   decode_containers(reader, spec, pod);
+  if (options.traffic) {
+    pod.node_name = reader.text(spec.at("nodeName"), is_dns_subdomain, DnsSubdomainRule);
+  }
 
   const Field status_field = object.at("status");
   const Field status = reader.mapping(status_field);

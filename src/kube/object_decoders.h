@@ -22,13 +22,20 @@ struct Metadata {
 Metadata decode_metadata(FieldReader& reader, const Field& object, bool has_namespace,
                          bool (*name_check)(std::string_view) noexcept, std::string_view name_rule);
 
+// What is decoded beyond the names and addresses that every reader wants.
+struct DecodeOptions {
+  bool traffic = false;  // Service::traffic, EndpointSlice::traffic, Pod::node_name.
+};
+
 // These return what could be read; it counts only when reader.problem() is empty.  `object` is a
 // mapping.
-Service decode_service(FieldReader& reader, const Field& object, Metadata metadata);
-Pod decode_pod(FieldReader& reader, const Field& object, Metadata metadata);
+Service decode_service(FieldReader& reader, const Field& object, Metadata metadata,
+                       const DecodeOptions& options = {});
+Pod decode_pod(FieldReader& reader, const Field& object, Metadata metadata,
+               const DecodeOptions& options = {});
 Namespace decode_namespace(Metadata metadata);
 // Nothing for a slice of addressType FQDN: such addresses are nobody's endpoints.
 std::optional<EndpointSlice> decode_slice(FieldReader& reader, const Field& object,
-                                          Metadata metadata);
+                                          Metadata metadata, const DecodeOptions& options = {});
 
 }  // namespace waypost::kube

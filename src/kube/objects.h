@@ -9,6 +9,7 @@
 #pragma once
 
 #include "base/ip_address.h"
+#include "kube/traffic.h"
 
 #include <compare>
 #include <cstdint>
@@ -83,6 +84,7 @@ struct Service {
   bool publish_not_ready_addresses = false;
   std::vector<IpFamily> ip_families;  // As written; empty: left to the cluster.
   IpFamilyPolicy ip_family_policy = IpFamilyPolicy::SingleStack;
+  SharedPart<ServiceTraffic> traffic;  // Absent unless asked for.
 
   friend bool operator==(const Service&, const Service&) = default;
 };
@@ -104,7 +106,7 @@ struct Endpoint {
   std::uint8_t hostname_size = 0;
   std::uint8_t pod_name_size = 0;
   bool ready = true;         // conditions.ready; absent means true (discovery.k8s.io/v1)
-  bool serving = true;       // conditions.serving; absent means ready
+  bool serving = true;       // conditions.serving; absent means true
   bool terminating = false;  // conditions.terminating
 
   friend bool operator==(const Endpoint&, const Endpoint&) = default;
@@ -116,7 +118,8 @@ struct EndpointSlice {
   std::string service_name;  // Label kubernetes.io/service-name; empty: it belongs to no Service.
   std::vector<EndpointPort> ports;
   std::vector<Endpoint> endpoints;
-  std::string text;  // Hostnames and pod names, one after the other.
+  std::string text;                  // Hostnames and pod names, one after the other.
+  SharedPart<SliceTraffic> traffic;  // Absent unless asked for.
 
   // Both valid as long as the slice is unchanged; empty when the endpoint has none.
   std::string_view hostname(const Endpoint& endpoint) const noexcept {
@@ -160,6 +163,7 @@ struct Pod {
   bool terminating = false;  // metadata.deletionTimestamp is set
   std::string hostname;      // spec.hostname
   std::string subdomain;     // spec.subdomain
+  std::string node_name;     // spec.nodeName; empty unless asked for (DecodeOptions::traffic).
   std::vector<ContainerPort> ports;
 
   friend bool operator==(const Pod&, const Pod&) = default;

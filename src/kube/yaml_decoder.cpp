@@ -29,7 +29,8 @@ constexpr std::array<KindRule, 4> KindRules = {{
 // Decodes the objects of one text into `result`.
 class ManifestDecoder {
  public:
-  explicit ManifestDecoder(Manifests& result) : result_(result) {}
+  ManifestDecoder(Manifests& result, const DecodeOptions& options)
+      : result_(result), options_(options) {}
 
   // Decodes the object or list at `field`.  `implied` is the kind that a typed list gives its
   // items.
@@ -43,6 +44,7 @@ class ManifestDecoder {
   void report(const FieldReader& reader, std::optional<ObjectKind> kind, ObjectKey key);
 
   Manifests& result_;
+  const DecodeOptions options_;
 };
 
 // "v1" of the rule's group.  The group alone tells whether an object is one of ours.
@@ -135,14 +137,14 @@ void ManifestDecoder::decode_object(FieldReader& reader, const Field& object,
   const std::size_t line = object.line();
   switch (rule.kind) {
     case ObjectKind::Service: {
-      Service service = decode_service(reader, object, std::move(metadata));
+      Service service = decode_service(reader, object, std::move(metadata), options_);
       if (!reader.problem()) {
         result_.services.push_back({std::move(service), line});
       }
       break;
     }
     case ObjectKind::EndpointSlice: {
-      auto slice = decode_slice(reader, object, std::move(metadata));
+      auto slice = decode_slice(reader, object, std::move(metadata), options_);
       if (!reader.problem() && slice) {
         result_.slices.push_back({std::move(*slice), line});
       } else if (!reader.problem()) {
@@ -158,7 +160,7 @@ void ManifestDecoder::decode_object(FieldReader& reader, const Field& object,
       break;
     }
     case ObjectKind::Pod: {
-      Pod pod = decode_pod(reader, object, std::move(metadata));
+      Pod pod = decode_pod(reader, object, std::move(metadata), options_);
       if (!reader.problem()) {
         result_.pods.push_back({std::move(pod), line});
       }
@@ -184,9 +186,9 @@ std::string_view to_text(ObjectKind kind) noexcept {
   return {};
 }
 
-Manifests decode_manifests(std::string_view text) {
+Manifests decode_manifests(std::string_view text, const DecodeOptions& options) {
   Manifests result;
-  ManifestDecoder decoder(result);
+  ManifestDecoder decoder(result, options);
   YamlStream stream(text);
   Tree tree;
   for (;;) {

@@ -9,6 +9,7 @@
 
 #pragma once
 
+#include "kube/object_decoders.h"
 #include "kube/objects.h"
 
 #include <cstddef>
@@ -55,6 +56,6 @@ struct Manifests {
 
 // Decodes one file's text.  Objects stand in the order of the text.  resource_version is
 // metadata.resourceVersion, 0 without it.  Time and memory are linear in the size of `text`.
-Manifests decode_manifests(std::string_view text);
+Manifests decode_manifests(std::string_view text, const DecodeOptions& options = {});
 
 }  // namespace waypost::kube

@@ -67,7 +67,7 @@ std::optional<ManifestObjects> ManifestFile::refresh() {
     identity_ = identity;
   }
   const std::int64_t seconds = identity ? identity->modified_ns / NsPerSecond : 0;
-  take(kube::decode_manifests(*text),
+  take(kube::decode_manifests(*text, options_),
        static_cast<std::uint64_t>(std::max<std::int64_t>(seconds, 1)));
   return before;
 }

@@ -54,7 +54,8 @@ inline kube::ObjectKey key_of(const kube::Namespace& name_space) {
 class ManifestFile {
  public:
   // Nothing is read yet.
-  explicit ManifestFile(std::filesystem::path path) : path_(std::move(path)) {}
+  explicit ManifestFile(std::filesystem::path path, const kube::DecodeOptions& options = {})
+      : path_(std::move(path)), options_(options) {}
 
   // Reads the file again unless it is the same as before, by inode, size and times.  Returns the
   // objects it had before when it was read, nothing otherwise.  An object without resourceVersion
@@ -84,6 +85,7 @@ class ManifestFile {
   void report(ErrorKind kind, std::string_view message);
 
   std::filesystem::path path_;
+  kube::DecodeOptions options_;
   std::optional<Identity> identity_;  // Nothing: has to be read.
   ManifestObjects objects_;
   std::vector<Error> problems_;

@@ -130,7 +130,8 @@ struct ManifestSource::State {
 
 // Reads what is new, and notes in `touched_by_kind` what that may change.
 Result<void> ManifestSource::State::read_files() {
-  auto listing = list_files(options.folder, {".yaml", ".yml", ".json"});
+  auto listing = options.files.empty() ? list_files(options.folder, {".yaml", ".yml", ".json"})
+                                       : Result<std::vector<std::filesystem::path>>(options.files);
   if (!listing) {
     return std::unexpected(std::move(listing.error()));
   }
@@ -144,11 +145,11 @@ Result<void> ManifestSource::State::read_files() {
   static const ManifestObjects nothing;
   std::set<std::string> present;
   for (std::filesystem::path& path : *listing) {
-    const std::string name = path.filename().string();
+    const std::string name = path.string();
     present.insert(name);
     std::unique_ptr<ManifestFile>& file = files[name];
     if (file == nullptr) {
-      file = std::make_unique<ManifestFile>(std::move(path));
+      file = std::make_unique<ManifestFile>(std::move(path), options.decode);
     }
     if (const auto before = file->refresh()) {
       compare_all(*file, *before, file->objects());

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/ip_address.h"
 #include "cache/service_cache.h"
+#include "kube/object_decoders.h"
 
 #include <chrono>
 #include <cstddef>
@@ -28,7 +29,9 @@ struct ManifestOptions {
   // Where Services without clusterIP get theirs: at most one prefix of each family.  An address is
   // derived from namespace and name, so that it is the same on every start, and moves on past
   // addresses that are taken.
-  std::vector<IpPrefix> service_cidrs;
+  std::vector<IpPrefix> service_cidrs = {};
+  kube::DecodeOptions decode = {};
+  std::vector<std::filesystem::path> files = {};  // Unless empty: these are read, and no folder.
 };
 
 // Control thread only.

@@ -128,6 +128,7 @@ std::vector<kube::EndpointSlice> derive_slices(const kube::Service& service,
                                                const std::vector<kube::IpFamily>& families) {
   // The name tells family and ports, so that it tells the slice.
   std::map<std::string, kube::EndpointSlice> slices;
+  std::map<std::string, kube::SliceTraffic> traffic;
   for (const kube::Pod* pod : pods) {
     if (pod->phase == kube::PodPhase::Succeeded || pod->phase == kube::PodPhase::Failed) {
       continue;
@@ -150,10 +151,16 @@ std::vector<kube::EndpointSlice> derive_slices(const kube::Service& service,
       slice.resource_version = std::max(slice.resource_version, pod->resource_version);
       slice.add(make_endpoint(service, *pod, address), has_hostname ? pod->hostname : std::string(),
                 pod->key.name);
+      if (service.traffic) {
+        traffic[at->first].placements.add(pod->node_name, {}, {});
+      }
     }
   }
   std::vector<kube::EndpointSlice> result;
   for (auto& [name, slice] : slices) {
+    if (service.traffic) {
+      slice.traffic = kube::SharedPart(std::move(traffic[name]));
+    }
     result.push_back(std::move(slice));
   }
   return result;

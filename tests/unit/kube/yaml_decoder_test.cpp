@@ -205,7 +205,7 @@ TEST_CASE("EndpointSlices are decoded with the API server's defaults") {
                       "- {addresses: [10.0.0.3], conditions: {ready: null, serving: null}}\n"
                       "- {addresses: [10.0.0.4], conditions: {ready: true, serving: false}}\n"
                       "- {addresses: [10.0.0.5], targetRef: {kind: Node, name: n1}}\n"),
-                "slice shop/web-1 of web 10.0.0.1(---) 10.0.0.2(-st) 10.0.0.3(rs-) 10.0.0.4(r--) "
+                "slice shop/web-1 of web 10.0.0.1(-s-) 10.0.0.2(-st) 10.0.0.3(rs-) 10.0.0.4(r--) "
                 "10.0.0.5(rs-)\n"},
            Case{slice("addressType: FQDN\nendpoints: [{addresses: [db.example.org]}]\n"),
                 "skipped 1\n"},

@@ -259,4 +259,25 @@ TEST_CASE("one Pod's change touches the Services that select it") {
   CHECK(world.recorder.take() == Lines{"*service shop/web", "~pod shop/p"});
 }
 
+TEST_CASE("files may be named one by one, and derived endpoints know their Pod's node") {
+  Folder folder;
+  folder.write("services", service_text("web", Selecting));
+  folder.write("pods", pod_text("p", "spec: {nodeName: n1}\n" + Running));
+  folder.write("not-named.yaml", namespace_text("other"));
+  cache::ServiceCache cache;
+  ManifestSource source(
+      {.decode = {.traffic = true}, .files = {folder.path() / "services", folder.path() / "pods"}},
+      cache);
+  CHECK(source.load().empty());
+  CHECK(cache.find_namespace("other") == nullptr);
+  const cache::ServiceState* state = cache.find({"shop", "web"});
+  REQUIRE(state != nullptr);
+  REQUIRE(state->slices.size() == 1);
+  REQUIRE(state->slices[0]->traffic);
+  CHECK(state->slices[0]->traffic->placements.node(0) == "n1");
+
+  ManifestSource missing({.files = {folder.path() / "absent"}}, cache);
+  CHECK(missing.load().size() == 1);
+}
+
 }  // namespace waypost::sources
