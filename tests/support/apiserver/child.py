@@ -12,7 +12,6 @@ import pathlib
 import signal
 import ssl
 import sys
-import time
 
 import cluster_objects
 
@@ -96,14 +95,14 @@ class Commands:
     # ---- The world.
 
     def do_put(self, object, silent=False, version=None):
-        at = time.monotonic()
-        entry = self._service.put(object, silent, version)
-        return {"version": entry.version, "uid": entry.uid, "at": at}
+        return self._change(self._service.put(object, silent, version))
 
     def do_delete(self, kind, name, namespace="default", silent=False, version=None):
-        at = time.monotonic()
-        entry = self._service.delete(kinds.kind_of(kind), namespace, name, silent, version)
-        return {"version": entry.version, "uid": entry.uid, "at": at}
+        return self._change(
+            self._service.delete(kinds.kind_of(kind), namespace, name, silent, version))
+
+    def _change(self, entry):
+        return {"version": entry.version, "uid": entry.uid, "at": self._service.told_at}
 
     def do_load(self, objects=None, file=None, keep_versions=False):
         """Many objects at once, as if they had always been there; `file` has one a line."""

@@ -95,12 +95,14 @@ class Service:
         self._connection_numbers = itertools.count(1)
         self._fault_numbers = itertools.count(1)
         self._is_silent = False
+        self.told_at = 0.0  # When the last change went to the watches: time.monotonic().
         self._news_of_settings = asyncio.Event()
         self.store.listen(self._tell)
 
     # ---- What happens to watches.
 
     def _tell(self, kind, event):
+        self.told_at = time.monotonic()
         if not self._is_silent:
             for watch in tuple(self._watches[kind.name]):
                 watch.tell(event)
