@@ -164,6 +164,17 @@ def bookmarks_in_turn():
                          ("ADDED", "next"))
 
 
+def discovery():
+    with ApiServer() as api:
+        checks.equal("the groups", [group["name"] for group in get_json(api, "/apis")["groups"]],
+                     ["discovery.k8s.io"])
+        kinds = {kind["name"]: kind["kind"] for path in ("/api/v1", "/apis/discovery.k8s.io/v1")
+                 for kind in get_json(api, path)["resources"]}
+        checks.equal("their resources", kinds, {
+            "services": "Service", "namespaces": "Namespace", "pods": "Pod", "nodes": "Node",
+            "endpointslices": "EndpointSlice"})
+
+
 def compression():
     with ApiServer() as api:
         api.load(objects=[web(f"web-{n}") for n in range(300)])
@@ -232,6 +243,7 @@ pages()
 selectors()
 watches()
 bookmarks_in_turn()
+discovery()
 compression()
 many_objects()
 clusters()

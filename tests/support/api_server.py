@@ -11,7 +11,7 @@ In a test, as a process of its own:
 
 By hand: api_server.py --kubeconfig FILE --script FILE; see --help.
 
-What it does not do: write requests, protobuf, discovery, HTTP/2, and checking of objects: one with a
+What it does not do: write requests, protobuf, tables, HTTP/2, and checking of objects: one with a
 wrong type in a field is stored and sent as it is.
 """
 

@@ -7,7 +7,7 @@ import itertools
 import json
 import time
 
-from . import http, kinds, listing, statuses
+from . import discovery, http, kinds, listing, statuses
 from .faults import (END_OF_CHUNKS, NO_FAULT, BufferedChunker, Cut, Fault, SizedChunker,
                      WholeChunker, Wire, reset)
 from .selectors import Selector
@@ -55,7 +55,7 @@ class Target:
 
 def find_target(request):
     """Takes a path apart.  Raises a Refusal for one that leads nowhere."""
-    if request.path in PROBES or request.path == "/version":
+    if request.path in PROBES + ("/version",) or request.path in discovery.DOCUMENTS:
         return Target()
     for kind in kinds.KINDS.values():
         if not request.path.startswith(kind.prefix + "/"):
@@ -269,6 +269,9 @@ class Service:
     async def _answer_plain(self, request, wire, fault, close):
         if request.path == "/version":
             await self._send_whole(wire, 200, "application/json", VERSION.encode(), fault, close)
+        elif request.path in discovery.DOCUMENTS:
+            await self._send_whole(wire, 200, "application/json",
+                                   discovery.DOCUMENTS[request.path], fault, close)
         elif self.settings.unready:
             raise statuses.Refusal(500, "[-]etcd failed: reason withheld\nreadyz check failed\n",
                                    "text/plain; charset=utf-8",
