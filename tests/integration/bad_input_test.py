@@ -59,8 +59,7 @@ def single_packets(server):
             checks.equal(f"{what}: id", response[:2], packet[:2])
 
 
-def a_storm_of_garbage(server, seed):
-    noise = random.Random(seed)
+def a_storm_of_garbage(server, noise):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.setblocking(False)
         client.connect((server.address, server.port))
@@ -82,8 +81,7 @@ def a_storm_of_garbage(server, seed):
     checks.equal("a good query afterwards", rcode(ask(server, query(1), wait=2)), 0)
 
 
-def tcp_garbage(server):
-    noise = random.Random(2)
+def tcp_garbage(server, noise):
     for round_number in range(200):
         with socket.create_connection((server.address, server.port), timeout=2) as client:
             message = noise.randbytes(noise.randrange(200))
@@ -97,15 +95,25 @@ def tcp_garbage(server):
         checks.equal("a good query over TCP afterwards", client.recv(4)[2:4], struct.pack("!H", 77))
 
 
+def memory_under_garbage(server):
+    """What leaks grows with every storm; what only fills a buffer for the first time does so once.  A
+    storm is 20 000 packets and 200 connections: the limit is seven octets for each."""
+    noise = random.Random(1)
+    growth = []
+    for _ in range(4):
+        before = resident_kib(server)
+        a_storm_of_garbage(server, noise)
+        tcp_garbage(server, noise)
+        growth.append(resident_kib(server) - before)
+    checks.less(f"growth in KiB, the least of {growth}", min(growth), 128)
+
+
 with Folder() as folder:
     folder.write("world.yaml", WORLD)
-    with Server("--manifests", folder.path) as dns:
+    # One worker: which of several a socket's packets reach is the kernel's choice.
+    with Server("--manifests", folder.path, "--workers", "1") as dns:
         single_packets(dns)
-        # The first storm touches every buffer once; the second must find all it needs.
-        a_storm_of_garbage(dns, 1)
-        before = resident_kib(dns)
-        a_storm_of_garbage(dns, 2)
-        checks.less("growth in KiB", resident_kib(dns) - before, 1024)
-        tcp_garbage(dns)
-        checks.equal("still running", dns.process.poll(), None)
+        memory_under_garbage(dns)
+        # A sanitizer tells here what it has found, leaks too.
+        checks.equal("exit code", dns.stop(), 0)
 checks.finish()
