@@ -1,29 +1,90 @@
 #include "cache/service_cache.h"
 
+#include "cache/records.h"
+
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 namespace waypost::cache {
 namespace {
 
-// Slices are merged in the order of their names, so that every replica sees the same order.
-bool comes_before(const SlicePointer& left, const SlicePointer& right) {
-  return left->key.name < right->key.name;
+constexpr std::size_t MaxKeptScratch = std::size_t{64} << 10;
+
+KeyView view(const kube::ObjectKey& key) noexcept {
+  return {key.name_space, key.name};
+}
+kube::ObjectKey object_key(const KeyView& key) {
+  return {std::string(key.name_space), std::string(key.name)};
+}
+
+ServiceState state_of(const ServiceRecord& record) {
+  ServiceState state;
+  state.service = ServicePointer(record.service);
+  std::size_t count = 0;
+  for (const SliceRecord* slice = record.slices; slice != nullptr; slice = slice->next) {
+    ++count;
+  }
+  state.slices.reserve(count);
+  for (const SliceRecord* slice = record.slices; slice != nullptr; slice = slice->next) {
+    state.slices.emplace_back(slice);
+  }
+  return state;
+}
+
+std::uint16_t size16(std::string_view text) noexcept {
+  return static_cast<std::uint16_t>(text.size());  // Names have 253 octets at most.
+}
+std::uint32_t size32(std::string_view text) noexcept {
+  return static_cast<std::uint32_t>(text.size());  // Objects of the API have 1.5 MiB at most.
 }
 
 // True when the objects differ in nothing but their version, which nobody can observe.
-template <typename T>
-bool is_same(const T& known, T& fresh) {
-  const std::uint64_t version = std::exchange(fresh.resource_version, known.resource_version);
-  const bool same = known == fresh;
-  fresh.resource_version = version;
-  return same;
+bool is_same(const kube::Namespace& known, const kube::Namespace& fresh) {
+  return known.labels == fresh.labels;
 }
 
 }  // namespace
 
-ServiceCache::ServiceCache() = default;
-ServiceCache::~ServiceCache() = default;
+std::shared_ptr<const kube::Service> unpack(const PackedService& packed) {
+  auto service = std::make_shared<kube::Service>();
+  service->key = object_key(packed.record->key());
+  service->resource_version = packed.resource_version;
+  OctetReader from(packed.octets());
+  unpack(from, *service);
+  return service;
+}
+
+std::shared_ptr<const kube::EndpointSlice> unpack(const SliceRecord& packed) {
+  auto slice = std::make_shared<kube::EndpointSlice>();
+  slice->key = object_key(packed.key());
+  slice->resource_version = packed.resource_version;
+  slice->service_name = packed.service_name();
+  OctetReader from(packed.octets());
+  unpack(from, *slice);
+  return slice;
+}
+
+kube::Pod unpack(const PodRecord& record) {
+  kube::Pod pod;
+  pod.key = object_key(record.key());
+  pod.resource_version = record.resource_version;
+  OctetReader from(record.octets());
+  unpack(from, pod);
+  return pod;
+}
+
+ServiceCache::ServiceCache(const Kept& kept) : kept_(kept) {}
+
+ServiceCache::~ServiceCache() {
+  services_.for_each([](ServiceRecord& record) {
+    FreeRecord()(record.service);
+    FreeRecord()(&record);
+  });
+  slices_.for_each([](SliceRecord& record) { FreeRecord()(&record); });
+  pods_.for_each([](PodRecord& record) { FreeRecord()(&record); });
+  namespaces_.for_each([](const NamespaceRecord& record) { delete &record; });
+}
 
 void ServiceCache::advance_resource_version(std::uint64_t version) {
   if (version <= newest_resource_version_) {
@@ -35,163 +96,371 @@ void ServiceCache::advance_resource_version(std::uint64_t version) {
   }
 }
 
-void ServiceCache::publish(const kube::ObjectKey& key, const ServiceState& before,
-                           const ServiceState& after) {
+// Valid until the next call.
+std::string_view ServiceCache::pack_object(const auto& object) {
+  packed_.clear();
+  if (packed_.capacity() > MaxKeptScratch) {
+    packed_.shrink_to_fit();
+  }
+  OctetWriter to(packed_);
+  pack(to, object, kept_);
+  return packed_;
+}
+
+//------------------------------------------------------------------ records
+
+NamespaceRecord& ServiceCache::namespace_record(std::string_view name) {
+  NamespaceRecord* record = namespaces_.find({{}, name});
+  if (record == nullptr) {
+    record = new NamespaceRecord(name);
+    namespaces_.insert(*record);
+  }
+  return *record;
+}
+
+void ServiceCache::drop_if_unused(NamespaceRecord& record) noexcept {
+  if (!record.is_used()) {
+    namespaces_.remove(record);
+    delete &record;
+  }
+}
+
+ServiceRecord& ServiceCache::service_record(std::string_view name_space, std::string_view name) {
+  ServiceRecord* record = services_.find({name_space, name});
+  if (record == nullptr) {
+    NamespaceRecord& home = namespace_record(name_space);
+    record = make_with_texts(ServiceRecord{.name_space = &home, .name_size = size16(name)}, name);
+    services_.insert(*record);
+    link(home.services, *record);
+  }
+  return *record;
+}
+
+void ServiceCache::drop_if_unused(ServiceRecord& record) noexcept {
+  if (record.service == nullptr && record.slices == nullptr) {
+    NamespaceRecord& home = *record.name_space;
+    services_.remove(record);
+    unlink(home.services, record);
+    FreeRecord()(&record);
+    drop_if_unused(home);
+  }
+}
+
+void ServiceCache::publish(const ServiceRecord& record, const ServiceState& before) {
+  if (consumers_.empty()) {
+    return;
+  }
+  const kube::ObjectKey key = object_key(record.key());
+  const ServiceState after = state_of(record);
   for (Consumer* consumer : consumers_) {
     consumer->on_service({key, before, after});
   }
 }
 
+//------------------------------------------------------------------ Services
+
 ServiceCache::Applied ServiceCache::put(kube::Service service) {
   advance_resource_version(service.resource_version);
-  const auto [at, is_new_key] = services_.try_emplace(service.key);
-  ServiceState& state = at->second;
-  if (state.service != nullptr && is_same(*state.service, service)) {
+  ServiceRecord& record = service_record(service.key.name_space, service.key.name);
+  const std::string_view octets = pack_object(service);
+  PackedService* known = record.service;
+  if (known != nullptr && known->octets() == octets) {
+    known->resource_version = service.resource_version;
+    known->marked = true;
     return Applied::Nothing;
   }
-  const bool added = state.service == nullptr;
-  counts_.services += added ? 1 : 0;
-  ServiceState before = state;
-  state.service = std::make_shared<const kube::Service>(std::move(service));
-  publish(at->first, before, state);
-  return added ? Applied::Added : Applied::Updated;
+  counts_.services += known == nullptr ? 1 : 0;
+  const ServiceState before = state_of(record);
+  const PackedService::Pointer old(known);
+  record.service = make_with_texts(PackedService{.record = &record,
+                                                 .resource_version = service.resource_version,
+                                                 .size = size32(octets),
+                                                 .marked = true},
+                                   octets);
+  publish(record, before);
+  return known == nullptr ? Applied::Added : Applied::Updated;
 }
 
-ServiceCache::Applied ServiceCache::erase_service(const kube::ObjectKey& key) {
-  const auto at = services_.find(key);
-  if (at == services_.end() || at->second.service == nullptr) {
-    return Applied::Nothing;
-  }
+ServiceCache::Applied ServiceCache::erase(PackedService& service) {
+  ServiceRecord& record = *services_.find(service.record->key());
   --counts_.services;
-  ServiceState before = at->second;
-  at->second.service = nullptr;
-  publish(at->first, before, at->second);
-  if (at->second.slices.empty()) {
-    services_.erase(at);
-  }
+  const ServiceState before = state_of(record);
+  const PackedService::Pointer old(std::exchange(record.service, nullptr));
+  publish(record, before);
+  drop_if_unused(record);
   return Applied::Removed;
 }
 
-// Takes `slice`, or nothing, in the place of the slice named `key`.
-ServiceCache::Applied ServiceCache::replace_slice(const kube::ObjectKey& key,
-                                                  const SlicePointer& slice) {
-  const auto known = slices_.find(key);
-  const SlicePointer old = known == slices_.end() ? nullptr : known->second;
-  if (old == nullptr && slice == nullptr) {
-    return Applied::Nothing;
-  }
+ServiceCache::Applied ServiceCache::erase_service(const kube::ObjectKey& key) {
+  const ServiceRecord* record = services_.find(view(key));
+  return record == nullptr || record->service == nullptr ? Applied::Nothing
+                                                         : erase(*record->service);
+}
 
-  counts_.endpoints += (slice ? slice->endpoints.size() : 0) - (old ? old->endpoints.size() : 0);
-  counts_.slices += std::size_t{slice != nullptr} - std::size_t{old != nullptr};
-  if (slice != nullptr) {
-    slices_[key] = slice;
-  } else {
-    slices_.erase(known);
-  }
+//------------------------------------------------------------------ slices
 
-  const auto service_of = [](const SlicePointer& pointer) {
-    return pointer == nullptr ? std::string() : pointer->service_name;
-  };
-  const std::string old_service = service_of(old);
-  const std::string new_service = service_of(slice);
-
-  // A slice that moves to another Service is a removal there and an addition here.
-  const auto change = [&](const std::string& service_name, const SlicePointer& remove,
-                          const SlicePointer& add) {
-    if (service_name.empty()) {
-      return;
-    }
-    const auto at = services_.try_emplace({key.name_space, service_name}).first;
-    ServiceState& state = at->second;
-    ServiceState before = state;
-    if (remove != nullptr) {
-      std::erase(state.slices, remove);
-    }
-    if (add != nullptr) {
-      state.slices.insert(
-          std::upper_bound(state.slices.begin(), state.slices.end(), add, comes_before), add);
-    }
-    publish(at->first, before, state);
-    if (state.service == nullptr && state.slices.empty()) {
-      services_.erase(at);
-    }
-  };
-  if (old_service == new_service) {
-    change(new_service, old, slice);
-  } else {
-    change(old_service, old, nullptr);
-    change(new_service, nullptr, slice);
+// Slices are merged in the order of their names, so that every replica sees the same order.
+void ServiceCache::insert_into_service(SliceRecord& slice) {
+  if (slice.service_name().empty()) {
+    return;
   }
-  return slice == nullptr ? Applied::Removed : old == nullptr ? Applied::Added : Applied::Updated;
+  ServiceRecord& record = service_record(slice.name_space->name, slice.service_name());
+  const ServiceState before = state_of(record);
+  SliceRecord** at = &record.slices;
+  while (*at != nullptr && (*at)->name() < slice.name()) {
+    at = &(*at)->next;
+  }
+  slice.next = *at;
+  *at = &slice;
+  publish(record, before);
+}
+
+void ServiceCache::remove_from_service(SliceRecord& slice) {
+  if (slice.service_name().empty()) {
+    return;
+  }
+  ServiceRecord& record = *services_.find({slice.name_space->name, slice.service_name()});
+  const ServiceState before = state_of(record);
+  SliceRecord** at = &record.slices;
+  while (*at != &slice) {
+    at = &(*at)->next;
+  }
+  *at = slice.next;
+  publish(record, before);
+  drop_if_unused(record);
 }
 
 ServiceCache::Applied ServiceCache::put(kube::EndpointSlice slice) {
   advance_resource_version(slice.resource_version);
-  const kube::ObjectKey key = slice.key;
-  const auto known = slices_.find(key);
-  if (known != slices_.end() && is_same(*known->second, slice)) {
+  const std::string_view octets = pack_object(slice);
+  SliceRecord* known = slices_.find(view(slice.key));
+  const bool same_service = known != nullptr && known->service_name() == slice.service_name;
+  if (same_service && known->octets() == octets) {
+    known->resource_version = slice.resource_version;
+    known->marked = true;
     return Applied::Nothing;
   }
-  return replace_slice(key, std::make_shared<const kube::EndpointSlice>(std::move(slice)));
+
+  NamespaceRecord& home = namespace_record(slice.key.name_space);
+  SliceRecord& fresh = *make_with_texts(
+      SliceRecord{.name_space = &home,
+                  .resource_version = slice.resource_version,
+                  .endpoints = static_cast<std::uint32_t>(slice.endpoints.size()),
+                  .size = size32(octets),
+                  .name_size = size16(slice.key.name),
+                  .service_name_size = size16(slice.service_name),
+                  .marked = true},
+      std::string_view(slice.key.name), std::string_view(slice.service_name), octets);
+  counts_.endpoints += fresh.endpoints;
+  if (known == nullptr) {
+    ++counts_.slices;
+    ++home.slices;
+    slices_.insert(fresh);
+    insert_into_service(fresh);
+    return Applied::Added;
+  }
+
+  const SliceRecord::Pointer old(known);
+  counts_.endpoints -= old->endpoints;
+  slices_.replace(*old, fresh);
+  if (!same_service) {
+    // A slice that moves to another Service is a removal there and an addition here.
+    remove_from_service(*old);
+    insert_into_service(fresh);
+  } else if (!fresh.service_name().empty()) {
+    const ServiceRecord& record = *services_.find({home.name, fresh.service_name()});
+    const ServiceState before = state_of(record);
+    SliceRecord** at = &services_.find(record.key())->slices;
+    while (*at != old.get()) {
+      at = &(*at)->next;
+    }
+    fresh.next = old->next;
+    *at = &fresh;
+    publish(record, before);
+  }
+  return Applied::Updated;
+}
+
+ServiceCache::Applied ServiceCache::erase(SliceRecord& slice) {
+  NamespaceRecord& home = *slice.name_space;
+  const SliceRecord::Pointer old(&slice);
+  counts_.endpoints -= slice.endpoints;
+  --counts_.slices;
+  slices_.remove(slice);
+  remove_from_service(slice);
+  --home.slices;
+  drop_if_unused(home);
+  return Applied::Removed;
 }
 
 ServiceCache::Applied ServiceCache::erase_slice(const kube::ObjectKey& key) {
-  // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): the caller's may live in the
-  // slice.
-  const kube::ObjectKey kept = key;
-  return replace_slice(kept, nullptr);
+  SliceRecord* slice = slices_.find(view(key));
+  return slice == nullptr ? Applied::Nothing : erase(*slice);
 }
+
+//------------------------------------------------------------------ Namespaces
 
 ServiceCache::Applied ServiceCache::put(kube::Namespace name_space) {
   advance_resource_version(name_space.resource_version);
-  const auto [at, added] = namespaces_.try_emplace(name_space.name);
-  if (!added && is_same(at->second, name_space)) {
+  if (!kept_.labels) {
+    name_space.labels.clear();
+  }
+  NamespaceRecord& record = namespace_record(name_space.name);
+  record.marked = true;
+  if (record.object != nullptr && is_same(*record.object, name_space)) {
+    record.object->resource_version = name_space.resource_version;
     return Applied::Nothing;
   }
-  counts_.namespaces += added ? 1 : 0;
-  const kube::Namespace before = std::exchange(at->second, std::move(name_space));
+  const std::unique_ptr<kube::Namespace> before =
+      std::exchange(record.object, std::make_unique<kube::Namespace>(std::move(name_space)));
+  counts_.namespaces += before == nullptr ? 1 : 0;
   for (Consumer* consumer : consumers_) {
-    consumer->on_namespace({added ? nullptr : &before, &at->second});
+    consumer->on_namespace({before.get(), record.object.get()});
   }
-  return added ? Applied::Added : Applied::Updated;
+  return before == nullptr ? Applied::Added : Applied::Updated;
+}
+
+ServiceCache::Applied ServiceCache::erase(NamespaceRecord& record) {
+  const std::unique_ptr<kube::Namespace> before = std::move(record.object);
+  --counts_.namespaces;
+  for (Consumer* consumer : consumers_) {
+    consumer->on_namespace({before.get(), nullptr});
+  }
+  drop_if_unused(record);
+  return Applied::Removed;
 }
 
 ServiceCache::Applied ServiceCache::erase_namespace(std::string_view name) {
-  const auto node = namespaces_.extract(std::string(name));
-  if (node.empty()) {
-    return Applied::Nothing;
-  }
-  --counts_.namespaces;
-  for (Consumer* consumer : consumers_) {
-    consumer->on_namespace({&node.mapped(), nullptr});
-  }
-  return Applied::Removed;
+  NamespaceRecord* record = namespaces_.find({{}, name});
+  return record == nullptr || record->object == nullptr ? Applied::Nothing : erase(*record);
 }
+
+//------------------------------------------------------------------ Pods
 
 ServiceCache::Applied ServiceCache::put(kube::Pod pod) {
   advance_resource_version(pod.resource_version);
-  const auto [at, added] = pods_.try_emplace(pod.key);
-  if (!added && is_same(at->second, pod)) {
+  const std::string_view octets = pack_object(pod);
+  PodRecord* known = pods_.find(view(pod.key));
+  if (known != nullptr && known->octets() == octets) {
+    known->resource_version = pod.resource_version;
+    known->marked = true;
     return Applied::Nothing;
   }
-  counts_.pods += added ? 1 : 0;
-  const kube::Pod before = std::exchange(at->second, std::move(pod));
-  for (Consumer* consumer : consumers_) {
-    consumer->on_pod({added ? nullptr : &before, &at->second});
+
+  NamespaceRecord& home = namespace_record(pod.key.name_space);
+  PodRecord& fresh = *make_with_texts(PodRecord{.name_space = &home,
+                                                .resource_version = pod.resource_version,
+                                                .size = size32(octets),
+                                                .name_size = size16(pod.key.name),
+                                                .marked = true},
+                                      std::string_view(pod.key.name), octets);
+  link(home.pods, fresh);
+  std::optional<kube::Pod> before;
+  if (known != nullptr) {
+    before = unpack(*known);
+    pods_.replace(*known, fresh);
+    unlink(home.pods, *known);
+    FreeRecord()(known);
+  } else {
+    ++counts_.pods;
+    pods_.insert(fresh);
   }
-  return added ? Applied::Added : Applied::Updated;
+  if (!consumers_.empty()) {
+    const kube::Pod after = unpack(fresh);
+    for (Consumer* consumer : consumers_) {
+      consumer->on_pod({before ? &*before : nullptr, &after});
+    }
+  }
+  return before ? Applied::Updated : Applied::Added;
+}
+
+ServiceCache::Applied ServiceCache::erase(PodRecord& pod) {
+  const kube::Pod before = unpack(pod);
+  NamespaceRecord& home = *pod.name_space;
+  --counts_.pods;
+  pods_.remove(pod);
+  unlink(home.pods, pod);
+  FreeRecord()(&pod);
+  for (Consumer* consumer : consumers_) {
+    consumer->on_pod({&before, nullptr});
+  }
+  drop_if_unused(home);
+  return Applied::Removed;
 }
 
 ServiceCache::Applied ServiceCache::erase_pod(const kube::ObjectKey& key) {
-  const auto node = pods_.extract(key);
-  if (node.empty()) {
-    return Applied::Nothing;
+  PodRecord* pod = pods_.find(view(key));
+  return pod == nullptr ? Applied::Nothing : erase(*pod);
+}
+
+//------------------------------------------------------------------ complete lists
+
+// Calls visit(object) for each object of the kind; it may erase that one.
+template <typename Visit>
+void ServiceCache::for_each_of(kube::ObjectKind kind, Visit&& visit) {
+  switch (kind) {
+    case kube::ObjectKind::Service:
+      return services_.for_each([&](ServiceRecord& record) {
+        if (record.service != nullptr) {
+          visit(*record.service);
+        }
+      });
+    case kube::ObjectKind::EndpointSlice:
+      return slices_.for_each(visit);
+    case kube::ObjectKind::Namespace:
+      return namespaces_.for_each([&](NamespaceRecord& record) {
+        if (record.object != nullptr) {
+          visit(record);
+        }
+      });
+    case kube::ObjectKind::Pod:
+      return pods_.for_each(visit);
   }
-  --counts_.pods;
-  for (Consumer* consumer : consumers_) {
-    consumer->on_pod({&node.mapped(), nullptr});
+}
+
+void ServiceCache::begin_relist(kube::ObjectKind kind) {
+  relisting(kind) = true;
+  for_each_of(kind, [](auto& object) { object.marked = false; });
+}
+
+bool ServiceCache::keep_in_relist(kube::ObjectKind kind, const kube::ObjectKey& key) noexcept {
+  const auto keep = [](auto* object) {
+    if (object != nullptr) {
+      object->marked = true;
+    }
+    return object != nullptr;
+  };
+  switch (kind) {
+    case kube::ObjectKind::Service: {
+      const ServiceRecord* record = services_.find(view(key));
+      return keep(record == nullptr ? nullptr : record->service);
+    }
+    case kube::ObjectKind::EndpointSlice:
+      return keep(slices_.find(view(key)));
+    case kube::ObjectKind::Namespace: {
+      NamespaceRecord* record = namespaces_.find({{}, key.name});
+      return keep(record == nullptr || record->object == nullptr ? nullptr : record);
+    }
+    case kube::ObjectKind::Pod:
+      return keep(pods_.find(view(key)));
   }
-  return Applied::Removed;
+  return false;
+}
+
+void ServiceCache::end_relist(kube::ObjectKind kind, std::uint64_t version) {
+  if (!std::exchange(relisting(kind), false)) {
+    return;
+  }
+  for_each_of(kind, [&](auto& object) {
+    if (!object.marked) {
+      advance_resource_version(version);
+      erase(object);
+    }
+  });
+}
+
+void ServiceCache::abandon_relist(kube::ObjectKind kind) noexcept {
+  relisting(kind) = false;
 }
 
 void ServiceCache::set_synced() {
@@ -204,38 +473,55 @@ void ServiceCache::set_synced() {
   }
 }
 
-const ServiceState* ServiceCache::find(const kube::ObjectKey& key) const noexcept {
-  const auto at = services_.find(key);
-  return at == services_.end() ? nullptr : &at->second;
+//------------------------------------------------------------------ reading
+
+std::optional<ServiceState> ServiceCache::find(const kube::ObjectKey& key) const {
+  const ServiceRecord* record = services_.find(view(key));
+  return record == nullptr ? std::nullopt : std::optional(state_of(*record));
 }
 
 const kube::Namespace* ServiceCache::find_namespace(std::string_view name) const noexcept {
-  const auto at = namespaces_.find(std::string(name));
-  return at == namespaces_.end() ? nullptr : &at->second;
+  const NamespaceRecord* record = namespaces_.find({{}, name});
+  return record == nullptr ? nullptr : record->object.get();
 }
 
-const kube::Pod* ServiceCache::find_pod(const kube::ObjectKey& key) const noexcept {
-  const auto at = pods_.find(key);
-  return at == pods_.end() ? nullptr : &at->second;
+std::optional<kube::Pod> ServiceCache::find_pod(const kube::ObjectKey& key) const {
+  const PodRecord* record = pods_.find(view(key));
+  return record == nullptr ? std::nullopt : std::optional(unpack(*record));
 }
 
-void ServiceCache::for_each_service(
-    const std::function<void(const kube::ObjectKey&, const ServiceState&)>& visit) const {
-  for (const auto& [key, state] : services_) {
-    visit(key, state);
+void ServiceCache::for_each_service(const VisitService& visit) const {
+  services_.for_each(
+      [&](const ServiceRecord& record) { visit(object_key(record.key()), state_of(record)); });
+}
+
+void ServiceCache::for_each_service_in(std::string_view name_space,
+                                       const VisitService& visit) const {
+  const NamespaceRecord* home = namespaces_.find({{}, name_space});
+  for (const ServiceRecord* record = home == nullptr ? nullptr : home->services; record != nullptr;
+       record = record->next) {
+    visit(object_key(record->key()), state_of(*record));
   }
 }
 
 void ServiceCache::for_each_namespace(
     const std::function<void(const kube::Namespace&)>& visit) const {
-  for (const auto& [name, name_space] : namespaces_) {
-    visit(name_space);
-  }
+  namespaces_.for_each([&](const NamespaceRecord& record) {
+    if (record.object != nullptr) {
+      visit(*record.object);
+    }
+  });
 }
 
-void ServiceCache::for_each_pod(const std::function<void(const kube::Pod&)>& visit) const {
-  for (const auto& [key, pod] : pods_) {
-    visit(pod);
+void ServiceCache::for_each_pod(const VisitPod& visit) const {
+  pods_.for_each([&](const PodRecord& record) { visit(unpack(record)); });
+}
+
+void ServiceCache::for_each_pod_in(std::string_view name_space, const VisitPod& visit) const {
+  const NamespaceRecord* home = namespaces_.find({{}, name_space});
+  for (const PodRecord* pod = home == nullptr ? nullptr : home->pods; pod != nullptr;
+       pod = pod->next) {
+    visit(unpack(*pod));
   }
 }
 
@@ -245,15 +531,11 @@ void ServiceCache::subscribe(Consumer& consumer) {
   if (newest_resource_version_ != 0) {
     consumer.on_resource_version(newest_resource_version_);
   }
-  for (const auto& [name, name_space] : namespaces_) {
-    consumer.on_namespace({nullptr, &name_space});
-  }
-  for (const auto& [key, state] : services_) {
+  for_each_namespace([&](const kube::Namespace& one) { consumer.on_namespace({nullptr, &one}); });
+  for_each_service([&](const kube::ObjectKey& key, const ServiceState& state) {
     consumer.on_service({key, nothing, state});
-  }
-  for (const auto& [key, pod] : pods_) {
-    consumer.on_pod({nullptr, &pod});
-  }
+  });
+  for_each_pod([&](const kube::Pod& pod) { consumer.on_pod({nullptr, &pod}); });
   if (synced_) {
     consumer.on_synced();
   }

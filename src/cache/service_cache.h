@@ -6,33 +6,35 @@
 // object equal to the one at hand but for its resourceVersion makes no delta.  Slices are grouped
 // by the Service that they name, whether that Service is known yet or not.
 //
+// Objects are held packed (cache/packed_objects.h), about 340 octets for a Service and its slice of
+// ten IPv4 endpoints; README has what is measured.
+//
 // Not here: where objects come from (sources/), DNS names, TTLs and rcodes (records/).
 
 #pragma once
 
+#include "cache/packed_objects.h"
+#include "cache/record_set.h"
+#include "cache/service_state.h"
 #include "kube/objects.h"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
-#include <span>
+#include <optional>
+#include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 namespace waypost::cache {
 
-using SlicePointer = std::shared_ptr<const kube::EndpointSlice>;
+struct NamespaceRecord;
+struct PodRecord;
+struct ServiceRecord;
 
-// A Service with its slices at one moment.  `service` is null while only slices are known.
-struct ServiceState {
-  std::shared_ptr<const kube::Service> service;
-  std::vector<SlicePointer> slices;  // In the order of their names.
-};
-
-// One change of one Service or of its slices.  Slices that did not change are the same pointers in
-// both states, so that a consumer's work can be proportional to the change.
+// One change of one Service or of its slices.  Slices that did not change are equal handles in both
+// states, so that a consumer's work can be proportional to the change.
 struct ServiceDelta {
   const kube::ObjectKey& key;
   const ServiceState& before;
@@ -65,12 +67,15 @@ class ServiceCache {
  public:
   enum class Applied : std::uint8_t { Nothing, Added, Updated, Removed };
 
-  ServiceCache();
+  explicit ServiceCache(const Kept& kept = {});
   ~ServiceCache();
   ServiceCache(const ServiceCache&) = delete;
   ServiceCache& operator=(const ServiceCache&) = delete;
 
-  // Folds in one object: added, or put in place of the one with the same key.
+  const Kept& kept() const noexcept { return kept_; }
+
+  // Folds in one object: added, or put in place of the one with the same key.  Of an equal object
+  // only the resourceVersion is taken over.
   Applied put(kube::Service service);
   Applied put(kube::EndpointSlice slice);
   Applied put(kube::Namespace name_space);
@@ -82,6 +87,16 @@ class ServiceCache {
   Applied erase_namespace(std::string_view name);
   Applied erase_pod(const kube::ObjectKey& key);
 
+  // Finds out what a new complete list no longer has.  Between begin_relist() and end_relist()
+  // every object of that kind that is put stays, the others are erased by end_relist(), which first
+  // advances the newest version to `version` if there are any.  keep_in_relist() lets one stay that
+  // the list has and that cannot be put; returns false when it is not there.  After
+  // abandon_relist() everything stays.
+  void begin_relist(kube::ObjectKind kind);
+  bool keep_in_relist(kube::ObjectKind kind, const kube::ObjectKey& key) noexcept;
+  void end_relist(kube::ObjectKind kind, std::uint64_t version);
+  void abandon_relist(kube::ObjectKind kind) noexcept;
+
   // Says that everything was delivered once.  Further calls do nothing.
   void set_synced();
   bool is_synced() const noexcept { return synced_; }
@@ -92,14 +107,20 @@ class ServiceCache {
   // older one changes nothing.
   void advance_resource_version(std::uint64_t version);
 
-  // The Service with its slices, or nullptr when neither is known.  Valid until the next change.
-  const ServiceState* find(const kube::ObjectKey& key) const noexcept;
+  // The Service with its slices, or nothing when neither is known.  Its handles are valid until the
+  // next change.
+  std::optional<ServiceState> find(const kube::ObjectKey& key) const;
+  // Valid until the next change.
   const kube::Namespace* find_namespace(std::string_view name) const noexcept;
-  const kube::Pod* find_pod(const kube::ObjectKey& key) const noexcept;
-  void for_each_service(
-      const std::function<void(const kube::ObjectKey&, const ServiceState&)>& visit) const;
+  std::optional<kube::Pod> find_pod(const kube::ObjectKey& key) const;
+
+  using VisitService = std::function<void(const kube::ObjectKey&, const ServiceState&)>;
+  using VisitPod = std::function<void(const kube::Pod&)>;
+  void for_each_service(const VisitService& visit) const;
+  void for_each_service_in(std::string_view name_space, const VisitService& visit) const;
   void for_each_namespace(const std::function<void(const kube::Namespace&)>& visit) const;
-  void for_each_pod(const std::function<void(const kube::Pod&)>& visit) const;
+  void for_each_pod(const VisitPod& visit) const;
+  void for_each_pod_in(std::string_view name_space, const VisitPod& visit) const;
 
   struct Counts {
     std::size_t services = 0;
@@ -116,15 +137,34 @@ class ServiceCache {
   void unsubscribe(Consumer& consumer) noexcept;
 
  private:
-  using Services = std::unordered_map<kube::ObjectKey, ServiceState, kube::ObjectKeyHash>;
+  std::string_view pack_object(const auto& object);
 
-  void publish(const kube::ObjectKey& key, const ServiceState& before, const ServiceState& after);
-  Applied replace_slice(const kube::ObjectKey& key, const SlicePointer& slice);
+  NamespaceRecord& namespace_record(std::string_view name);
+  void drop_if_unused(NamespaceRecord& record) noexcept;
+  ServiceRecord& service_record(std::string_view name_space, std::string_view name);
+  void drop_if_unused(ServiceRecord& record) noexcept;
 
-  Services services_;
-  std::unordered_map<kube::ObjectKey, SlicePointer, kube::ObjectKeyHash> slices_;
-  std::unordered_map<std::string, kube::Namespace> namespaces_;
-  std::unordered_map<kube::ObjectKey, kube::Pod, kube::ObjectKeyHash> pods_;
+  void publish(const ServiceRecord& record, const ServiceState& before);
+  Applied erase(NamespaceRecord& record);
+  Applied erase(PackedService& service);
+  Applied erase(SliceRecord& slice);
+  Applied erase(PodRecord& pod);
+  void insert_into_service(SliceRecord& slice);
+  void remove_from_service(SliceRecord& slice);
+
+  bool& relisting(kube::ObjectKind kind) noexcept {
+    return relisting_[static_cast<std::size_t>(kind)];
+  }
+  template <typename Visit>
+  void for_each_of(kube::ObjectKind kind, Visit&& visit);
+
+  const Kept kept_;
+  RecordSet<NamespaceRecord> namespaces_;
+  RecordSet<ServiceRecord> services_;
+  RecordSet<SliceRecord> slices_;
+  RecordSet<PodRecord> pods_;
+  std::array<bool, 4> relisting_{};  // By kind.
+  std::string packed_;               // The object at hand, kept for its memory.
   std::vector<Consumer*> consumers_;
   Counts counts_;
   std::uint64_t newest_resource_version_ = 0;

@@ -22,6 +22,11 @@
 
 namespace waypost::kube {
 
+enum class ObjectKind : std::uint8_t { Service, EndpointSlice, Namespace, Pod };
+
+// "Service", as in an object's `kind`.
+std::string_view to_text(ObjectKind kind) noexcept;
+
 // "namespace/name" of a namespaced object; `name_space` is empty for others.  Both are lower case:
 // the API admits nothing else.
 struct ObjectKey {

@@ -24,11 +24,6 @@ namespace waypost::kube {
 // After so many problems in one text the rest of it is not read.
 inline constexpr std::size_t MaxManifestProblems = 200;
 
-enum class ObjectKind : std::uint8_t { Service, EndpointSlice, Namespace, Pod };
-
-// "Service", as in an object's `kind`.
-std::string_view to_text(ObjectKind kind) noexcept;
-
 // An object, and the line where it begins.
 template <typename T>
 struct Decoded {

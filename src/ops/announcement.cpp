@@ -120,10 +120,10 @@ std::vector<std::string> example_queries(const cache::ServiceCache& cache, const
   const auto is_system = [](const kube::ObjectKey& key) {
     return key.name_space.starts_with("kube-") || key.name_space == "default";
   };
-  std::vector<std::pair<kube::ObjectKey, const kube::Service*>> services;
+  std::vector<std::pair<kube::ObjectKey, cache::ServicePointer>> services;
   cache.for_each_service([&](const kube::ObjectKey& key, const cache::ServiceState& state) {
     if (state.service != nullptr) {
-      services.emplace_back(key, state.service.get());
+      services.emplace_back(key, state.service);
     }
   });
   std::sort(services.begin(), services.end(), [&](const auto& left, const auto& right) {

@@ -97,27 +97,23 @@ bool Publisher::is_published(const cache::ServiceState& state) const {
 }
 
 void Publisher::on_service(const cache::ServiceDelta& delta) {
-  const std::string& name_space = delta.key.name_space;
-  if (!namespaces_.contains(name_space)) {
-    auto& hidden = hidden_services_[name_space];
-    if (delta.after.service != nullptr || !delta.after.slices.empty()) {
-      hidden.insert(delta.key.name);
-    } else if (hidden.erase(delta.key.name) != 0 && hidden.empty()) {
-      hidden_services_.erase(name_space);
-    }
+  if (!namespaces_.contains(delta.key.name_space)) {
     return;
   }
-  update_service(delta.key, delta.after);
+  update_service(delta.key, delta.before, delta.after);
   note_name_server(delta.key, delta.after);
   collect_garbage();
 }
 
-void Publisher::update_service(const kube::ObjectKey& key, const cache::ServiceState& state) {
+// Brings what is published of a Service, which is `before` if anything, to `state`.
+void Publisher::update_service(const kube::ObjectKey& key, const cache::ServiceState& before,
+                               const cache::ServiceState& state) {
+  static const cache::ServiceState nothing;
   auto at = services_.find(key);
   const bool was_published = at != services_.end();
   if (!is_published(state)) {
     if (was_published) {
-      withdraw_service(at);
+      withdraw_service(at, before);
     }
     return;
   }
@@ -125,10 +121,11 @@ void Publisher::update_service(const kube::ObjectKey& key, const cache::ServiceS
   const ServiceData::Kind kind = kind_of(*state.service);
   if (was_published && at->second.data->kind != kind) {
     // What a name stands for has changed; so has the order of PTR records.
-    withdraw_service(at);
+    withdraw_service(at, before);
     at = services_.end();
   }
-  if (at == services_.end()) {
+  const bool is_new = at == services_.end();
+  if (is_new) {
     auto node = make_service_node(key, as_bytes(index_.zone_wire_));
     if (node == nullptr) {
       ++oversized_;
@@ -141,15 +138,12 @@ void Publisher::update_service(const kube::ObjectKey& key, const cache::ServiceS
   }
 
   Published& published = at->second;
-  // An ExternalName has no endpoints, whatever slices say.
-  const bool has_endpoints = state.service->type != kube::ServiceType::ExternalName;
-  const Replaced replaced =
-      update_endpoints(published, has_endpoints ? state.slices : std::vector<SlicePointer>());
+  const Replaced replaced = update_endpoints(*published.node, is_new ? nothing : before, state);
   auto data = make_service_data(*state.service, *published.data, replaced);
   const ServiceData& now = *data;
-  std::unique_ptr<const ServiceData> before = std::exchange(published.data, std::move(data));
+  std::unique_ptr<const ServiceData> old = std::exchange(published.data, std::move(data));
   published.node->data.store(&now, std::memory_order_release);
-  update_ports(*published.node, before.get(), &now);
+  update_ports(*published.node, old.get(), &now);
   update_cluster_ips(published, state.service->cluster_ips);
 
   // A headless Service without ready endpoints has no name (specification 1.1.0, 2.4.1).
@@ -160,17 +154,17 @@ void Publisher::update_service(const kube::ObjectKey& key, const cache::ServiceS
     is_named ? index_.table_.insert(hash, entry) : index_.table_.remove(hash, entry);
     published.is_named = is_named;
   }
-  const std::size_t bytes = bytes_of(*before);
-  discard(std::move(before), bytes);
+  const std::size_t bytes = bytes_of(*old);
+  discard(std::move(old), bytes);
 }
 
-void Publisher::withdraw_service(Services::iterator at) {
+void Publisher::withdraw_service(Services::iterator at, const cache::ServiceState& before) {
   Published& published = at->second;
   if (published.is_named) {
     index_.table_.remove(published.node->hash, {NodeKind::Service, published.node.get()});
   }
   update_ports(*published.node, published.data.get(), nullptr);
-  update_endpoints(published, {});
+  update_endpoints(*published.node, before, {});
   update_cluster_ips(published, {});
   const std::size_t bytes = bytes_of(*published.data);
   discard(std::move(published.data), bytes);
@@ -230,18 +224,23 @@ std::vector<Publisher::EndpointChange> Publisher::changes_of(
   return net;
 }
 
-Publisher::Replaced Publisher::update_endpoints(Published& published,
-                                                const std::vector<SlicePointer>& slices) {
-  const std::vector<EndpointChange> changes = changes_of(published.slices, slices);
-  published.slices = slices;
+Publisher::Replaced Publisher::update_endpoints(const ServiceNode& service,
+                                                const cache::ServiceState& before,
+                                                const cache::ServiceState& after) {
+  // An ExternalName has no endpoints, whatever slices say.
+  const auto slices_of = [](const cache::ServiceState& state) {
+    return state.service && state.service->type != kube::ServiceType::ExternalName
+               ? state.slices
+               : std::vector<SlicePointer>();
+  };
+  const std::vector<EndpointChange> changes = changes_of(slices_of(before), slices_of(after));
   Replaced replaced;
   for (std::size_t first = 0; first < changes.size();) {
     std::size_t end = first + 1;
     while (end < changes.size() && changes[end].label == changes[first].label) {
       ++end;
     }
-    replaced.push_back(
-        update_endpoint(*published.node, std::span(changes).subspan(first, end - first)));
+    replaced.push_back(update_endpoint(service, std::span(changes).subspan(first, end - first)));
     first = end;
   }
   drop_unused_ports();

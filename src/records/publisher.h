@@ -23,7 +23,6 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 namespace waypost::dns {
@@ -70,9 +69,8 @@ class Publisher final : public cache::Consumer {
   struct Published {
     std::unique_ptr<ServiceNode> node;
     std::unique_ptr<const ServiceData> data;
-    std::vector<IpAddress> cluster_ips;       // With PTR records.
-    std::vector<cache::SlicePointer> slices;  // Whose ready endpoints have names.
-    bool is_named = false;                    // The Service's own name is in the table.
+    std::vector<IpAddress> cluster_ips;  // With PTR records.
+    bool is_named = false;               // The Service's own name is in the table.
   };
   using Services = std::unordered_map<kube::ObjectKey, Published, kube::ObjectKeyHash>;
 
@@ -89,9 +87,11 @@ class Publisher final : public cache::Consumer {
 
   bool is_exposed(const kube::Namespace& name_space) const;
   bool is_published(const cache::ServiceState& state) const;
-  void update_service(const kube::ObjectKey& key, const cache::ServiceState& state);
-  void withdraw_service(Services::iterator at);
-  Replaced update_endpoints(Published& published, const std::vector<cache::SlicePointer>& slices);
+  void update_service(const kube::ObjectKey& key, const cache::ServiceState& before,
+                      const cache::ServiceState& state);
+  void withdraw_service(Services::iterator at, const cache::ServiceState& before);
+  Replaced update_endpoints(const ServiceNode& service, const cache::ServiceState& before,
+                            const cache::ServiceState& after);
   std::pair<const EndpointNode*, const EndpointNode*> update_endpoint(
       const ServiceNode& service, std::span<const EndpointChange> changes);
   void update_ports(const ServiceNode& node, const ServiceData* before, const ServiceData* after);
@@ -112,7 +112,7 @@ class Publisher final : public cache::Consumer {
   void add_fixed_names();
   void show_namespace(const std::string& name);
   void hide_namespace(const std::string& name);
-  void update_pod(const kube::ObjectKey& key, const kube::Pod* pod);
+  void update_pod(const kube::Pod* before, const kube::Pod* after);
   void count_pod_name(const std::string& name_space, const IpAddress& address, int change);
   void note_name_server(const kube::ObjectKey& key, const cache::ServiceState& state);
   void update_name_servers();
@@ -139,10 +139,6 @@ class Publisher final : public cache::Consumer {
 
   Services services_;
   std::unordered_map<std::string, std::unique_ptr<NamespaceNode>> namespaces_;  // Exposed ones.
-  // Names of Services and Pods whose namespace is not exposed, by namespace.
-  std::unordered_map<std::string, std::unordered_set<std::string>> hidden_services_;
-  std::unordered_map<std::string, std::unordered_set<std::string>> hidden_pods_;
-  std::unordered_map<kube::ObjectKey, std::vector<IpAddress>, kube::ObjectKeyHash> pods_;
   std::set<kube::ObjectKey> own_services_;  // Services that have this server as a ready endpoint.
   struct PortGroupOrder {
     bool operator()(const PortGroup& left, const PortGroup& right) const noexcept;

@@ -186,56 +186,25 @@ void Publisher::show_namespace(const std::string& name) {
   }
   namespaces_.emplace(name, std::move(node));
 
-  if (const auto hidden = hidden_services_.extract(name)) {
-    for (const std::string& service : hidden.mapped()) {
-      const kube::ObjectKey key{name, service};
-      if (const cache::ServiceState* state = cache_.find(key)) {
-        update_service(key, *state);
-        note_name_server(key, *state);
-      }
-    }
-  }
-  if (const auto hidden = hidden_pods_.extract(name)) {
-    for (const std::string& pod : hidden.mapped()) {
-      const kube::ObjectKey key{name, pod};
-      update_pod(key, cache_.find_pod(key));
-    }
-  }
+  static const cache::ServiceState nothing;
+  cache_.for_each_service_in(name,
+                             [&](const kube::ObjectKey& key, const cache::ServiceState& state) {
+                               update_service(key, nothing, state);
+                               note_name_server(key, state);
+                             });
+  cache_.for_each_pod_in(name, [&](const kube::Pod& pod) { update_pod(nullptr, &pod); });
 }
 
 void Publisher::hide_namespace(const std::string& name) {
   static const cache::ServiceState nothing;
-  for (auto at = services_.begin(); at != services_.end();) {
-    const auto next = std::next(at);
-    if (at->first.name_space == name) {
-      const kube::ObjectKey key = at->first;
-      withdraw_service(at);
-      note_name_server(key, nothing);
-    }
-    at = next;
-  }
-  // Unpublished Services of the namespace (filtered by label, say) come back with it as well.
-  cache_.for_each_service([&](const kube::ObjectKey& key, const cache::ServiceState&) {
-    if (key.name_space == name) {
-      hidden_services_[name].insert(key.name);
-    }
-  });
-  std::vector<kube::ObjectKey> pods;
-  for (const auto& [key, addresses] : pods_) {
-    if (key.name_space == name) {
-      pods.push_back(key);
-    }
-  }
-  for (const kube::ObjectKey& key : pods) {
-    update_pod(key, nullptr);
-  }
-  if (options_.pods == PodsMode::Verified) {
-    cache_.for_each_pod([&](const kube::Pod& pod) {
-      if (pod.key.name_space == name) {
-        hidden_pods_[name].insert(pod.key.name);
-      }
-    });
-  }
+  cache_.for_each_service_in(name,
+                             [&](const kube::ObjectKey& key, const cache::ServiceState& state) {
+                               if (const auto at = services_.find(key); at != services_.end()) {
+                                 withdraw_service(at, state);
+                                 note_name_server(key, nothing);
+                               }
+                             });
+  cache_.for_each_pod_in(name, [&](const kube::Pod& pod) { update_pod(&pod, nullptr); });
 
   const Bytes zone = as_bytes(index_.zone_wire_);
   auto node = namespaces_.extract(name);
@@ -251,38 +220,28 @@ void Publisher::hide_namespace(const std::string& name) {
 // ---------------------------------------------------------------------------- Pods
 
 void Publisher::on_pod(const cache::ObjectDelta<kube::Pod>& delta) {
-  if (options_.pods != PodsMode::Verified) {
-    return;
-  }
-  const kube::ObjectKey key = (delta.after != nullptr ? delta.after : delta.before)->key;
-  if (namespaces_.contains(key.name_space)) {
-    update_pod(key, delta.after);
+  if (namespaces_.contains((delta.after != nullptr ? delta.after : delta.before)->key.name_space)) {
+    update_pod(delta.before, delta.after);
     collect_garbage();
-    return;
-  }
-  auto& hidden = hidden_pods_[key.name_space];
-  if (delta.after != nullptr) {
-    hidden.insert(key.name);
-  } else if (hidden.erase(key.name) != 0 && hidden.empty()) {
-    hidden_pods_.erase(key.name_space);
   }
 }
 
-void Publisher::update_pod(const kube::ObjectKey& key, const kube::Pod* pod) {
-  // A Pod that has ended keeps its object and perhaps not its address.
-  const bool is_named = pod != nullptr && (pod->phase == kube::PodPhase::Running ||
-                                           pod->phase == kube::PodPhase::Pending);
-  const std::vector<IpAddress> after = is_named ? pod->ips : std::vector<IpAddress>();
-  const std::vector<IpAddress> before = std::exchange(pods_[key], after);
-  for (const IpAddress& address : after) {
-    count_pod_name(key.name_space, address, 1);
+// Brings what is published of a Pod, which is `before` if anything, to `after`; null: nothing.
+void Publisher::update_pod(const kube::Pod* before, const kube::Pod* after) {
+  if (options_.pods != PodsMode::Verified) {
+    return;
   }
-  for (const IpAddress& address : before) {
-    count_pod_name(key.name_space, address, -1);
-  }
-  if (after.empty()) {
-    pods_.erase(key);
-  }
+  const auto count = [this](const kube::Pod* pod, int change) {
+    // A Pod that has ended keeps its object and perhaps not its address.
+    if (pod != nullptr &&
+        (pod->phase == kube::PodPhase::Running || pod->phase == kube::PodPhase::Pending)) {
+      for (const IpAddress& address : pod->ips) {
+        count_pod_name(pod->key.name_space, address, change);
+      }
+    }
+  };
+  count(after, 1);
+  count(before, -1);
 }
 
 void Publisher::count_pod_name(const std::string& name_space, const IpAddress& address,

@@ -171,7 +171,8 @@ void Publisher::for_each_record(const Visit& visit) const {
     // Differs from CoreDNS: endpoint names of ClusterIP Services are part of the transfer too,
     // because they are part of the zone.
     std::set<std::string> labels;
-    for (const cache::SlicePointer& slice : published.slices) {
+    const auto state = cache_.find(service->first);
+    for (const cache::SlicePointer& slice : state->slices) {
       for (const kube::Endpoint& endpoint : slice->endpoints) {
         if (endpoint.ready) {
           labels.insert(endpoint_label(*slice, endpoint));

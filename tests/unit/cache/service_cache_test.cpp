@@ -2,7 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace waypost::cache {
@@ -87,7 +90,7 @@ TEST_CASE("every observable change is one delta, before and after") {
   CHECK(recorder.take() == Lines{"shop/web: service+web-a+web-b -> service+web-a",
                                  "shop/web: service+web-a -> none+web-a",
                                  "shop/web: none+web-a -> none"});
-  CHECK(cache.find({"shop", "web"}) == nullptr);
+  CHECK(!cache.find({"shop", "web"}));
 }
 
 TEST_CASE("an equal object is no change") {
@@ -166,6 +169,117 @@ TEST_CASE("counts and the newest resourceVersion follow the objects") {
   cache.erase_slice({"shop", "a"});
   CHECK(cache.counts().endpoints == 0);
   CHECK(cache.counts().slices == 0);
+}
+
+TEST_CASE("a new complete list erases what it does not have, and nothing else") {
+  using kube::ObjectKind;
+  ServiceCache cache;
+  const auto put_all = [&] {
+    cache.put(kube::Namespace{"shop", 1, {}});
+    cache.put(kube::Namespace{"gone", 1, {}});
+    for (const std::string name : {"a", "b", "c"}) {
+      cache.put(service(name));
+      cache.put(slice(name + "-1", name));
+      cache.put(kube::Pod{.key = {"shop", name}});
+    }
+  };
+  put_all();
+  Recorder recorder;
+  cache.subscribe(recorder);
+  recorder.take();
+
+  cache.begin_relist(ObjectKind::Service);
+  CHECK(cache.put(service("a")) == ServiceCache::Applied::Nothing);
+  CHECK(cache.keep_in_relist(ObjectKind::Service, {"shop", "b"}));
+  CHECK(!cache.keep_in_relist(ObjectKind::Service, {"shop", "other"}));
+  cache.end_relist(ObjectKind::Service, 20);
+  CHECK(recorder.take() == Lines{"version 20", "shop/c: service+c-1 -> none+c-1"});
+  cache.begin_relist(ObjectKind::Service);
+  cache.put(service("a"));
+  cache.put(service("b"));
+  cache.end_relist(ObjectKind::Service, 30);
+  CHECK(recorder.take().empty());  // Nothing is gone: the version says nothing either.
+
+  cache.begin_relist(ObjectKind::EndpointSlice);
+  CHECK(cache.keep_in_relist(ObjectKind::EndpointSlice, {"shop", "a-1"}));
+  cache.put(slice("b-1", "b", 9));
+  cache.end_relist(ObjectKind::EndpointSlice, 0);
+  CHECK(recorder.take() == Lines{"shop/b: service+b-1 -> service+b-1", "shop/c: none+c-1 -> none"});
+
+  cache.begin_relist(ObjectKind::Namespace);
+  CHECK(cache.keep_in_relist(ObjectKind::Namespace, {"", "shop"}));
+  cache.end_relist(ObjectKind::Namespace, 0);
+  cache.begin_relist(ObjectKind::Pod);
+  CHECK(cache.keep_in_relist(ObjectKind::Pod, {"shop", "b"}));
+  cache.put(kube::Pod{.key = {"shop", "c"}});
+  cache.end_relist(ObjectKind::Pod, 0);
+  CHECK(recorder.take() == Lines{"namespace removed", "pod removed"});
+  CHECK(cache.find_namespace("shop") != nullptr);
+  CHECK(!cache.find_pod({"shop", "a"}));
+}
+
+TEST_CASE("a list that breaks off erases nothing, then or in the next one") {
+  ServiceCache cache;
+  cache.put(service("a"));
+  cache.put(service("b"));
+  cache.begin_relist(kube::ObjectKind::Service);
+  cache.put(service("a"));
+  cache.abandon_relist(kube::ObjectKind::Service);
+  cache.end_relist(kube::ObjectKind::Service, 9);
+  CHECK(cache.counts().services == 2);
+  cache.begin_relist(kube::ObjectKind::Service);
+  cache.put(service("b"));
+  cache.end_relist(kube::ObjectKind::Service, 9);
+  CHECK(cache.counts().services == 1);  // What the first list had does not count for the second.
+  CHECK(cache.find({"shop", "b"}));
+}
+
+TEST_CASE("objects of one namespace are found without a look at the others") {
+  ServiceCache cache;
+  cache.put(service("a"));
+  cache.put(slice("b-1", "b"));
+  cache.put(kube::Pod{.key = {"shop", "c"}});
+  cache.put(kube::Pod{.key = {"other", "d"}});
+  auto elsewhere = service("e");
+  elsewhere.key.name_space = "other";
+  cache.put(elsewhere);
+  const auto names_in = [&](const std::string& name_space) {
+    std::set<std::string> names;
+    cache.for_each_service_in(name_space, [&](const kube::ObjectKey& key, const ServiceState&) {
+      names.insert(key.to_text());
+    });
+    cache.for_each_pod_in(name_space,
+                          [&](const kube::Pod& pod) { names.insert(pod.key.to_text()); });
+    return names;
+  };
+  CHECK(names_in("shop") == std::set<std::string>{"shop/a", "shop/b", "shop/c"});
+  CHECK(names_in("other") == std::set<std::string>{"other/d", "other/e"});
+  cache.erase_service({"shop", "a"});
+  cache.erase_pod({"shop", "c"});
+  CHECK(names_in("shop") == std::set<std::string>{"shop/b"});
+  cache.erase_slice({"shop", "b-1"});
+  CHECK(names_in("shop").empty());
+}
+
+TEST_CASE("what no reader wants is not kept, and then makes no difference") {
+  ServiceCache cache(Kept{.labels = false, .selectors = false, .pod_names = false});
+  auto labelled = service("web");
+  labelled.labels = {{"app", "web"}};
+  labelled.selector = labelled.labels;
+  cache.put(labelled);
+  CHECK(cache.find({"shop", "web"})->service->labels.empty());
+  CHECK(cache.find({"shop", "web"})->service->selector.empty());
+  labelled.labels = {{"app", "other"}};
+  CHECK(cache.put(labelled) == ServiceCache::Applied::Nothing);
+  kube::EndpointSlice with_pod = slice("web-a", "web");
+  with_pod.add({.address = IpAddress::v4(10, 0, 0, 2)}, "host", "pod");
+  cache.put(with_pod);
+  const auto state = cache.find({"shop", "web"});
+  const kube::EndpointSlice& kept = *state->slices.at(0);
+  CHECK(kept.hostname(kept.endpoints.at(1)) == "host");
+  CHECK(kept.pod_name(kept.endpoints.at(1)).empty());
+  cache.put(kube::Namespace{"shop", 0, {{"team", "a"}}});
+  CHECK(cache.find_namespace("shop")->labels.empty());
 }
 
 }  // namespace waypost::cache

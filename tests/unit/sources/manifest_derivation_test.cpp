@@ -270,8 +270,8 @@ TEST_CASE("files may be named one by one, and derived endpoints know their Pod's
       cache);
   CHECK(source.load().empty());
   CHECK(cache.find_namespace("other") == nullptr);
-  const cache::ServiceState* state = cache.find({"shop", "web"});
-  REQUIRE(state != nullptr);
+  const auto state = cache.find({"shop", "web"});
+  REQUIRE(state.has_value());
   REQUIRE(state->slices.size() == 1);
   REQUIRE(state->slices[0]->traffic);
   CHECK(state->slices[0]->traffic->placements.node(0) == "n1");

@@ -124,8 +124,8 @@ std::vector<std::string> World::load() {
 }
 
 std::string World::cluster_ips(std::string_view name_space, std::string_view name) const {
-  const cache::ServiceState* state = cache.find({std::string(name_space), std::string(name)});
-  if (state == nullptr || state->service == nullptr) {
+  const auto state = cache.find({std::string(name_space), std::string(name)});
+  if (!state || !state->service) {
     return "absent";
   }
   std::string text;
@@ -136,9 +136,9 @@ std::string World::cluster_ips(std::string_view name_space, std::string_view nam
 }
 
 std::string World::slices(std::string_view name_space, std::string_view name) const {
-  const cache::ServiceState* state = cache.find({std::string(name_space), std::string(name)});
+  const auto state = cache.find({std::string(name_space), std::string(name)});
   std::string text;
-  if (state != nullptr) {
+  if (state) {
     for (const cache::SlicePointer& slice : state->slices) {
       text += show(*slice) + "\n";
     }
