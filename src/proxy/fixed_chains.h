@@ -1,0 +1,30 @@
+// The chains that exist once, and the jumps that lead to them.
+
+#pragma once
+
+#include "kube/objects.h"
+#include "proxy/config.h"
+#include "proxy/rule_set.h"
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace waypost::proxy {
+
+// The jumps from the kernel's hooks, in the order in which they have to stand ahead of all others:
+// kube-proxy's, with its comments, so that what an earlier kube-proxy left there is right.
+std::vector<Jump> fixed_jumps(const Config& config, kube::IpFamily family);
+
+// Whether a chain is part of the set: the root of a tree, which is there while the tree has rules.
+using HasChain = std::function<bool(Table, std::string_view)>;
+
+struct FixedChain {
+  Table table;
+  ChainPointer chain;
+};
+std::vector<FixedChain> fixed_chains(const Config& config, const NodeFacts& facts,
+                                     kube::IpFamily family, const HasChain& has_chain);
+
+}  // namespace waypost::proxy
