@@ -336,31 +336,102 @@ bool is_pod_ready(FieldReader& reader, const Field& status) {
   return ready;
 }
 
+// ---- Node -------------------------------------------------------------------------------------
+
+void decode_pod_cidrs(FieldReader& reader, const Field& spec, Node& node) {
+  const auto add = [&](const Field& field) {
+    const std::string_view text = reader.text(field);
+    const auto prefix = IpPrefix::from_text(text);
+    if (text.find('/') == std::string_view::npos || !prefix) {
+      reader.refuse(field, "an IP prefix, such as 10.244.1.0/24");
+    } else if (std::find(node.pod_cidrs.begin(), node.pod_cidrs.end(), *prefix) ==
+               node.pod_cidrs.end()) {
+      node.pod_cidrs.push_back(*prefix);
+    }
+  };
+  const Field first = spec.at("podCIDR");
+  if (!reader.text(first).empty()) {
+    add(first);
+  }
+  const Field list = spec.at("podCIDRs");
+  reader.each(list, add);
+}
+
+void decode_taints(FieldReader& reader, const Field& spec, Node& node) {
+  const Field taints = spec.at("taints");
+  reader.each(taints, [&](const Field& element) {
+    const Field taint = reader.mapping(element);
+    node.taint_keys.emplace_back(reader.required_text(taint.at("key"), is_label_key, LabelKeyRule));
+  });
+  std::sort(node.taint_keys.begin(), node.taint_keys.end());
+  const auto repeated = std::unique(node.taint_keys.begin(), node.taint_keys.end());
+  node.taint_keys.erase(repeated, node.taint_keys.end());
+}
+
+void decode_node_addresses(FieldReader& reader, const Field& status, Node& node) {
+  const Field addresses = status.at("addresses");
+  reader.each(addresses, [&](const Field& element) {
+    const Field entry = reader.mapping(element);
+    const std::string_view type = reader.text(entry.at("type"));
+    if (type != "InternalIP" && type != "ExternalIP") {  // Hostname, InternalDNS, ExternalDNS
+      return;
+    }
+    if (const auto address = reader.address(entry.at("address"))) {
+      node.addresses.push_back(
+          {type == "InternalIP" ? NodeAddressType::InternalIp : NodeAddressType::ExternalIp,
+           *address});
+    }
+  });
+}
+
 }  // namespace
 
-Metadata decode_metadata(FieldReader& reader, const Field& object, bool has_namespace,
-                         bool (*name_check)(std::string_view) noexcept,
-                         std::string_view name_rule) {
+std::uint64_t decode_resource_version(FieldReader& reader, const Field& metadata) {
+  std::uint64_t version = 0;
+  const Field field = metadata.at("resourceVersion");
+  const std::string_view digits = reader.text(field);
+  const auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), version);
+  if (!digits.empty() && (ec != std::errc() || end != digits.data() + digits.size())) {
+    reader.refuse(field, "a decimal number below 2^64");
+    return 0;
+  }
+  return version;
+}
+
+ObjectVersion decode_object_version(FieldReader& reader, const Field& object, ObjectKind kind) {
   const Field metadata_field = object.at("metadata");
   const Field metadata = reader.mapping(metadata_field);
-  Metadata result;
-  // The namespace comes first, so that a message about the name can tell it.
-  if (has_namespace) {
+  ObjectVersion version;
+  version.resource_version = decode_resource_version(reader, metadata);
+  if (kind != ObjectKind::Namespace && kind != ObjectKind::Node) {
     const std::string_view name_space =
         reader.text(metadata.at("namespace"), is_dns_label, DnsLabelRule);
-    result.key.name_space = name_space.empty() ? "default" : name_space;
+    version.key.name_space = name_space.empty() ? "default" : name_space;
   }
-  result.key.name = reader.required_text(metadata.at("name"), name_check, name_rule);
-  result.labels = reader.labels(metadata.at("labels"));
-  result.is_deleted = !reader.text(metadata.at("deletionTimestamp")).empty();
+  const bool is_label = kind == ObjectKind::Service || kind == ObjectKind::Namespace;
+  version.key.name =
+      reader.required_text(metadata.at("name"), is_label ? is_dns_label : is_dns_subdomain,
+                           is_label ? DnsLabelRule : DnsSubdomainRule);
+  return version;
+}
 
-  const Field version = metadata.at("resourceVersion");
-  const std::string_view digits = reader.text(version);
-  const auto [end, ec] =
-      std::from_chars(digits.data(), digits.data() + digits.size(), result.resource_version);
-  if (!digits.empty() && (ec != std::errc() || end != digits.data() + digits.size())) {
-    reader.refuse(version, "a decimal number below 2^64");
+Metadata decode_metadata(FieldReader& reader, const Field& object, ObjectKind kind,
+                         const DecodeOptions& options) {
+  ObjectVersion version = decode_object_version(reader, object, kind);
+  Metadata result;
+  result.key = std::move(version.key);
+  result.resource_version = version.resource_version;
+
+  const Field metadata_field = object.at("metadata");
+  const Field metadata = reader.mapping(metadata_field);
+  const Field labels = metadata.at("labels");
+  if (kind == ObjectKind::EndpointSlice) {
+    const Field map = reader.mapping(labels);
+    result.service_name = reader.text(map.at(ServiceNameLabel), is_label_value, LabelValueRule);
+  } else if (options.labels) {
+    result.labels = reader.labels(labels);
   }
+  result.is_deleted = !reader.text(metadata.at("deletionTimestamp")).empty();
   return result;
 }
 
@@ -384,7 +455,9 @@ Service decode_service(FieldReader& reader, const Field& object, Metadata metada
   decode_ip_families(reader, spec, service);
   decode_external_name(reader, spec, service);
   decode_service_ports(reader, spec, service);
-  service.selector = reader.labels(spec.at("selector"));
+  if (options.selectors) {
+    service.selector = reader.labels(spec.at("selector"));
+  }
   service.publish_not_ready_addresses = reader.boolean(spec.at("publishNotReadyAddresses"), false);
   if (options.traffic) {
     service.traffic = SharedPart(decode_service_traffic(reader, object, service));
@@ -397,9 +470,7 @@ std::optional<EndpointSlice> decode_slice(FieldReader& reader, const Field& obje
   EndpointSlice slice;
   slice.key = std::move(metadata.key);
   slice.resource_version = metadata.resource_version;
-  if (const std::string* service = find_label(metadata.labels, ServiceNameLabel)) {
-    slice.service_name = *service;
-  }
+  slice.service_name = std::move(metadata.service_name);
 
   const Field type = object.at("addressType");
   const std::string_view type_text =
@@ -439,6 +510,23 @@ Namespace decode_namespace(Metadata metadata) {
   name_space.labels.emplace_back(NamespaceNameLabel, name_space.name);
   std::sort(name_space.labels.begin(), name_space.labels.end());
   return name_space;
+}
+
+Node decode_node(FieldReader& reader, const Field& object, Metadata metadata) {
+  Node node;
+  node.name = std::move(metadata.key.name);
+  node.resource_version = metadata.resource_version;
+  node.labels = std::move(metadata.labels);
+  node.is_deleting = metadata.is_deleted;
+
+  const Field spec_field = object.at("spec");
+  const Field spec = reader.mapping(spec_field);
+  decode_pod_cidrs(reader, spec, node);
+  decode_taints(reader, spec, node);
+  const Field status_field = object.at("status");
+  const Field status = reader.mapping(status_field);
+  decode_node_addresses(reader, status, node);
+  return node;
 }
 
 Pod decode_pod(FieldReader& reader, const Field& object, Metadata metadata,

@@ -4,6 +4,22 @@
 
 namespace waypost::kube {
 
+std::string_view to_text(ObjectKind kind) noexcept {
+  switch (kind) {
+    case ObjectKind::Service:
+      return "Service";
+    case ObjectKind::EndpointSlice:
+      return "EndpointSlice";
+    case ObjectKind::Namespace:
+      return "Namespace";
+    case ObjectKind::Pod:
+      return "Pod";
+    case ObjectKind::Node:
+      return "Node";
+  }
+  return {};
+}
+
 void EndpointSlice::add(Endpoint endpoint, std::string_view hostname, std::string_view pod_name) {
   endpoint.hostname_at = static_cast<std::uint32_t>(text.size());
   endpoint.hostname_size = static_cast<std::uint8_t>(hostname.size());

@@ -1,10 +1,10 @@
 // The Kubernetes objects that this project reads, reduced to the fields that somebody here uses.
 //
-// Sources make them (from YAML, later from the API's JSON), ServiceCache keeps them.  They are
-// plain values: complete, defaulted as the API server defaults them, names checked by the decoder.
+// Sources make them, from YAML or from the API's JSON, and ServiceCache keeps them.  They are plain
+// values: complete, defaulted as the API server defaults them, names checked by the decoder.
 //
-// Not here: decoding (kube/yaml_decoder.h), what objects mean together (cache/), names in DNS
-// (records/).
+// Not here: decoding (kube/yaml_decoder.h, kube/json_decoder.h), what objects mean together
+// (cache/), names in DNS (records/).
 
 #pragma once
 
@@ -22,7 +22,7 @@
 
 namespace waypost::kube {
 
-enum class ObjectKind : std::uint8_t { Service, EndpointSlice, Namespace, Pod };
+enum class ObjectKind : std::uint8_t { Service, EndpointSlice, Namespace, Pod, Node };
 
 // "Service", as in an object's `kind`.
 std::string_view to_text(ObjectKind kind) noexcept;
@@ -42,6 +42,14 @@ struct ObjectKeyHash {
     const std::size_t left = std::hash<std::string>()(key.name_space);
     return (left * 0x9e3779b97f4a7c15ULL) ^ std::hash<std::string>()(key.name);
   }
+};
+
+// Which object, and which version of it.
+struct ObjectVersion {
+  ObjectKey key;
+  std::uint64_t resource_version = 0;  // 0: it carries none.
+
+  friend bool operator==(const ObjectVersion&, const ObjectVersion&) = default;
 };
 
 // Key and value, sorted by key, each key once.
@@ -172,6 +180,27 @@ struct Pod {
   std::vector<ContainerPort> ports;
 
   friend bool operator==(const Pod&, const Pod&) = default;
+};
+
+enum class NodeAddressType : std::uint8_t { InternalIp, ExternalIp };
+
+struct NodeAddress {
+  NodeAddressType type = NodeAddressType::InternalIp;
+  IpAddress address;
+
+  friend bool operator==(const NodeAddress&, const NodeAddress&) = default;
+};
+
+struct Node {
+  std::string name;
+  std::uint64_t resource_version = 0;
+  Labels labels;
+  std::vector<NodeAddress> addresses;   // In status.addresses' order, without its host names.
+  std::vector<IpPrefix> pod_cidrs;      // spec.podCIDRs
+  std::vector<std::string> taint_keys;  // spec.taints[].key, sorted, each once.
+  bool is_deleting = false;             // metadata.deletionTimestamp is set
+
+  friend bool operator==(const Node&, const Node&) = default;
 };
 
 // Finds the value of `key`, or nullptr.

@@ -181,7 +181,11 @@ ServiceTraffic decode_service_traffic(FieldReader& reader, const Field& object,
   traffic.internal_policy = decode_policy(reader, spec.at("internalTrafficPolicy"));
   traffic.affinity_seconds = decode_affinity(reader, spec);
   traffic.health_check_node_port = decode_port_or_none(reader, spec.at("healthCheckNodePort"));
-  traffic.has_other_proxy = find_label(service.labels, OtherProxyLabel) != nullptr;
+  const Field metadata_field = object.at("metadata");
+  const Field metadata = reader.mapping(metadata_field);
+  const Field labels_field = metadata.at("labels");
+  const Field labels = reader.mapping(labels_field);
+  traffic.has_other_proxy = labels.at(OtherProxyLabel).node().type() != TreeType::Absent;
   return traffic;
 }
 

@@ -139,15 +139,23 @@ void TreeBuilder::remove_pair(TreeNode before, TreeNode value) {
 }
 
 void TreeBuilder::note_repeated_key() {
+  constexpr std::size_t FewKeys = 16;  // So few are compared with each other sooner than sorted.
   keys_.clear();
   const TreeNode mapping = innermost();
   for (TreeNode key = mapping.first_child(); key.type() != TreeType::Absent;
        key = key.next_sibling().next_sibling()) {
     keys_.push_back(key.text());
   }
-  std::sort(keys_.begin(), keys_.end());
-  tree_->nodes_[mapping.index_].has_repeated_key =
-      std::adjacent_find(keys_.begin(), keys_.end()) != keys_.end();
+  bool is_repeated = false;
+  if (keys_.size() <= FewKeys) {
+    for (auto at = keys_.begin(); at != keys_.end(); ++at) {
+      is_repeated = is_repeated || std::find(keys_.begin(), at, *at) != at;
+    }
+  } else {
+    std::sort(keys_.begin(), keys_.end());
+    is_repeated = std::adjacent_find(keys_.begin(), keys_.end()) != keys_.end();
+  }
+  tree_->nodes_[mapping.index_].has_repeated_key = is_repeated;
 }
 
 TreeNode TreeBuilder::close() {

@@ -1,7 +1,6 @@
 #include "kube/yaml_decoder.h"
 
 #include "kube/field_reader.h"
-#include "kube/names.h"
 #include "kube/object_decoders.h"
 #include "kube/yaml_tree.h"
 
@@ -19,11 +18,12 @@ struct KindRule {
   std::string_view group;  // With its '/'; empty for the core group.
   ObjectKind kind;
 };
-constexpr std::array<KindRule, 4> KindRules = {{
+constexpr std::array<KindRule, 5> KindRules = {{
     {"Service", "ServiceList", "", ObjectKind::Service},
     {"EndpointSlice", "EndpointSliceList", "discovery.k8s.io/", ObjectKind::EndpointSlice},
     {"Namespace", "NamespaceList", "", ObjectKind::Namespace},
     {"Pod", "PodList", "", ObjectKind::Pod},
+    {"Node", "NodeList", "", ObjectKind::Node},
 }};
 
 // Decodes the objects of one text into `result`.
@@ -129,10 +129,7 @@ void ManifestDecoder::decode(const Field& field, const KindRule* implied) {
 
 void ManifestDecoder::decode_object(FieldReader& reader, const Field& object,
                                     const KindRule& rule) {
-  const bool is_subdomain = rule.kind == ObjectKind::EndpointSlice || rule.kind == ObjectKind::Pod;
-  Metadata metadata = decode_metadata(reader, object, rule.kind != ObjectKind::Namespace,
-                                      is_subdomain ? is_dns_subdomain : is_dns_label,
-                                      is_subdomain ? DnsSubdomainRule : DnsLabelRule);
+  Metadata metadata = decode_metadata(reader, object, rule.kind, options_);
   const ObjectKey key = metadata.key;
   const std::size_t line = object.line();
   switch (rule.kind) {
@@ -166,25 +163,18 @@ void ManifestDecoder::decode_object(FieldReader& reader, const Field& object,
       }
       break;
     }
+    case ObjectKind::Node: {
+      Node node = decode_node(reader, object, std::move(metadata));
+      if (!reader.problem()) {
+        result_.nodes.push_back({std::move(node), line});
+      }
+      break;
+    }
   }
   report(reader, rule.kind, key);
 }
 
 }  // namespace
-
-std::string_view to_text(ObjectKind kind) noexcept {
-  switch (kind) {
-    case ObjectKind::Service:
-      return "Service";
-    case ObjectKind::EndpointSlice:
-      return "EndpointSlice";
-    case ObjectKind::Namespace:
-      return "Namespace";
-    case ObjectKind::Pod:
-      return "Pod";
-  }
-  return {};
-}
 
 Manifests decode_manifests(std::string_view text, const DecodeOptions& options) {
   Manifests result;

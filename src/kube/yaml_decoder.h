@@ -44,6 +44,7 @@ struct Manifests {
   std::vector<Decoded<EndpointSlice>> slices;
   std::vector<Decoded<Namespace>> namespaces;
   std::vector<Decoded<Pod>> pods;
+  std::vector<Decoded<Node>> nodes;
   std::vector<ManifestProblem> problems;
   std::size_t skipped = 0;  // Objects of other kinds, and EndpointSlices of type FQDN.
   bool is_complete = true;  // False: the text could not be read to its end; a problem says why.

@@ -28,6 +28,7 @@ ARROWS = {
 DOORS = {
     "ldns/": {"src/dns/ldns_bridge.cpp", "src/zones/master_file.cpp", "src/zones/record_text.cpp"},
     "yaml-cpp/": {"src/kube/yaml_tree.cpp", "src/ops/config_reader.cpp"},
+    "simdjson": {"src/kube/json_tree.cpp"},
     "spdlog/": {"src/base/log.h", "src/base/log.cpp"},
     "CLI/": {"src/ops/flags.cpp"},
     "urcu": {"src/base/rcu.cpp"},

@@ -1,5 +1,7 @@
 #include "kube/yaml_decoder.h"
 
+#include "support/object_text.h"
+
 #include <doctest/doctest.h>
 
 #include <string>
@@ -8,76 +10,7 @@
 namespace waypost::kube {
 namespace {
 
-std::string show(const Labels& labels) {
-  std::string text;
-  for (const auto& [key, value] : labels) {
-    text += (text.empty() ? "" : ",") + key + "=" + value;
-  }
-  return text;
-}
-
-std::string show(const Service& service) {
-  static constexpr const char* Types[] = {"ClusterIP", "NodePort", "LoadBalancer", "ExternalName"};
-  static constexpr const char* Policies[] = {"", " prefer-dual", " require-dual"};
-  std::string text = service.key.to_text() + " " + Types[static_cast<int>(service.type)];
-  text += service.headless ? " headless" : "";
-  for (const IpAddress& address : service.cluster_ips) {
-    text += " " + address.to_text();
-  }
-  for (const IpFamily family : service.ip_families) {
-    text += family == IpFamily::V4 ? " IPv4" : " IPv6";
-  }
-  text += Policies[static_cast<int>(service.ip_family_policy)];
-  text += service.external_name.empty() ? "" : " -> " + service.external_name;
-  for (const ServicePort& port : service.ports) {
-    const auto* number = std::get_if<std::uint16_t>(&port.target_port);
-    text += " " + port.name + ":" + std::to_string(port.port) + "/" +
-            std::string(to_text(port.protocol)) + ">" +
-            (number != nullptr ? std::to_string(*number) : std::get<std::string>(port.target_port));
-  }
-  text += service.selector.empty() ? "" : " selects " + show(service.selector);
-  text += service.publish_not_ready_addresses ? " not-ready-too" : "";
-  text += service.labels.empty() ? "" : " labels " + show(service.labels);
-  text += service.resource_version == 0 ? "" : " @" + std::to_string(service.resource_version);
-  return text;
-}
-
-std::string show(const EndpointSlice& slice) {
-  std::string text = slice.key.to_text() + " of " + slice.service_name;
-  for (const EndpointPort& port : slice.ports) {
-    text += " " + port.name + ":" + std::to_string(port.port) + "/" +
-            std::string(to_text(port.protocol));
-  }
-  for (const Endpoint& endpoint : slice.endpoints) {
-    text += " " + endpoint.address.to_text() + "(" + (endpoint.ready ? "r" : "-") +
-            (endpoint.serving ? "s" : "-") + (endpoint.terminating ? "t" : "-") + ")";
-    text += slice.hostname(endpoint).empty() ? "" : "=" + std::string(slice.hostname(endpoint));
-    text += slice.pod_name(endpoint).empty() ? "" : "~" + std::string(slice.pod_name(endpoint));
-  }
-  return text;
-}
-
-std::string show(const Namespace& name_space) {
-  return name_space.name + " " + show(name_space.labels);
-}
-
-std::string show(const Pod& pod) {
-  static constexpr const char* Phases[] = {"Pending", "Running", "Succeeded", "Failed", "Unknown"};
-  std::string text = pod.key.to_text() + " " + Phases[static_cast<int>(pod.phase)];
-  text += pod.ready ? " ready" : "";
-  text += pod.terminating ? " terminating" : "";
-  for (const IpAddress& address : pod.ips) {
-    text += " " + address.to_text();
-  }
-  text += pod.hostname.empty() ? "" : " host " + pod.hostname;
-  text += pod.subdomain.empty() ? "" : " sub " + pod.subdomain;
-  for (const ContainerPort& port : pod.ports) {
-    text += " " + port.name + ":" + std::to_string(port.port) + "/" +
-            std::string(to_text(port.protocol));
-  }
-  text += pod.labels.empty() ? "" : " labels " + show(pod.labels);
-  return text;
-}
+using test::show;
 
 // Everything that a text holds, one object or problem a line.
 std::string decode(std::string_view yaml) {
@@ -92,6 +25,7 @@ std::string decode(std::string_view yaml) {
   add("service", manifests.services);
   add("slice", manifests.slices);
   add("pod", manifests.pods);
+  add("node", manifests.nodes);
   for (const ManifestProblem& problem : manifests.problems) {
     text += "! " + problem.message + "\n";
   }

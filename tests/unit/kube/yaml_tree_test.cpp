@@ -1,5 +1,7 @@
 #include "kube/yaml_tree.h"
 
+#include "support/tree_text.h"
+
 #include <doctest/doctest.h>
 
 #include <string>
@@ -8,34 +10,7 @@
 namespace waypost::kube {
 namespace {
 
-// A node in one line: strings in quotes, other scalars bare.
-std::string show(const TreeNode& node) {
-  std::string text;
-  switch (node.type()) {
-    case TreeType::Absent:
-      return "absent";
-    case TreeType::Null:
-    case TreeType::Boolean:
-    case TreeType::Number:
-      return std::string(node.text());
-    case TreeType::String:
-      return "'" + std::string(node.text()) + "'";
-    case TreeType::Sequence:
-      for (TreeNode at = node.first_child(); at.type() != TreeType::Absent;
-           at = at.next_sibling()) {
-        text += (text.empty() ? "" : ", ") + show(at);
-      }
-      return "[" + text + "]";
-    case TreeType::Mapping:
-      for (TreeNode at = node.first_child(); at.type() != TreeType::Absent;
-           at = at.next_sibling().next_sibling()) {
-        text +=
-            (text.empty() ? "" : ", ") + std::string(at.text()) + ": " + show(at.next_sibling());
-      }
-      return "{" + text + "}";
-  }
-  return text;
-}
+using test::show;
 
 // All documents, one a line; the message of a failure last.
 std::string read(std::string_view yaml) {

@@ -1,50 +1,16 @@
 // A program of its own, because it replaces the program's allocator to count its calls.
 
 #include "base/file.h"
+#include "support/allocation_counter.h"
 #include "support/cluster.h"
 #include "support/dns_text.h"
 #include "support/schema_cases.h"
 
 #include <doctest/doctest.h>
 
-#include <cstdlib>
 #include <new>
 #include <string>
 #include <vector>
-
-namespace {
-
-thread_local std::size_t allocations = 0;
-
-void* count_and_allocate(std::size_t size) {
-  ++allocations;
-  void* memory = std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) {
-    std::abort();
-  }
-  return memory;
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-  return count_and_allocate(size);
-}
-void* operator new[](std::size_t size) {
-  return count_and_allocate(size);
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
 
 namespace waypost::test {
 
@@ -68,9 +34,9 @@ TEST_CASE("no answer to any question of the schema allocates") {
             dns::RecordType::ANY, dns::RecordType::SOA}) {
         for (const bool edns : {false, true}) {
           const auto query = make_query({.name = name, .type = type, .edns = edns});
-          const std::size_t before = allocations;
+          const std::size_t before = count_allocations();
           const server::Reply reply = responder.respond(query, {IpAddress::v4(127, 0, 0, 1)}, out);
-          const std::size_t during = allocations - before;
+          const std::size_t during = count_allocations() - before;
           CAPTURE(name);
           REQUIRE(reply.size > 0);
           REQUIRE(during == 0);
@@ -81,9 +47,9 @@ TEST_CASE("no answer to any question of the schema allocates") {
   }
   CHECK(questions > 1000);
   // The count itself works.
-  const std::size_t before = allocations;
-  const std::vector<int> some(100);
-  CHECK(allocations == before + (some.empty() ? 0 : 1));
+  const std::size_t before = count_allocations();
+  ::operator delete(::operator new(100));
+  CHECK(count_allocations() == before + 1);
 }
 
 }  // namespace waypost::test
