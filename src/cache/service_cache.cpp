@@ -393,6 +393,68 @@ ServiceCache::Applied ServiceCache::erase_pod(const kube::ObjectKey& key) {
   return pod == nullptr ? Applied::Nothing : erase(*pod);
 }
 
+//------------------------------------------------------------------ Nodes
+
+ServiceCache::Applied ServiceCache::put(kube::Node node) {
+  advance_resource_version(node.resource_version);
+  const auto [at, added] = nodes_.try_emplace(node.name);
+  NodeRecord& record = at->second;
+  record.marked = true;
+  if (!added && is_same(record.object, node)) {
+    record.object.resource_version = node.resource_version;
+    return Applied::Nothing;
+  }
+  counts_.nodes += added ? 1 : 0;
+  const kube::Node before = std::exchange(record.object, std::move(node));
+  for (Consumer* consumer : consumers_) {
+    consumer->on_node({added ? nullptr : &before, &record.object});
+  }
+  return added ? Applied::Added : Applied::Updated;
+}
+
+ServiceCache::Applied ServiceCache::erase(NodeRecord& node) {
+  const auto gone = nodes_.extract(node.object.name);
+  --counts_.nodes;
+  for (Consumer* consumer : consumers_) {
+    consumer->on_node({&gone.mapped().object, nullptr});
+  }
+  return Applied::Removed;
+}
+
+ServiceCache::Applied ServiceCache::erase_node(std::string_view name) {
+  const auto at = nodes_.find(name);
+  return at == nodes_.end() ? Applied::Nothing : erase(at->second);
+}
+
+const kube::Node* ServiceCache::find_node(std::string_view name) const noexcept {
+  const auto at = nodes_.find(name);
+  return at == nodes_.end() ? nullptr : &at->second.object;
+}
+
+void ServiceCache::for_each_node(const std::function<void(const kube::Node&)>& visit) const {
+  for (const auto& [name, record] : nodes_) {
+    visit(record.object);
+  }
+}
+
+//------------------------------------------------------------------ all kinds
+
+ServiceCache::Applied ServiceCache::erase(kube::ObjectKind kind, const kube::ObjectKey& key) {
+  switch (kind) {
+    case kube::ObjectKind::Service:
+      return erase_service(key);
+    case kube::ObjectKind::EndpointSlice:
+      return erase_slice(key);
+    case kube::ObjectKind::Namespace:
+      return erase_namespace(key.name);
+    case kube::ObjectKind::Pod:
+      return erase_pod(key);
+    case kube::ObjectKind::Node:
+      return erase_node(key.name);
+  }
+  return Applied::Nothing;
+}
+
 //------------------------------------------------------------------ complete lists
 
 // Calls visit(object) for each object of the kind; it may erase that one.
@@ -415,6 +477,11 @@ void ServiceCache::for_each_of(kube::ObjectKind kind, Visit&& visit) {
       });
     case kube::ObjectKind::Pod:
       return pods_.for_each(visit);
+    case kube::ObjectKind::Node:
+      for (auto at = nodes_.begin(); at != nodes_.end();) {
+        visit((at++)->second);
+      }
+      return;
   }
 }
 
@@ -443,6 +510,10 @@ bool ServiceCache::keep_in_relist(kube::ObjectKind kind, const kube::ObjectKey& 
     }
     case kube::ObjectKind::Pod:
       return keep(pods_.find(view(key)));
+    case kube::ObjectKind::Node: {
+      const auto at = nodes_.find(key.name);
+      return keep(at == nodes_.end() ? nullptr : &at->second);
+    }
   }
   return false;
 }
@@ -536,6 +607,7 @@ void ServiceCache::subscribe(Consumer& consumer) {
     consumer.on_service({key, nothing, state});
   });
   for_each_pod([&](const kube::Pod& pod) { consumer.on_pod({nullptr, &pod}); });
+  for_each_node([&](const kube::Node& node) { consumer.on_node({nullptr, &node}); });
   if (synced_) {
     consumer.on_synced();
   }

@@ -1,5 +1,5 @@
-// The Services of the cluster, their EndpointSlices, and the Namespaces and Pods around them, as
-// this process last saw them.
+// The Services of the cluster, their EndpointSlices, and the Namespaces, Pods and Nodes around them,
+// as this process last saw them.
 //
 // A source puts and erases whole objects.  Every call that changes what a client could observe
 // becomes one delta to each consumer, in order and complete: what was before, what is now.  An
@@ -22,6 +22,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -56,6 +57,7 @@ class Consumer {
   virtual void on_service(const ServiceDelta& delta) = 0;
   virtual void on_namespace(const ObjectDelta<kube::Namespace>& delta) = 0;
   virtual void on_pod(const ObjectDelta<kube::Pod>& delta) = 0;
+  virtual void on_node(const ObjectDelta<kube::Node>&) {}  // Names have no use for Nodes.
   // The source has delivered everything that existed when it started; called once.
   virtual void on_synced() = 0;
   // The newest resourceVersion has advanced; called before the change that advanced it, if any.
@@ -80,12 +82,16 @@ class ServiceCache {
   Applied put(kube::EndpointSlice slice);
   Applied put(kube::Namespace name_space);
   Applied put(kube::Pod pod);
+  Applied put(kube::Node node);
 
   // Forgets one object; Nothing when it is not there.
   Applied erase_service(const kube::ObjectKey& key);
   Applied erase_slice(const kube::ObjectKey& key);
   Applied erase_namespace(std::string_view name);
   Applied erase_pod(const kube::ObjectKey& key);
+  Applied erase_node(std::string_view name);
+  // The same for an object of `kind`; the key of what has no namespace has an empty one.
+  Applied erase(kube::ObjectKind kind, const kube::ObjectKey& key);
 
   // Finds out what a new complete list no longer has.  Between begin_relist() and end_relist()
   // every object of that kind that is put stays, the others are erased by end_relist(), which first
@@ -113,6 +119,8 @@ class ServiceCache {
   // Valid until the next change.
   const kube::Namespace* find_namespace(std::string_view name) const noexcept;
   std::optional<kube::Pod> find_pod(const kube::ObjectKey& key) const;
+  // Valid until the next change.
+  const kube::Node* find_node(std::string_view name) const noexcept;
 
   using VisitService = std::function<void(const kube::ObjectKey&, const ServiceState&)>;
   using VisitPod = std::function<void(const kube::Pod&)>;
@@ -121,6 +129,7 @@ class ServiceCache {
   void for_each_namespace(const std::function<void(const kube::Namespace&)>& visit) const;
   void for_each_pod(const VisitPod& visit) const;
   void for_each_pod_in(std::string_view name_space, const VisitPod& visit) const;
+  void for_each_node(const std::function<void(const kube::Node&)>& visit) const;
 
   struct Counts {
     std::size_t services = 0;
@@ -128,6 +137,7 @@ class ServiceCache {
     std::size_t endpoints = 0;  // Addresses in slices.
     std::size_t namespaces = 0;
     std::size_t pods = 0;
+    std::size_t nodes = 0;
   };
   const Counts& counts() const noexcept { return counts_; }
 
@@ -149,6 +159,8 @@ class ServiceCache {
   Applied erase(PackedService& service);
   Applied erase(SliceRecord& slice);
   Applied erase(PodRecord& pod);
+  struct NodeRecord;
+  Applied erase(NodeRecord& node);
   void insert_into_service(SliceRecord& slice);
   void remove_from_service(SliceRecord& slice);
 
@@ -163,7 +175,13 @@ class ServiceCache {
   RecordSet<ServiceRecord> services_;
   RecordSet<SliceRecord> slices_;
   RecordSet<PodRecord> pods_;
-  std::array<bool, 4> relisting_{};  // By kind.
+  // There are few, and only the program of a node has them.
+  struct NodeRecord {
+    kube::Node object;
+    bool marked = true;
+  };
+  std::map<std::string, NodeRecord, std::less<>> nodes_;
+  std::array<bool, kube::ObjectKindCount> relisting_{};
   std::string packed_;               // The object at hand, kept for its memory.
   std::vector<Consumer*> consumers_;
   Counts counts_;

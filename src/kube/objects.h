@@ -23,6 +23,7 @@
 namespace waypost::kube {
 
 enum class ObjectKind : std::uint8_t { Service, EndpointSlice, Namespace, Pod, Node };
+inline constexpr std::size_t ObjectKindCount = 5;
 
 // "Service", as in an object's `kind`.
 std::string_view to_text(ObjectKind kind) noexcept;
@@ -202,6 +203,23 @@ struct Node {
 
   friend bool operator==(const Node&, const Node&) = default;
 };
+
+// The key of an object; Namespaces and Nodes have no namespace.
+inline const ObjectKey& key_of(const Service& service) noexcept {
+  return service.key;
+}
+inline const ObjectKey& key_of(const EndpointSlice& slice) noexcept {
+  return slice.key;
+}
+inline const ObjectKey& key_of(const Pod& pod) noexcept {
+  return pod.key;
+}
+inline ObjectKey key_of(const Namespace& name_space) {
+  return {{}, name_space.name};
+}
+inline ObjectKey key_of(const Node& node) {
+  return {{}, node.name};
+}
 
 // Finds the value of `key`, or nullptr.
 const std::string* find_label(const Labels& labels, std::string_view key) noexcept;

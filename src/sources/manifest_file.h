@@ -37,20 +37,6 @@ using Claims = std::map<kube::ObjectKey, Claim<T>>;
 using ManifestObjects = std::tuple<Claims<kube::Service>, Claims<kube::EndpointSlice>,
                                    Claims<kube::Namespace>, Claims<kube::Pod>>;
 
-// The key of an object; a Namespace has no namespace.
-inline const kube::ObjectKey& key_of(const kube::Service& service) noexcept {
-  return service.key;
-}
-inline const kube::ObjectKey& key_of(const kube::EndpointSlice& slice) noexcept {
-  return slice.key;
-}
-inline const kube::ObjectKey& key_of(const kube::Pod& pod) noexcept {
-  return pod.key;
-}
-inline kube::ObjectKey key_of(const kube::Namespace& name_space) {
-  return {{}, name_space.name};
-}
-
 class ManifestFile {
  public:
   // Nothing is read yet.

@@ -27,6 +27,9 @@ class Recorder final : public Consumer {
   void on_pod(const ObjectDelta<kube::Pod>& delta) override {
     lines.push_back("pod " + presence(delta));
   }
+  void on_node(const ObjectDelta<kube::Node>& delta) override {
+    lines.push_back("node " + presence(delta));
+  }
   void on_synced() override { lines.push_back("synced"); }
   void on_resource_version(std::uint64_t version) override {
     lines.push_back("version " + std::to_string(version));
@@ -280,6 +283,32 @@ TEST_CASE("what no reader wants is not kept, and then makes no difference") {
   CHECK(kept.pod_name(kept.endpoints.at(1)).empty());
   cache.put(kube::Namespace{"shop", 0, {{"team", "a"}}});
   CHECK(cache.find_namespace("shop")->labels.empty());
+}
+
+TEST_CASE("Nodes come, change, go, and are found missing by a relist") {
+  ServiceCache cache;
+  Recorder recorder;
+  cache.subscribe(recorder);
+  const auto node = [](const std::string& name, bool deleting = false) {
+    kube::Node object;
+    object.name = name;
+    object.is_deleting = deleting;
+    return object;
+  };
+  cache.put(node("a"));
+  cache.put(node("b"));
+  cache.put(node("a", true));
+  CHECK(cache.put(node("a", true)) == ServiceCache::Applied::Nothing);
+  CHECK(recorder.take() == Lines{"node added", "node added", "node updated"});
+  cache.begin_relist(kube::ObjectKind::Node);
+  CHECK(cache.keep_in_relist(kube::ObjectKind::Node, {{}, "a"}));
+  cache.end_relist(kube::ObjectKind::Node, 0);
+  CHECK(recorder.take() == Lines{"node removed"});
+  CHECK(cache.counts().nodes == 1);
+  REQUIRE(cache.find_node("a") != nullptr);
+  CHECK(cache.find_node("a")->is_deleting);
+  CHECK(cache.erase(kube::ObjectKind::Node, {{}, "a"}) == ServiceCache::Applied::Removed);
+  CHECK(cache.find_node("a") == nullptr);
 }
 
 }  // namespace waypost::cache
