@@ -43,6 +43,10 @@ std::uint32_t size32(std::string_view text) noexcept {
 bool is_same(const kube::Namespace& known, const kube::Namespace& fresh) {
   return known.labels == fresh.labels;
 }
+bool is_same(const kube::Node& known, kube::Node fresh) {
+  fresh.resource_version = known.resource_version;
+  return known == fresh;
+}
 
 }  // namespace
 
