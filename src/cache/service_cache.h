@@ -1,5 +1,5 @@
-// The Services of the cluster, their EndpointSlices, and the Namespaces, Pods and Nodes around them,
-// as this process last saw them.
+// The Services of the cluster, their EndpointSlices, and the Namespaces, Pods and Nodes around
+// them, as this process last saw them.
 //
 // A source puts and erases whole objects.  Every call that changes what a client could observe
 // becomes one delta to each consumer, in order and complete: what was before, what is now.  An
@@ -182,7 +182,7 @@ class ServiceCache {
   };
   std::map<std::string, NodeRecord, std::less<>> nodes_;
   std::array<bool, kube::ObjectKindCount> relisting_{};
-  std::string packed_;               // The object at hand, kept for its memory.
+  std::string packed_;  // The object at hand, kept for its memory.
   std::vector<Consumer*> consumers_;
   Counts counts_;
   std::uint64_t newest_resource_version_ = 0;

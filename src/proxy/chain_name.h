@@ -4,9 +4,7 @@
 
 #pragma once
 
-#include "kube/objects.h"
-#include "proxy/rule_set.h"
-
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -23,8 +21,8 @@ enum class ChainKind : std::uint8_t {
   Firewall,          // KUBE-FW-: who may use a load balancer's address.
 };
 
-// `port_id` is "ns/name:port" and the protocol in lower case, without anything between them;
-// without
+// `port_id` is "ns/name:port" and the protocol in lower case, with nothing between them; there is
+// no
 // ":port" when the port has no name.
 std::string chain_name(ChainKind kind, std::string_view port_id);
 // KUBE-SEP-: one endpoint, with client affinity.  `endpoint` is "ADDRESS:PORT".
@@ -48,10 +46,5 @@ inline constexpr std::string_view NodePortTree = "KUBE-NPT-";
 inline constexpr std::string_view ProxyFirewallTree = "KUBE-PFW-";
 inline constexpr std::string_view HealthCheckTree = "KUBE-HCN-";
 inline constexpr std::string_view HairpinTree = "KUBE-HPN-";
-
-// Whether a chain of that name is ours to change and to remove: one of the above, or made by
-// kube-proxy, whose place we take.  Never a kubelet's or a CNI plugin's.  KUBE-FIREWALL is shared
-// with kubelet and therefore never to be removed, and only ever to be added to.
-bool is_own_chain(Table table, std::string_view name) noexcept;
 
 }  // namespace waypost::proxy
