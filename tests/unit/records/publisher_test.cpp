@@ -184,6 +184,40 @@ TEST_CASE("an index that followed every change equals one made from the world at
   }
 }
 
+TEST_CASE("an index made from a world counts each endpoint once") {
+  TestCluster cluster;
+  cluster.cache.put(kube::Namespace{"shop", 0, {}});
+  kube::Service service;
+  service.key = {"shop", "db"};
+  service.headless = true;
+  cluster.cache.put(service);
+  const auto slice = [](std::uint8_t last) {
+    kube::EndpointSlice object;
+    object.key = {"shop", "db-1"};
+    object.service_name = "db";
+    object.ports = {{"sql", kube::Protocol::Tcp, 5432}};
+    for (std::uint8_t host = 1; host <= last; ++host) {
+      object.add({.address = IpAddress::v4(10, 244, 0, host)}, "", "");
+    }
+    return object;
+  };
+  cluster.cache.put(slice(4));
+  rcu::RetireList retired;
+  records::Publisher late(default_options(), cluster.cache, retired);
+  CHECK(transfer_of(late) == transfer_of(cluster.publisher()));
+  const auto with_weight = [&](const std::string& weight) {
+    const auto records = transfer_of(late);
+    return std::count_if(records.begin(), records.end(), [&](const std::string& text) {
+      return text.starts_with("_sql._tcp.db.shop.svc.cluster.local. 5 IN SRV 0 " + weight + " ");
+    });
+  };
+  CHECK(with_weight("25") == 4);
+  // Endpoints that go are gone, however often they were told of.
+  cluster.cache.put(slice(1));
+  CHECK(transfer_of(late) == transfer_of(cluster.publisher()));
+  CHECK(with_weight("100") == 1);
+}
+
 TEST_CASE("a world that is emptied leaves nothing but the zone itself") {
   TestCluster cluster(verified_options());
   const std::size_t names = cluster.publisher().index().name_count();
