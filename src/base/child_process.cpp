@@ -1,0 +1,388 @@
+#include "base/child_process.h"
+
+#include "base/pending.h"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <system_error>
+
+namespace waypost {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+using Clock = std::chrono::steady_clock;
+
+// A file descriptor that is closed at the end.
+class OwnedFd {
+ public:
+  OwnedFd() noexcept = default;
+  explicit OwnedFd(int fd) noexcept : fd_(fd) {}
+  ~OwnedFd() {
+    if (fd_ >= 0) {
+      ::close(fd_);
+    }
+  }
+  OwnedFd(OwnedFd&& other) noexcept : fd_(other.release()) {}
+  OwnedFd& operator=(OwnedFd&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  int get() const noexcept { return fd_; }
+  int release() noexcept { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_ = -1;
+};
+
+struct Pipe {
+  OwnedFd read_end;
+  OwnedFd write_end;
+};
+
+std::optional<Pipe> make_pipe() {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
+    return std::nullopt;
+  }
+  return Pipe{OwnedFd(ends[0]), OwnedFd(ends[1])};
+}
+
+// What posix_spawn() is told: files, signals, process group.
+class SpawnSettings {
+ public:
+  SpawnSettings(int output, int errors) {
+    posix_spawn_file_actions_init(&actions_);
+    posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions_, output, STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions_, errors, STDERR_FILENO);
+    // Asio does not mark its sockets close-on-exec.
+    posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1);
+    posix_spawnattr_init(&attributes_);
+    sigset_t signals;
+    sigemptyset(&signals);
+    posix_spawnattr_setsigmask(&attributes_, &signals);
+    sigfillset(&signals);
+    posix_spawnattr_setsigdefault(&attributes_, &signals);
+    posix_spawnattr_setpgroup(&attributes_, 0);
+    posix_spawnattr_setflags(
+        &attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+  }
+  ~SpawnSettings() {
+    posix_spawn_file_actions_destroy(&actions_);
+    posix_spawnattr_destroy(&attributes_);
+  }
+  SpawnSettings(const SpawnSettings&) = delete;
+  SpawnSettings& operator=(const SpawnSettings&) = delete;
+
+  const posix_spawn_file_actions_t* actions() const noexcept { return &actions_; }
+  const posix_spawnattr_t* attributes() const noexcept { return &attributes_; }
+
+ private:
+  posix_spawn_file_actions_t actions_{};
+  posix_spawnattr_t attributes_{};
+};
+
+// This process's variables, `changes` applied.
+std::vector<std::string> environment_with(
+    const std::vector<std::pair<std::string, std::string>>& changes) {
+  std::vector<std::string> variables;
+  for (char** at = environ; *at != nullptr; ++at) {
+    const std::string_view variable(*at);
+    const std::string_view name = variable.substr(0, variable.find('='));
+    const bool is_changed = std::any_of(changes.begin(), changes.end(),
+                                        [&](const auto& change) { return change.first == name; });
+    if (!is_changed) {
+      variables.emplace_back(variable);
+    }
+  }
+  for (const auto& [name, value] : changes) {
+    variables.emplace_back(name).append("=").append(value);
+  }
+  return variables;
+}
+
+std::vector<char*> pointers_to(std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  pointers.reserve(texts.size() + 1);
+  for (std::string& text : texts) {
+    pointers.push_back(text.data());
+  }
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+// A running program.  Handlers that wait for it keep it alive.
+class Child : public std::enable_shared_from_this<Child> {
+ public:
+  using Outcome = Result<ChildResult>;
+
+  Child(const asio::any_io_executor& executor, ChildCommand command)
+      : command_(std::move(command)),
+        output_(executor),
+        errors_(executor),
+        process_(executor),
+        limit_(executor),
+        outcome_(std::make_shared<Pending<Outcome>>(executor)) {}
+
+  ~Child() {
+    if (pid_ > 0) {
+      kill();
+      reap(0);
+    }
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
+  Result<void> start();
+  const std::shared_ptr<Pending<Outcome>>& outcome() const noexcept { return outcome_; }
+
+  // Ends it unless it is over.
+  void abandon() {
+    if (pid_ > 0) {
+      stop({ErrorKind::System, command_.arguments.front() + ": no longer wanted"});
+    }
+  }
+
+ private:
+  // One of its two pipes.
+  struct Source {
+    explicit Source(const asio::any_io_executor& executor) : stream(executor) {}
+    asio::posix::stream_descriptor stream;
+    std::array<char, 4096> buffer{};
+    bool is_done = false;  // Nothing more is read from it.
+  };
+
+  void wait_for_exit();
+  void wait_for_limit();
+  void read(Source& source);
+  void on_read(Source& source, const error_code& ec, std::size_t size);
+  void on_exit();
+  // Reads what the program wrote last, without waiting for more from those that it left behind.
+  void drain(Source& source);
+  // Takes in the first `size` octets of the buffer; returns false when no more is wanted.
+  bool take(const Source& source, std::size_t size);
+  void conclude();
+
+  // Kills it; the outcome is `why`.
+  void stop(Error why);
+  void kill() noexcept { ::kill(-pid_, SIGKILL); }
+  // Returns true when the program has ended, with its status; waits for that unless WNOHANG.
+  bool reap(int options);
+
+  ChildCommand command_;
+  Source output_;
+  Source errors_;
+  asio::posix::stream_descriptor process_;  // Readable once it has ended (pidfd_open(2)).
+  asio::steady_timer limit_;
+  std::shared_ptr<Pending<Outcome>> outcome_;
+  ChildResult result_;
+  std::optional<Error> failure_;
+  pid_t pid_ = 0;  // 0 before the start and after the end.
+};
+
+Result<void> Child::start() {
+  const std::string& program = command_.arguments.front();
+  auto output = make_pipe();
+  auto errors = make_pipe();
+  if (!output || !errors) {
+    return system_failure(program + ": pipe");
+  }
+  auto variables = environment_with(command_.environment);
+  const SpawnSettings settings(output->write_end.get(), errors->write_end.get());
+  const int code =
+      ::posix_spawnp(&pid_, program.c_str(), settings.actions(), settings.attributes(),
+                     pointers_to(command_.arguments).data(), pointers_to(variables).data());
+  if (code != 0) {
+    pid_ = 0;
+    return failure(code == ENOENT ? ErrorKind::NotFound : ErrorKind::System,
+                   program + ": " + std::generic_category().message(code));
+  }
+  // glibc 2.36 declares pidfd_open(2) without extern "C".
+  const int process = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
+  if (process < 0) {
+    return system_failure(program + ": pidfd_open");
+  }
+  process_.assign(process);
+  output_.stream.assign(output->read_end.release());
+  errors_.stream.assign(errors->read_end.release());
+  output_.stream.non_blocking(true);
+  errors_.stream.non_blocking(true);
+  wait_for_exit();
+  wait_for_limit();
+  read(output_);
+  read(errors_);
+  return {};
+}
+
+void Child::wait_for_exit() {
+  process_.async_wait(asio::posix::stream_descriptor::wait_read,
+                      [self = shared_from_this()](const error_code& ec) {
+                        if (!ec) {
+                          self->on_exit();
+                        }
+                      });
+}
+
+void Child::wait_for_limit() {
+  limit_.expires_after(command_.time_limit);
+  limit_.async_wait([weak = weak_from_this()](const error_code& ec) {
+    const auto self = weak.lock();
+    if (!ec && self && self->pid_ > 0) {
+      self->stop({ErrorKind::Exhausted, self->command_.arguments.front() + ": not done after " +
+                                            std::to_string(self->command_.time_limit.count()) +
+                                            " ms"});
+    }
+  });
+}
+
+void Child::read(Source& source) {
+  source.stream.async_read_some(
+      asio::buffer(source.buffer),
+      [weak = weak_from_this(), &source](const error_code& ec, std::size_t size) {
+        if (const auto self = weak.lock()) {
+          self->on_read(source, ec, size);
+        }
+      });
+}
+
+void Child::on_read(Source& source, const error_code& ec, std::size_t size) {
+  take(source, size);
+  if (!ec && pid_ > 0) {
+    read(source);
+    return;
+  }
+  if (pid_ == 0) {
+    drain(source);
+  }
+  source.is_done = true;
+  conclude();
+}
+
+void Child::drain(Source& source) {
+  error_code ec;
+  bool wants_more = true;
+  while (wants_more) {
+    const std::size_t size = source.stream.read_some(asio::buffer(source.buffer), ec);
+    wants_more = !ec && take(source, size);
+  }
+}
+
+bool Child::take(const Source& source, std::size_t size) {
+  const bool is_output = &source == &output_;
+  std::string& text = is_output ? result_.output : result_.errors;
+  const std::size_t room = (is_output ? command_.max_output : command_.kept_errors) - text.size();
+  text.append(source.buffer.data(), std::min(size, room));
+  if (is_output && size > room) {
+    stop({ErrorKind::Exhausted, command_.arguments.front() + ": wrote more than " +
+                                    std::to_string(command_.max_output) + " octets"});
+  }
+  return size <= room;
+}
+
+void Child::on_exit() {
+  if (!reap(WNOHANG)) {
+    wait_for_exit();
+    return;
+  }
+  // A read that is over already may not have been told of yet: its handler comes first.
+  for (Source* source : {&output_, &errors_}) {
+    source->stream.cancel();
+  }
+  conclude();
+}
+
+void Child::conclude() {
+  if (pid_ > 0 || !output_.is_done || !errors_.is_done) {
+    return;
+  }
+  limit_.cancel();
+  output_.stream.close();
+  errors_.stream.close();
+  process_.close();
+  if (failure_) {
+    outcome_->complete(std::unexpected(std::move(*failure_)));
+  } else {
+    outcome_->complete(std::move(result_));
+  }
+}
+
+void Child::stop(Error why) {
+  if (!failure_) {
+    failure_ = std::move(why);
+  }
+  if (pid_ > 0) {
+    kill();
+  }
+}
+
+bool Child::reap(int options) {
+  int status = 0;
+  pid_t ended = 0;
+  do {
+    ended = ::waitpid(pid_, &status, options);
+  } while (ended < 0 && errno == EINTR);
+  if (ended == 0) {
+    return false;
+  }
+  pid_ = 0;
+  if (ended < 0) {
+    failure_ = {ErrorKind::System, command_.arguments.front() + ": its exit status was lost"};
+  } else if (WIFSIGNALED(status)) {
+    result_.signal = WTERMSIG(status);
+  } else {
+    result_.exit_status = WEXITSTATUS(status);
+  }
+  return true;
+}
+
+// Ends a child when the coroutine that waits for it does.
+class Wish {
+ public:
+  explicit Wish(Child& child) noexcept : child_(child) {}
+  ~Wish() { child_.abandon(); }
+  Wish(const Wish&) = delete;
+  Wish& operator=(const Wish&) = delete;
+
+ private:
+  Child& child_;
+};
+
+}  // namespace
+
+asio::awaitable<Result<ChildResult>> run_child(ChildCommand command) {
+  if (command.arguments.empty() || command.arguments.front().empty()) {
+    co_return failure(ErrorKind::InvalidInput, "no program is named");
+  }
+  const auto child =
+      std::make_shared<Child>(co_await asio::this_coro::executor, std::move(command));
+  const Wish wish(*child);
+  if (auto started = child->start(); !started) {
+    co_return std::unexpected(started.error());
+  }
+  const auto* outcome =
+      co_await Pending<Result<ChildResult>>::wait(child->outcome(), Clock::time_point::max());
+  if (outcome == nullptr) {
+    co_return failure(ErrorKind::System, "no longer waited for");
+  }
+  co_return *outcome;
+}
+
+}  // namespace waypost
