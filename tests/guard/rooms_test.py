@@ -32,6 +32,10 @@ DOORS = {
     "spdlog/": {"src/base/log.h", "src/base/log.cpp"},
     "CLI/": {"src/ops/flags.cpp"},
     "urcu": {"src/base/rcu.cpp"},
+    "zlib.h": {"src/kube/gunzip.cpp"},
+    "boost/beast/http": {"src/kube/http_response.cpp"},
+    "boost/asio/ssl": {"src/kube/tls.cpp", "src/kube/api_stream.cpp"},
+    "boost/url": {"src/kube/api_endpoint.cpp"},
 }
 
 failures = []
