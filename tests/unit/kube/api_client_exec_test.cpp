@@ -3,7 +3,7 @@
 #include "base/file.h"
 #include "client_fixture.h"
 #include "support/test_certificates.h"
-#include "unit/ops/temporary_folder.h"
+#include "support/temporary_folder.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <doctest/doctest.h>

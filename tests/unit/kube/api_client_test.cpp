@@ -1,7 +1,7 @@
 #include "kube/api_client.h"
 
 #include "client_fixture.h"
-#include "unit/ops/temporary_folder.h"
+#include "support/temporary_folder.h"
 
 #include <boost/asio/ip/tcp.hpp>
 #include <doctest/doctest.h>

@@ -2,7 +2,7 @@
 
 #include "client_fixture.h"
 #include "support/test_certificates.h"
-#include "unit/ops/temporary_folder.h"
+#include "support/temporary_folder.h"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>

@@ -2,7 +2,7 @@
 
 #include "kube/timestamp.h"
 #include "support/coroutine.h"
-#include "unit/ops/temporary_folder.h"
+#include "support/temporary_folder.h"
 
 #include <boost/asio/io_context.hpp>
 #include <doctest/doctest.h>

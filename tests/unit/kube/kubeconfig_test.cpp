@@ -1,7 +1,7 @@
 #include "kube/kubeconfig.h"
 
 #include "kube/base64.h"
-#include "unit/ops/temporary_folder.h"
+#include "support/temporary_folder.h"
 
 #include <doctest/doctest.h>
 

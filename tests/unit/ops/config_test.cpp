@@ -4,7 +4,7 @@
 #include "ops/flags.h"
 #include "ops/host.h"
 #include "ops/option_table.h"
-#include "temporary_folder.h"
+#include "support/temporary_folder.h"
 
 #include <doctest/doctest.h>
 

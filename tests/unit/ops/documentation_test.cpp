@@ -5,7 +5,7 @@
 #include "ops/config_reader.h"
 #include "ops/flags.h"
 #include "ops/option_table.h"
-#include "temporary_folder.h"
+#include "support/temporary_folder.h"
 
 #include <doctest/doctest.h>
 

@@ -1,6 +1,6 @@
 #include "ops/folder_watch.h"
 
-#include "unit/ops/temporary_folder.h"
+#include "support/temporary_folder.h"
 
 #include <boost/asio/io_context.hpp>
 #include <doctest/doctest.h>

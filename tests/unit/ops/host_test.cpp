@@ -1,6 +1,6 @@
 #include "ops/host.h"
 
-#include "temporary_folder.h"
+#include "support/temporary_folder.h"
 
 #include <doctest/doctest.h>
 

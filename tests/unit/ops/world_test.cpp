@@ -2,7 +2,7 @@
 
 #include "base/rcu.h"
 #include "ops/announcement.h"
-#include "temporary_folder.h"
+#include "support/temporary_folder.h"
 #include "zones/zone_set.h"
 
 #include <doctest/doctest.h>
