@@ -11,6 +11,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "ops/status_server.h"
 #include "records/options.h"
 #include "server/responder.h"
 #include "server/server.h"
@@ -58,6 +59,7 @@ struct Config {
   server::AnswerPolicy policy;  // Its cookie_secret is set only with cookie_secret_file.
   records::Options records;     // Without own_addresses, which depend on the host.
   sources::ManifestOptions manifests;
+  StatusListen status;
   std::vector<std::filesystem::path> static_zones;
   bool built_in_zones = true;
   std::filesystem::path cookie_secret_file;  // Empty: the process chooses a secret.

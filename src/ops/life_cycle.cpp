@@ -6,7 +6,9 @@
 #include "ops/announcement.h"
 #include "ops/folder_watch.h"
 #include "ops/host.h"
+#include "ops/metric_collectors.h"
 #include "ops/problem_log.h"
+#include "ops/status_server.h"
 #include "ops/world.h"
 #include "server/server.h"
 #include "server/transfer.h"
@@ -78,6 +80,7 @@ struct LifeCycle::State {
   void report_changes(const Config& before) const;
 
   // Telling.
+  Result<void> serve_status();
   void announce() const;
   server::TransferSource transfer_source();
 
@@ -100,6 +103,7 @@ struct LifeCycle::State {
   std::unique_ptr<const zones::ZoneSet> zones;
   World world{views};
   std::unique_ptr<server::Server> server;
+  std::optional<StatusServer> status;
 
   std::optional<FolderWatch> config_watch;
   std::optional<FolderWatch> manifest_watch;
@@ -237,6 +241,18 @@ void LifeCycle::State::report_changes(const Config& before) const {
 
 //------------------------------------------------------------------ telling
 
+Result<void> LifeCycle::State::serve_status() {
+  status.emplace(context, config.status);
+  status->readiness().require("kubernetes", [this] { return world.cache().is_synced(); });
+  // Workers do not tell their addresses apart; the first one stands for all.
+  const std::string label = fmt::format("dns://:{}", server->addresses().front().port);
+  status->metrics().add([this, label](Scrape& scrape) {
+    collect_server(scrape, server->counters(), label);
+    collect_world(scrape, world.cache());
+  });
+  return status->open();
+}
+
 void LifeCycle::State::announce() const {
   const auto& counts = world.cache().counts();
   print(fmt::format("serving {} from {}", config.records.zone.to_text(),
@@ -246,6 +262,9 @@ void LifeCycle::State::announce() const {
                     zones->zones().size()));
   for (const SocketAddress& address : server->addresses()) {
     print(fmt::format("listening on {} (udp, tcp)", address.to_text()));
+  }
+  for (const std::string& place : status->places()) {
+    print(place);
   }
   const std::vector<std::string> examples =
       example_queries(world.cache(), config.records.zone, views, server->addresses().front());
@@ -285,6 +304,9 @@ Result<std::unique_ptr<LifeCycle>> LifeCycle::start(ConfigOrigin origin, Config 
     return std::unexpected(server.error());
   }
   state->server = std::move(*server);
+  if (const Result<void> opened = state->serve_status(); !opened) {
+    return std::unexpected(opened.error());
+  }
   state->announce();
   return std::unique_ptr<LifeCycle>(new LifeCycle(std::move(state)));
 }

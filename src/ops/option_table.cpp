@@ -87,6 +87,12 @@ Result<void> put_listen(Config& config, const std::string& text) {
   return address ? add_once(config.server.listen, *address) : unlike_expected();
 }
 
+template <std::vector<SocketAddress> StatusListen::* List>
+Result<void> put_status_listen(Config& config, const std::string& text) {
+  const auto address = SocketAddress::from_text(text);
+  return address ? add_once(config.status.*List, *address) : unlike_expected();
+}
+
 Result<void> put_manifests(Config& config, const std::string& text) {
   return put_folder(config.manifests.folder, text);
 }
@@ -315,6 +321,20 @@ constexpr auto Table = std::to_array<Option>({
      "a duration from 10ms to 1h such as 500ms or 10s", "5s", "", AtRestart,
      "How long a client may take to accept an answer over TCP.",
      [](Config& c, const std::string& t) { return put_timeout(c.server.tcp_write_timeout, t); }},
+    {"healthListen", "health-listen", List, "ADDR:PORT",
+     "a list of ADDRESS:PORT such as 127.0.0.1:8080 or [::]:8080", "", "none", AtRestart,
+     "Where GET /health answers 200 as long as the process lives. Options of this kind may share "
+     "an "
+     "address.",
+     put_status_listen<&StatusListen::health>},
+    {"readyListen", "ready-listen", List, "ADDR:PORT",
+     "a list of ADDRESS:PORT such as 127.0.0.1:8181 or [::]:8181", "", "none", AtRestart,
+     "Where GET /ready answers 200, or 503 with what is not ready yet.",
+     put_status_listen<&StatusListen::ready>},
+    {"metricsListen", "metrics-listen", List, "ADDR:PORT",
+     "a list of ADDRESS:PORT such as 127.0.0.1:9153 or [::]:9153", "", "none", AtRestart,
+     "Where GET /metrics answers with docs/metrics.md, for Prometheus.",
+     put_status_listen<&StatusListen::metrics>},
     {"logLevel", "log-level", Text, "LEVEL", "debug, info, warn or error", "info", "", Live,
      "The least important lines that are logged, on stderr.", put_log_level},
 });

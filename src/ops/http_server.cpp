@@ -1,0 +1,233 @@
+#include "ops/http_server.h"
+
+#include "server/socket.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace waypost::ops {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using asio::ip::tcp;
+
+// Errors are values: nothing here throws into the context.
+constexpr auto UseAwaitable = asio::as_tuple(asio::use_awaitable);
+
+using Request = http::request_parser<http::empty_body>;
+using Response = http::response<http::string_body>;
+
+HttpReply plain(unsigned status, std::string body) {
+  return {.status = status, .body = std::move(body)};
+}
+
+// After accept() failed for want of descriptors or memory, trying at once would only spin.
+constexpr std::chrono::milliseconds AcceptPause{100};
+
+}  // namespace
+
+// One address: its socket, its paths, its sessions.
+struct HttpServer::Listener {
+  SocketAddress asked;
+  SocketAddress address;
+  std::vector<std::pair<std::string, HttpHandler>> paths;
+  std::optional<tcp::acceptor> acceptor;
+  std::size_t sessions = 0;
+};
+
+struct HttpServer::State : std::enable_shared_from_this<State> {
+  State(asio::io_context& of, HttpLimits with) : context(of), limits(with) {}
+
+  asio::awaitable<void> accept(Listener& listener);
+  asio::awaitable<void> converse(Listener& listener, tcp::socket socket);
+  Response respond(const Listener& listener, const Request::value_type& request);
+  Response respond_to_error(const beast::error_code& ec);
+  Response make_response(HttpReply reply, unsigned version);
+
+  asio::io_context& context;
+  const HttpLimits limits;
+  std::vector<std::unique_ptr<Listener>> listeners;  // At stable places.
+  std::vector<std::pair<Listener*, std::string>> order;
+  HttpCounters counters;
+  bool is_closed = false;
+};
+
+HttpServer::HttpServer(asio::io_context& context, HttpLimits limits)
+    : state_(std::make_shared<State>(context, limits)) {}
+
+HttpServer::~HttpServer() {
+  state_->is_closed = true;
+  for (const auto& listener : state_->listeners) {
+    listener->acceptor.reset();
+    listener->paths.clear();
+  }
+}
+
+void HttpServer::serve(const SocketAddress& address, std::string path, HttpHandler handler) {
+  auto& listeners = state_->listeners;
+  auto at = std::find_if(listeners.begin(), listeners.end(),
+                         [&](const auto& listener) { return listener->asked == address; });
+  if (at == listeners.end()) {
+    listeners.push_back(std::make_unique<Listener>());
+    at = std::prev(listeners.end());
+    (*at)->asked = address;
+  }
+  state_->order.emplace_back(at->get(), path);
+  (*at)->paths.emplace_back(std::move(path), std::move(handler));
+}
+
+Result<void> HttpServer::open() {
+  for (const auto& listener : state_->listeners) {
+    auto acceptor = server::open_tcp(state_->context, listener->asked, server::Claim::Alone);
+    if (!acceptor) {
+      return std::unexpected(acceptor.error());
+    }
+    listener->acceptor.emplace(std::move(*acceptor));
+    boost::system::error_code ec;
+    listener->address = listener->asked;
+    listener->address.port = listener->acceptor->local_endpoint(ec).port();
+    if (ec) {
+      return failure(ErrorKind::System, listener->asked.to_text() + ": " + ec.message());
+    }
+  }
+  for (const auto& listener : state_->listeners) {
+    // The coroutine's frame keeps the state.
+    asio::co_spawn(
+        state_->context, [state = state_, each = listener.get()] { return state->accept(*each); },
+        asio::detached);
+  }
+  return {};
+}
+
+std::vector<HttpPlace> HttpServer::places() const {
+  std::vector<HttpPlace> places;
+  for (const auto& [listener, path] : state_->order) {
+    places.push_back({listener->address, path});
+  }
+  return places;
+}
+
+const HttpCounters& HttpServer::counters() const noexcept {
+  return state_->counters;
+}
+
+//------------------------------------------------------------------ sessions
+
+asio::awaitable<void> HttpServer::State::accept(Listener& listener) {
+  const auto keep = shared_from_this();
+  asio::steady_timer pause(context);
+  while (!is_closed) {
+    auto [ec, socket] = co_await listener.acceptor->async_accept(UseAwaitable);
+    if (is_closed) {
+      co_return;
+    }
+    if (ec) {
+      pause.expires_after(AcceptPause);
+      co_await pause.async_wait(UseAwaitable);
+    } else if (listener.sessions == limits.connections) {
+      ++counters.refused;
+      socket.close(ec);
+    } else {
+      ++listener.sessions;
+      asio::co_spawn(
+          context,
+          [this, keep, &listener, taken = std::move(socket)]() mutable {
+            return converse(listener, std::move(taken));
+          },
+          [keep, &listener](const std::exception_ptr&) { --listener.sessions; });
+    }
+  }
+}
+
+asio::awaitable<void> HttpServer::State::converse(Listener& listener, tcp::socket socket) {
+  const auto keep = shared_from_this();
+  beast::tcp_stream stream(std::move(socket));
+  // Room for one head, and for what a client has sent after it.
+  beast::flat_buffer buffer(2 * limits.head_octets);
+  for (bool goes_on = true; goes_on;) {
+    Request parser;
+    parser.header_limit(static_cast<std::uint32_t>(limits.head_octets));
+    stream.expires_after(limits.timeout);
+    const auto [read_error, read] =
+        co_await http::async_read_header(stream, buffer, parser, UseAwaitable);
+    if (is_closed || read_error == http::error::end_of_stream) {
+      break;
+    }
+    if (read_error == beast::error::timeout) {
+      ++counters.timeouts;
+      break;
+    }
+    if (read_error && read_error.category() != http::make_error_code(http::error{}).category()) {
+      break;  // The connection broke.
+    }
+    Response response = read_error ? respond_to_error(read_error) : respond(listener, parser.get());
+    // What follows a head with a body would be taken for the next request.
+    goes_on = !read_error && parser.get().keep_alive() && parser.is_done();
+    response.keep_alive(goes_on);
+
+    stream.expires_after(limits.timeout);
+    http::response_serializer<http::string_body> serializer(response);
+    const bool is_head = !read_error && parser.get().method() == http::verb::head;
+    const auto [write_error, written] =
+        is_head ? co_await http::async_write_header(stream, serializer, UseAwaitable)
+                : co_await http::async_write(stream, serializer, UseAwaitable);
+    if (write_error == beast::error::timeout) {
+      ++counters.timeouts;
+    }
+    goes_on = goes_on && !write_error;
+  }
+  beast::error_code ignored;
+  stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
+}
+
+Response HttpServer::State::respond(const Listener& listener, const Request::value_type& request) {
+  const std::string_view target(request.target().data(), request.target().size());
+  const std::string_view path = target.substr(0, target.find('?'));
+  const auto found = std::find_if(listener.paths.begin(), listener.paths.end(),
+                                  [&](const auto& each) { return each.first == path; });
+  if (found == listener.paths.end()) {
+    return make_response(plain(404, "no such path\n"), request.version());
+  }
+  if (request.method() != http::verb::get && request.method() != http::verb::head) {
+    Response response = make_response(plain(405, "GET and HEAD only\n"), request.version());
+    response.set(http::field::allow, "GET, HEAD");
+    return response;
+  }
+  return make_response(found->second(), request.version());
+}
+
+Response HttpServer::State::respond_to_error(const beast::error_code& ec) {
+  const bool is_large = ec == http::error::header_limit || ec == http::error::buffer_overflow;
+  return make_response(is_large ? plain(431, "the request's head is too large\n")
+                                : plain(400, "not a request of HTTP/1.1\n"),
+                       11);
+}
+
+Response HttpServer::State::make_response(HttpReply reply, unsigned version) {
+  ++counters.replies[reply.status];
+  Response response(static_cast<http::status>(reply.status), version);
+  response.set(http::field::content_type, reply.content_type);
+  response.set(http::field::cache_control, "no-store");
+  response.body() = std::move(reply.body);
+  response.prepare_payload();
+  return response;
+}
+
+}  // namespace waypost::ops

@@ -1,0 +1,85 @@
+// A small HTTP/1.1 server for probes and scrapes: GET and HEAD of a few paths, on the control
+// thread.
+//
+// Bounded in every direction: connections, octets of a request's head, time.  A request's body is
+// not read.  The door to Boost.Beast as a server.
+//
+// Not here: what the paths say (ops/probes.h, ops/metrics.h).
+
+#pragma once
+
+#include "base/error.h"
+#include "base/ip_address.h"
+
+#include <boost/asio/io_context.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace waypost::ops {
+
+struct HttpReply {
+  unsigned status = 200;
+  std::string content_type = "text/plain; charset=utf-8";
+  std::string body;
+};
+
+// Called on the control thread for each GET and HEAD of its path, whatever the query behind it.
+using HttpHandler = std::function<HttpReply()>;
+
+struct HttpLimits {
+  std::size_t connections = 64;    // Of each address at one time; more are closed at once.
+  std::size_t head_octets = 8192;  // Of a request line with its header fields.
+  // Without a whole request, and for the client to take the reply.
+  std::chrono::milliseconds timeout{10'000};
+};
+
+struct HttpCounters {
+  std::map<unsigned, std::uint64_t> replies;  // By status.
+  std::uint64_t refused = 0;                  // Connections above the bound.
+  std::uint64_t timeouts = 0;                 // Connections that were too slow, or idle.
+};
+
+// Where a path is served, with its real port.
+struct HttpPlace {
+  SocketAddress address;
+  std::string path;
+};
+
+// Control thread only.
+class HttpServer {
+ public:
+  // `context` is borrowed and outlives this object.
+  explicit HttpServer(boost::asio::io_context& context, HttpLimits limits = {});
+  // Closes every socket; a handler is not called any more.
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  // Serves `path` ("/ready") on `address`; on one address all of its paths.  Before open().
+  void serve(const SocketAddress& address, std::string path, HttpHandler handler);
+
+  // Opens a socket for each address; port 0 lets the kernel choose one.  Fails, naming the address,
+  // when one cannot be had.  Clients are answered once the context runs.
+  Result<void> open();
+
+  // After open(), in the order of serve().
+  std::vector<HttpPlace> places() const;
+
+  const HttpCounters& counters() const noexcept;
+
+ private:
+  struct Listener;
+  struct Session;
+  struct State;
+  std::shared_ptr<State> state_;  // Shared with the sessions, which may end later.
+};
+
+}  // namespace waypost::ops

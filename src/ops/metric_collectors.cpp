@@ -1,0 +1,145 @@
+#include "ops/metric_collectors.h"
+
+#include "dns/types.h"
+
+#include <string>
+#include <tuple>
+#include <utility>
+
+namespace waypost::ops {
+namespace {
+
+using server::Counter;
+using server::Counters;
+
+double seconds(std::chrono::duration<double> duration) {
+  return duration.count();
+}
+
+double to_double(std::uint64_t value) {
+  return static_cast<double>(value);
+}
+
+double sum(std::span<const Counters* const> workers, Counter Counters::* counter) {
+  std::uint64_t total = 0;
+  for (const Counters* worker : workers) {
+    total += (worker->*counter).value();
+  }
+  return to_double(total);
+}
+
+}  // namespace
+
+void collect_build(Scrape& scrape) {
+  scrape.gauge("waypost_build_info", "Always 1; the labels say what runs.", 1,
+               {{"version", WAYPOST_VERSION}});
+}
+
+void collect_process(Scrape& scrape, const ProcessStatus& status) {
+  scrape.counter("process_cpu_seconds_total", "User and system CPU time.", status.cpu_seconds);
+  scrape.gauge("process_open_fds", "Open file descriptors.", to_double(status.open_fds));
+  scrape.gauge("process_max_fds", "The most file descriptors that may be open.",
+               to_double(status.max_fds));
+  scrape.gauge("process_resident_memory_bytes", "Resident memory.",
+               to_double(status.resident_bytes));
+  scrape.gauge("process_virtual_memory_bytes", "Virtual memory.", to_double(status.virtual_bytes));
+  scrape.gauge("process_start_time_seconds", "When the process started, since 1970 (UTC).",
+               status.start_seconds);
+}
+
+void collect_server(Scrape& scrape, std::span<const Counters* const> workers,
+                    std::string_view server) {
+  const auto labels = [&](std::string_view name, std::string value) {
+    return MetricLabels{{"server", std::string(server)}, {"zone", ""}, {name, std::move(value)}};
+  };
+  for (const auto& [protocol, counter] :
+       {std::pair{"udp", &Counters::udp_queries}, std::pair{"tcp", &Counters::tcp_queries}}) {
+    scrape.counter("coredns_dns_requests_total", "Messages received.", sum(workers, counter),
+                   labels("proto", protocol));
+  }
+  for (std::size_t i = 0; i < std::tuple_size_v<decltype(Counters::rcodes)>; ++i) {
+    std::uint64_t answers = 0;
+    for (const Counters* worker : workers) {
+      answers += worker->rcodes[i].value();
+    }
+    // Those that rates and alerts divide by are there from the beginning.
+    const auto rcode = static_cast<dns::Rcode>(i);
+    const bool always = rcode == dns::Rcode::NoError || rcode == dns::Rcode::NxDomain ||
+                        rcode == dns::Rcode::ServFail;
+    if (answers != 0 || always) {
+      scrape.counter("coredns_dns_responses_total", "Answers sent.", to_double(answers),
+                     labels("rcode", dns::to_text(rcode)));
+    }
+  }
+
+  struct Row {
+    const char* name;
+    const char* help;
+    Counter Counters::* counter;
+  };
+  for (const Row& row : {
+           Row{"waypost_dns_dropped_total",
+               "Messages without an answer: too short, too long, or answers themselves.",
+               &Counters::dropped},
+           Row{"waypost_dns_truncated_total", "Answers with the TC bit.", &Counters::truncated},
+           Row{"waypost_dns_send_failures_total",
+               "Answers that the kernel or the client did not take.", &Counters::send_failures},
+           Row{"waypost_dns_tcp_connections_total", "TCP connections accepted and served.",
+               &Counters::tcp_connections},
+           Row{"waypost_dns_tcp_refused_total",
+               "TCP connections closed at once, above maxTcpConnections.", &Counters::tcp_refused},
+           Row{"waypost_dns_tcp_timeouts_total",
+               "TCP connections closed for idling, or for being too slow.",
+               &Counters::tcp_timeouts},
+           Row{"waypost_dns_transfers_total", "Zone transfers begun.", &Counters::transfers},
+       }) {
+    scrape.counter(row.name, row.help, sum(workers, row.counter));
+  }
+}
+
+void collect_world(Scrape& scrape, const cache::ServiceCache& cache) {
+  const cache::ServiceCache::Counts& counts = cache.counts();
+  for (const auto& [kind, count] :
+       {std::pair{"service", counts.services}, std::pair{"endpointslice", counts.slices},
+        std::pair{"namespace", counts.namespaces}, std::pair{"pod", counts.pods},
+        std::pair{"node", counts.nodes}}) {
+    scrape.gauge("waypost_objects", "Kubernetes objects at hand.", to_double(count),
+                 {{"kind", kind}});
+  }
+  scrape.gauge("waypost_endpoints", "Addresses in EndpointSlices.", to_double(counts.endpoints));
+  scrape.gauge("waypost_synced", "1 once all objects were seen that existed at the start.",
+               cache.is_synced() ? 1 : 0);
+}
+
+void collect_http(Scrape& scrape, const HttpCounters& counters) {
+  for (const auto& [status, replies] : counters.replies) {
+    scrape.counter("waypost_http_replies_total", "Replies to probes and scrapes.",
+                   to_double(replies), {{"code", std::to_string(status)}});
+  }
+  scrape.counter("waypost_http_refused_total",
+                 "Connections of probes and scrapes closed at once, above their bound.",
+                 to_double(counters.refused));
+  scrape.counter("waypost_http_timeouts_total",
+                 "Connections of probes and scrapes closed for idling, or for being too slow.",
+                 to_double(counters.timeouts));
+}
+
+void collect_snapshot(Scrape& scrape, const SnapshotStatus& status,
+                      std::chrono::system_clock::time_point now) {
+  if (status.created) {
+    scrape.gauge("waypost_snapshot_age_seconds", "Since the snapshot in place was made.",
+                 seconds(now - *status.created));
+    scrape.gauge("waypost_snapshot_size_bytes", "Size of the snapshot in place.",
+                 to_double(status.bytes));
+  }
+  scrape.gauge("waypost_snapshot_duration_seconds", "How long the last snapshot took to save.",
+               seconds(status.took));
+  scrape.counter("waypost_snapshot_saves_total", "Snapshots saved.", to_double(status.saves));
+  scrape.counter("waypost_snapshot_failures_total",
+                 "Snapshots that could not be saved; the one before stays.",
+                 to_double(status.failures));
+  scrape.counter("waypost_snapshot_left_out_total", "Objects that were too large for a snapshot.",
+                 to_double(status.left_out));
+}
+
+}  // namespace waypost::ops

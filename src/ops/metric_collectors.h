@@ -1,0 +1,37 @@
+// What the parts of the program count, as metrics: names, units and words.
+//
+// Each function adds the current values of one part to a scrape; docs/metrics.md has the list.
+// CoreDNS' names and labels are used for what means the same there, without the labels that are not
+// counted here; everything else begins with "waypost_", or "process_" as in every client library.
+
+#pragma once
+
+#include "cache/service_cache.h"
+#include "ops/http_server.h"
+#include "ops/metrics.h"
+#include "ops/process_status.h"
+#include "ops/snapshot_keeper.h"
+#include "server/counters.h"
+
+#include <chrono>
+#include <span>
+#include <string_view>
+
+namespace waypost::ops {
+
+void collect_build(Scrape& scrape);
+
+void collect_process(Scrape& scrape, const ProcessStatus& status);
+
+// Sums over all workers.  `server` is the label that CoreDNS gives a server block: "dns://:53".
+void collect_server(Scrape& scrape, std::span<const server::Counters* const> workers,
+                    std::string_view server);
+
+void collect_world(Scrape& scrape, const cache::ServiceCache& cache);
+
+void collect_http(Scrape& scrape, const HttpCounters& counters);
+
+void collect_snapshot(Scrape& scrape, const SnapshotStatus& status,
+                      std::chrono::system_clock::time_point now);
+
+}  // namespace waypost::ops

@@ -1,0 +1,63 @@
+// Metrics in Prometheus' text form, read from their owners when somebody scrapes.
+//
+// Nothing is stored here: each part of the program registers a collector that reads what the part
+// counts anyway.  docs/metrics.md lists all of them; names follow Prometheus' conventions, and
+// CoreDNS' names are kept where they mean the same.
+//
+// Not here: HTTP (ops/http_server.h), what is counted (server/counters.h and others).
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace waypost::ops {
+
+// Names of labels with their values.  A value may be any text; it is escaped.
+using MetricLabels = std::vector<std::pair<std::string_view, std::string>>;
+
+// One scrape under way.  Families come out in the order of their first sample; samples of one name
+// need not follow each other, but have one kind and one help, those of the first.
+class Scrape {
+ public:
+  Scrape();
+  ~Scrape();
+  Scrape(const Scrape&) = delete;
+  Scrape& operator=(const Scrape&) = delete;
+
+  // A number that only grows, from 0 at the start of the process.  `name` ends in "_total".
+  void counter(std::string_view name, std::string_view help, double value,
+               MetricLabels labels = {});
+  // A number that comes and goes.  Its unit, if any, ends the name: "_seconds", "_bytes".
+  void gauge(std::string_view name, std::string_view help, double value, MetricLabels labels = {});
+
+  // The text exposition format 0.0.4.
+  std::string text() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Control thread only, which is where collectors are called.
+class Metrics {
+ public:
+  static constexpr std::string_view ContentType = "text/plain; version=0.0.4; charset=utf-8";
+
+  using Collector = std::function<void(Scrape&)>;
+  // What `collector` reads is borrowed and outlives this object.
+  void add(Collector collector) { collectors_.push_back(std::move(collector)); }
+
+  std::string text() const;
+
+ private:
+  std::vector<Collector> collectors_;
+};
+
+}  // namespace waypost::ops

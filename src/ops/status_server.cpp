@@ -1,0 +1,33 @@
+#include "ops/status_server.h"
+
+#include "ops/metric_collectors.h"
+
+namespace waypost::ops {
+
+StatusServer::StatusServer(boost::asio::io_context& context, const StatusListen& listen)
+    : http_(context) {
+  for (const SocketAddress& address : listen.health) {
+    http_.serve(address, "/health", health_reply);
+  }
+  for (const SocketAddress& address : listen.ready) {
+    http_.serve(address, "/ready", [this] { return readiness_.reply(); });
+  }
+  for (const SocketAddress& address : listen.metrics) {
+    http_.serve(address, "/metrics", [this] {
+      return HttpReply{.content_type = std::string(Metrics::ContentType), .body = metrics_.text()};
+    });
+  }
+  metrics_.add(collect_build);
+  metrics_.add([](Scrape& scrape) { collect_process(scrape, read_process_status()); });
+  metrics_.add([this](Scrape& scrape) { collect_http(scrape, http_.counters()); });
+}
+
+std::vector<std::string> StatusServer::places() const {
+  std::vector<std::string> lines;
+  for (const HttpPlace& place : http_.places()) {
+    lines.push_back(place.path.substr(1) + " on http://" + place.address.to_text() + place.path);
+  }
+  return lines;
+}
+
+}  // namespace waypost::ops

@@ -1,0 +1,224 @@
+#include "ops/metrics.h"
+
+#include "base/file.h"
+#include "ops/metric_collectors.h"
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <string>
+
+namespace waypost::ops {
+namespace {
+
+using std::chrono::system_clock;
+
+// A family as a scrape or the documentation shows it.
+struct Family {
+  std::string type;
+  std::string help;
+  std::set<std::string> labels;
+
+  std::string to_text() const {
+    std::string text = type + " {";
+    for (const std::string& label : labels) {
+      text += " " + label;
+    }
+    return text + " } " + help;
+  }
+};
+using Families = std::map<std::string, Family>;
+
+Families families_of(const std::string& scrape) {
+  Families families;
+  std::istringstream lines(scrape);
+  const std::regex sample(R"(([a-z0-9_]+)(?:\{(.*)\})? \S+)");
+  const std::regex label(R"(([a-zA-Z_][a-zA-Z0-9_]*)="(?:[^"\\]|\\.)*",?)");
+  for (std::string line; std::getline(lines, line);) {
+    std::smatch found;
+    if (line.starts_with("# HELP ")) {
+      const std::size_t blank = line.find(' ', 7);
+      families[line.substr(7, blank - 7)].help = line.substr(blank + 1);
+    } else if (line.starts_with("# TYPE ")) {
+      const std::size_t blank = line.find(' ', 7);
+      families[line.substr(7, blank - 7)].type = line.substr(blank + 1);
+    } else if (std::regex_match(line, found, sample)) {
+      const std::string labels = found[2];
+      REQUIRE_MESSAGE(families.contains(found[1]), line);
+      for (auto at = std::sregex_iterator(labels.begin(), labels.end(), label);
+           at != std::sregex_iterator(); ++at) {
+        families[found[1]].labels.insert((*at)[1]);
+      }
+    } else {
+      FAIL("not a line of the text format: ", line);
+    }
+  }
+  return families;
+}
+
+// The rows of the tables in docs/metrics.md.
+Families documented() {
+  const auto page = read_file(std::filesystem::path(WAYPOST_SOURCE_ROOT) / "docs/metrics.md");
+  REQUIRE(page);
+  Families families;
+  std::istringstream lines(*page);
+  const std::regex row(R"(\| `([a-z0-9_]+)` \| (\w+) \|([a-z_, ]*)\| (.*) \|)");
+  const std::regex word(R"([a-z_]+)");
+  for (std::string line; std::getline(lines, line);) {
+    if (std::smatch found; std::regex_match(line, found, row)) {
+      Family family{.type = found[2], .help = found[4], .labels = {}};
+      const std::string labels = found[3];
+      for (auto at = std::sregex_iterator(labels.begin(), labels.end(), word);
+           at != std::sregex_iterator(); ++at) {
+        family.labels.insert(at->str());
+      }
+      CHECK_MESSAGE(families.emplace(found[1], family).second,
+                    "documented twice: ", found[1].str());
+    }
+  }
+  return families;
+}
+
+// A scrape with every metric that there is.
+std::string everything() {
+  server::Counters counters;
+  counters.rcodes[5].add();
+  const std::array<const server::Counters*, 1> workers = {&counters};
+  cache::ServiceCache cache;
+  Metrics metrics;
+  metrics.add(collect_build);
+  metrics.add([](Scrape& scrape) { collect_process(scrape, read_process_status()); });
+  metrics.add([&](Scrape& scrape) { collect_server(scrape, workers, "dns://:53"); });
+  metrics.add([&](Scrape& scrape) { collect_world(scrape, cache); });
+  metrics.add([](Scrape& scrape) { collect_http(scrape, {.replies = {{200, 1}}}); });
+  metrics.add([](Scrape& scrape) {
+    collect_snapshot(scrape, {.created = system_clock::time_point()}, system_clock::now());
+  });
+  return metrics.text();
+}
+
+}  // namespace
+
+TEST_CASE("a scrape is Prometheus' text format, families in order and labels escaped") {
+  Metrics metrics;
+  metrics.add([](Scrape& scrape) {
+    scrape.counter("waypost_a_total", "First.", 41, {{"name", "x\"y\\z\n"}});
+    scrape.gauge("waypost_b_seconds", "Second.", 0.25);
+  });
+  metrics.add([](Scrape& scrape) {
+    scrape.counter("waypost_a_total", "First.", 12345678901, {{"name", "b"}, {"kind", ""}});
+  });
+  CHECK(metrics.text() ==
+        "# HELP waypost_a_total First.\n"
+        "# TYPE waypost_a_total counter\n"
+        "waypost_a_total{name=\"x\\\"y\\\\z\\n\"} 41\n"
+        "waypost_a_total{name=\"b\",kind=\"\"} 12345678901\n"
+        "# HELP waypost_b_seconds Second.\n"
+        "# TYPE waypost_b_seconds gauge\n"
+        "waypost_b_seconds 0.25\n");
+}
+
+TEST_CASE("collectors are asked at each scrape") {
+  int asked = 0;
+  Metrics metrics;
+  metrics.add([&](Scrape& scrape) { scrape.gauge("waypost_asked", "Asked.", ++asked); });
+  CHECK(metrics.text().ends_with("waypost_asked 1\n"));
+  CHECK(metrics.text().ends_with("waypost_asked 2\n"));
+}
+
+TEST_CASE("the counters of all workers are summed up under CoreDNS' names") {
+  server::Counters one;
+  server::Counters other;
+  one.udp_queries.add(5);
+  other.udp_queries.add(2);
+  other.tcp_queries.add(4);
+  one.rcodes[0].add(3);
+  other.rcodes[0].add(4);
+  other.rcodes[5].add(2);
+  one.truncated.add(9);
+  const std::array<const server::Counters*, 2> workers = {&one, &other};
+  Scrape scrape;
+  collect_server(scrape, workers, "dns://:1053");
+  const std::string text = scrape.text();
+  for (const char* line :
+       {"coredns_dns_requests_total{server=\"dns://:1053\",zone=\"\",proto=\"udp\"} 7\n",
+        "coredns_dns_requests_total{server=\"dns://:1053\",zone=\"\",proto=\"tcp\"} 4\n",
+        "coredns_dns_responses_total{server=\"dns://:1053\",zone=\"\",rcode=\"NOERROR\"} 7\n",
+        "coredns_dns_responses_total{server=\"dns://:1053\",zone=\"\",rcode=\"SERVFAIL\"} 0\n",
+        "coredns_dns_responses_total{server=\"dns://:1053\",zone=\"\",rcode=\"NXDOMAIN\"} 0\n",
+        "coredns_dns_responses_total{server=\"dns://:1053\",zone=\"\",rcode=\"REFUSED\"} 2\n",
+        "waypost_dns_truncated_total 9\n", "waypost_dns_dropped_total 0\n"}) {
+    CHECK_MESSAGE(text.find(line) != std::string::npos, line, " is not in\n", text);
+  }
+  CHECK(text.find("NOTIMP") == std::string::npos);
+}
+
+TEST_CASE("what the kernel tells of the process is plausible") {
+  const ProcessStatus status = read_process_status();
+  CHECK(status.resident_bytes > 1'000'000);
+  CHECK(status.virtual_bytes >= status.resident_bytes);
+  CHECK(status.cpu_seconds > 0);
+  CHECK(status.open_fds >= 3);
+  CHECK(status.max_fds >= status.open_fds);
+  const double now = std::chrono::duration<double>(system_clock::now().time_since_epoch()).count();
+  CHECK(status.start_seconds > now - 3600);
+  CHECK(status.start_seconds < now + 2);
+}
+
+TEST_CASE("a snapshot that there is not has no age") {
+  Scrape scrape;
+  collect_snapshot(scrape, {}, system_clock::now());
+  CHECK(scrape.text().find("age") == std::string::npos);
+
+  Scrape with;
+  const auto created = system_clock::time_point(std::chrono::seconds(1000));
+  collect_snapshot(with, {.created = created}, created + std::chrono::milliseconds(1500));
+  CHECK(with.text().find("waypost_snapshot_age_seconds 1.5\n") != std::string::npos);
+}
+
+TEST_CASE("names and units follow Prometheus' conventions") {
+  const Families families = families_of(everything());
+  REQUIRE(families.size() > 20);
+  const std::regex name_rule("(coredns|waypost|process)(_[a-z][a-z0-9]*)+");
+  const std::regex label_rule("[a-z]+(_[a-z]+)*");
+  for (const auto& [name, family] : families) {
+    CAPTURE(name);
+    CHECK(std::regex_match(name, name_rule));
+    CHECK((family.type == "counter") == name.ends_with("_total"));
+    // Base units, in full, at the end (or before "_total").
+    for (const char* unit : {"_ms", "_milliseconds", "_minutes", "_hours", "_sec", "_kb", "_mb",
+                             "_kilobytes", "_megabytes", "_octets", "_percent"}) {
+      CHECK_MESSAGE((name + "_").find(std::string(unit) + "_") == std::string::npos, unit);
+    }
+    for (const char* unit : {"_seconds", "_bytes"}) {
+      const std::size_t at = name.find(unit);
+      const std::string rest = at == std::string::npos ? "" : name.substr(at + std::strlen(unit));
+      CHECK((rest == "" || rest == "_total"));
+    }
+    CHECK_MESSAGE(family.help.ends_with('.'), family.help);
+    for (const std::string& label : family.labels) {
+      CHECK_MESSAGE(std::regex_match(label, label_rule), label);
+    }
+  }
+}
+
+TEST_CASE("docs/metrics.md has every metric with its type, labels and meaning, and no other") {
+  const Families real = families_of(everything());
+  const Families pages = documented();
+  for (const auto& [name, family] : real) {
+    REQUIRE_MESSAGE(pages.contains(name), "docs/metrics.md lacks ", name);
+    CHECK_MESSAGE(pages.at(name).to_text() == family.to_text(), name);
+  }
+  for (const auto& [name, family] : pages) {
+    CHECK_MESSAGE(real.contains(name), "docs/metrics.md has what does not exist: ", name);
+  }
+}
+
+}  // namespace waypost::ops
