@@ -17,6 +17,9 @@ void CacheOperations::apply(cache::ServiceCache& cache) {
   for (kube::Pod& pod : pods) {
     cache.put(std::move(pod));
   }
+  for (kube::Node& node : nodes) {
+    cache.put(std::move(node));
+  }
   for (const kube::ObjectKey& key : erased_slices) {
     cache.erase_slice(key);
   }
@@ -25,6 +28,9 @@ void CacheOperations::apply(cache::ServiceCache& cache) {
   }
   for (const kube::ObjectKey& key : erased_pods) {
     cache.erase_pod(key);
+  }
+  for (const std::string& name : erased_nodes) {
+    cache.erase_node(name);
   }
   for (const std::string& name : erased_namespaces) {
     cache.erase_namespace(name);

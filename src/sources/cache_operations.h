@@ -18,15 +18,17 @@ struct CacheOperations {
   std::vector<kube::Service> services;
   std::vector<kube::EndpointSlice> slices;
   std::vector<kube::Pod> pods;
+  std::vector<kube::Node> nodes;
   std::set<kube::ObjectKey> erased_slices;
   std::vector<kube::ObjectKey> erased_services;
   std::vector<kube::ObjectKey> erased_pods;
+  std::vector<std::string> erased_nodes;
   std::set<std::string> erased_namespaces;
 
   bool empty() const noexcept {
     return namespaces.empty() && services.empty() && slices.empty() && pods.empty() &&
-           erased_slices.empty() && erased_services.empty() && erased_pods.empty() &&
-           erased_namespaces.empty();
+           nodes.empty() && erased_nodes.empty() && erased_slices.empty() &&
+           erased_services.empty() && erased_pods.empty() && erased_namespaces.empty();
   }
   // Does it all; the puts' objects are moved from.
   void apply(cache::ServiceCache& cache);

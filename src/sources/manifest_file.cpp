@@ -84,6 +84,7 @@ void ManifestFile::take(kube::Manifests manifests, std::uint64_t version) {
   take_kind(std::move(manifests.slices), kube::ObjectKind::EndpointSlice, problems, version);
   take_kind(std::move(manifests.namespaces), kube::ObjectKind::Namespace, problems, version);
   take_kind(std::move(manifests.pods), kube::ObjectKind::Pod, problems, version);
+  take_kind(std::move(manifests.nodes), kube::ObjectKind::Node, problems, version);
 }
 
 template <typename T>

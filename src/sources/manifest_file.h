@@ -35,7 +35,7 @@ using Claims = std::map<kube::ObjectKey, Claim<T>>;
 
 // std::get<Claims<kube::Service>>(objects) are the Services.
 using ManifestObjects = std::tuple<Claims<kube::Service>, Claims<kube::EndpointSlice>,
-                                   Claims<kube::Namespace>, Claims<kube::Pod>>;
+                                   Claims<kube::Namespace>, Claims<kube::Pod>, Claims<kube::Node>>;
 
 class ManifestFile {
  public:

@@ -34,6 +34,8 @@ template <>
 constexpr kube::ObjectKind KindOf<kube::Namespace> = kube::ObjectKind::Namespace;
 template <>
 constexpr kube::ObjectKind KindOf<kube::Pod> = kube::ObjectKind::Pod;
+template <>
+constexpr kube::ObjectKind KindOf<kube::Node> = kube::ObjectKind::Node;
 
 // The objects of one kind, whichever file they are from.
 template <typename T>
@@ -89,6 +91,7 @@ struct ManifestSource::State {
   void derive_namespaces(const Changes<kube::Namespace>& changes, CacheOperations& operations);
   void derive_services(const Changes<kube::Service>& changes, CacheOperations& operations);
   void note_slices(const Changes<kube::EndpointSlice>& changes, CacheOperations& operations);
+  static void note_nodes(const Changes<kube::Node>& changes, CacheOperations& operations);
   void note_pods(const Changes<kube::Pod>& changes, CacheOperations& operations);
   void derive_slices_of(const ObjectKey& key, CacheOperations& operations);
   void advance_version();
@@ -111,9 +114,9 @@ struct ManifestSource::State {
 
   FilesByName files;
   std::tuple<World<kube::Service>, World<kube::EndpointSlice>, World<kube::Namespace>,
-             World<kube::Pod>>
+             World<kube::Pod>, World<kube::Node>>
       worlds;
-  std::array<std::set<ObjectKey>, 4> touched_by_kind;  // By files that were read in this load.
+  std::array<std::set<ObjectKey>, 5> touched_by_kind;  // By files that were read in this load.
 
   AddressPlan plan;
   std::unordered_map<std::string, std::size_t>
@@ -141,6 +144,7 @@ Result<void> ManifestSource::State::read_files() {
     compare<kube::EndpointSlice>(file, before, after);
     compare<kube::Namespace>(file, before, after);
     compare<kube::Pod>(file, before, after);
+    compare<kube::Node>(file, before, after);
   };
   static const ManifestObjects nothing;
   std::set<std::string> present;
@@ -334,6 +338,17 @@ void ManifestSource::State::note_slices(const Changes<kube::EndpointSlice>& chan
   }
 }
 
+void ManifestSource::State::note_nodes(const Changes<kube::Node>& changes,
+                                       CacheOperations& operations) {
+  for (const auto& change : changes) {
+    if (change.after != nullptr) {
+      operations.nodes.push_back(*change.after);
+    } else {
+      operations.erased_nodes.push_back(change.key.name);
+    }
+  }
+}
+
 void ManifestSource::State::note_pods(const Changes<kube::Pod>& changes,
                                       CacheOperations& operations) {
   std::set<std::string> name_spaces;
@@ -448,6 +463,7 @@ void ManifestSource::State::collect_problems(const Result<void>& listing) {
   report_contested<kube::EndpointSlice>();
   report_contested<kube::Namespace>();
   report_contested<kube::Pod>();
+  report_contested<kube::Node>();
   for (const AddressPlan::Problem& problem : plan.problems) {
     const ManifestFile* file = world<kube::Service>().givers.at(problem.service).front();
     const std::size_t line =
@@ -475,10 +491,12 @@ std::vector<Error> ManifestSource::load() {
     const auto services = state.settle<kube::Service>();
     const auto slices = state.settle<kube::EndpointSlice>();
     const auto pods = state.settle<kube::Pod>();
+    const auto nodes = state.settle<kube::Node>();
     state.derive_namespaces(namespaces, operations);
     state.derive_services(services, operations);
     state.note_slices(slices, operations);
     state.note_pods(pods, operations);
+    State::note_nodes(nodes, operations);
     for (const ObjectKey& key : std::exchange(state.stale_derivations, {})) {
       state.derive_slices_of(key, operations);
     }

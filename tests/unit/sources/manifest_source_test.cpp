@@ -112,6 +112,21 @@ TEST_CASE("files come, go and change their names") {
   CHECK(world.recorder.take() == Lines{"-service shop/web", "-namespace shop"});
 }
 
+TEST_CASE("Nodes are carried as they stand in the manifests") {
+  World world;
+  world.folder.write("a.yaml",
+                     "apiVersion: v1\nkind: Node\nmetadata: {name: node-a}\n"
+                     "spec: {podCIDR: 10.244.0.0/24}\n");
+  CHECK(world.load().empty());
+  const kube::Node* node = world.cache.find_node("node-a");
+  REQUIRE(node != nullptr);
+  CHECK(node->pod_cidrs.at(0).to_text() == "10.244.0.0/24");
+  world.recorder.take();
+  world.folder.write("a.yaml", "apiVersion: v1\nkind: Node\nmetadata: {name: node-b}\n");
+  CHECK(world.load().empty());
+  CHECK(world.recorder.take() == Lines{"+node node-b", "-node node-a"});
+}
+
 TEST_CASE("a file that is no YAML keeps all objects that it had") {
   World world;
   const std::string good = plain("web", "10.96.0.5") + plain("db", "10.96.0.6");

@@ -70,6 +70,11 @@ void Recorder::on_pod(const cache::ObjectDelta<kube::Pod>& delta) {
   lines_.push_back(sign(delta) + "pod " + any.key.to_text());
 }
 
+void Recorder::on_node(const cache::ObjectDelta<kube::Node>& delta) {
+  const kube::Node& any = delta.after == nullptr ? *delta.before : *delta.after;
+  lines_.push_back(sign(delta) + "node " + any.name);
+}
+
 Folder::Folder() {
   std::string pattern = (std::filesystem::temp_directory_path() / "waypost-XXXXXX").string();
   REQUIRE(mkdtemp(pattern.data()) != nullptr);

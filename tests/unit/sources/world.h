@@ -37,6 +37,7 @@ class Recorder : public cache::Consumer {
   void on_service(const cache::ServiceDelta& delta) override;
   void on_namespace(const cache::ObjectDelta<kube::Namespace>& delta) override;
   void on_pod(const cache::ObjectDelta<kube::Pod>& delta) override;
+  void on_node(const cache::ObjectDelta<kube::Node>& delta) override;
   void on_synced() override { lines_.push_back("synced"); }
   void on_resource_version(std::uint64_t version) override {
     CHECK(version > version_);
