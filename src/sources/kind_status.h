@@ -61,8 +61,8 @@ class SourceEvents {
   // An object cannot be used: `message` names it, the field and what was expected.  Told once for
   // each object and message.
   virtual void on_bad_object(const std::string& message) = 0;
-  // The stream of this kind broke, and will be tried again; told when it was connected before or
-  // never was, not for every try.
+  // The stream of this kind broke, and will be tried again; told once for each reason, not for
+  // every try.
   virtual void on_lost(const KindStatus& status, const std::string& message) = 0;
   // It works again.
   virtual void on_restored(const KindStatus& status) = 0;

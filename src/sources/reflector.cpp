@@ -22,6 +22,11 @@ constexpr unsigned MaxExpiredPages = 2;
 constexpr unsigned Ok = 200;
 constexpr unsigned Forbidden = 403;
 
+std::string without_digits(std::string text) {
+  std::erase_if(text, [](char c) { return c >= '0' && c <= '9'; });
+  return text;
+}
+
 // How a server says that it does not stream lists: it does not know the parameters.
 bool is_unsupported(unsigned code) noexcept {
   return code == 400 || code == 406 || code == 422;
@@ -44,14 +49,18 @@ asio::awaitable<void> Reflector::follow() {
   while (!context_.is_stopped) {
     const SteadyTime begun = context_.timer.now();
     const std::uint64_t heard = signs_of_life();
+    const std::uint64_t watches = status_.watches;
     const End end = co_await bring_up_to_date();
     if (end == End::Stopped) {
       co_return;
     }
     note_end(end);
-    const bool was_useful = context_.timer.now() - begun >= ShortLife || signs_of_life() != heard;
-    if (end == End::Done && was_useful) {
+    const bool has_lived = status_.watches != watches && context_.timer.now() - begun >= ShortLife;
+    const bool was_useful = has_lived || signs_of_life() != heard;
+    if (was_useful) {
       backoff_.reset();
+    }
+    if (end == End::Done && was_useful) {
       continue;
     }
     const milliseconds own = backoff_.next();
@@ -367,7 +376,10 @@ void Reflector::note_end(End end) {
   }
   ++status_.failures;
   status_.last_error = failure_.message;
-  if (!status_.is_forbidden && !std::exchange(is_told_lost_, true)) {
+  // Retries repeat themselves but for jitter and versions; another reason is news.
+  std::string reason = without_digits(failure_.message);
+  if (!status_.is_forbidden && reason != told_) {
+    told_ = std::move(reason);
     context_.events.on_lost(status_, failure_.message);
   }
 }
@@ -376,7 +388,7 @@ void Reflector::note_contact() {
   status_.last_contact = context_.timer.now();
   status_.is_connected = true;
   status_.last_error.clear();
-  if (std::exchange(is_told_lost_, false)) {
+  if (!std::exchange(told_, {}).empty()) {
     context_.events.on_restored(status_);
   }
 }

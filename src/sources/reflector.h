@@ -127,7 +127,7 @@ class Reflector {
   bool is_listing_ = false;  // Between the beginning of a list and its end.
   bool needs_list_ = true;
   bool is_behind_ = false;  // The open stream has to be given up.
-  bool is_told_lost_ = false;
+  std::string told_;  // The failure that people were told of, without its digits; empty: none.
   bool lists_in_pages_ = false;    // The server does not stream lists.
   unsigned expired_pages_ = 0;     // Lists in a row whose continue token expired.
   std::uint64_t last_change_ = 0;  // resourceVersion of the last object event.

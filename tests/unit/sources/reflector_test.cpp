@@ -221,6 +221,31 @@ TEST_CASE("tries that fail wait longer and longer, and at most the cap") {
   CHECK(f.events.take() == Lines{"lost Service: connection refused"});
 }
 
+TEST_CASE("a stream that was useful before it broke is resumed at once, every time") {
+  Fixture f;
+  f.api.script(Path, {stream(TwoServices, Break)});
+  for (unsigned version = 20; version < 40; ++version) {
+    f.api.script(Path, {stream({added("web", version, "10.96.0.1")}, Break)});
+  }
+  f.start();
+  f.timer.advance(5s);
+  CHECK(f.api.steps_left() == 0);
+}
+
+TEST_CASE("another reason for a lost stream is told, the same one is not") {
+  Fixture f;
+  f.api.script(Path, {{.refuses_connection = true},
+                      {.refuses_connection = true},
+                      refusal(401, "Unauthorized", "Unauthorized"),
+                      refusal(401, "Unauthorized", "Unauthorized"),
+                      stream(TwoServices)});
+  f.start();
+  f.timer.advance(20s);
+  CHECK(f.events.take() == Lines{"lost Service: connection refused",
+                                 "lost Service: the server says: 401 Unauthorized",
+                                 "restored Service", "listed 2 Service"});
+}
+
 TEST_CASE("a server that closes every stream at once is not stormed") {
   Fixture f;
   f.api.script(Path, {stream(TwoServices, End)});
