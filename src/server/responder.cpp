@@ -39,6 +39,7 @@ class Answer {
          dns::MessageWriter& out) noexcept
       : index_(*views.index.load(std::memory_order_acquire)),
         zones_(*views.zones.load(std::memory_order_acquire)),
+        is_stale_(views.is_stale.load(std::memory_order_relaxed)),
         query_(query),
         rotation_(rotation),
         out_(out) {}
@@ -62,6 +63,7 @@ class Answer {
 
   const records::Index& index_;
   const zones::ZoneSet& zones_;
+  const bool is_stale_;
   const dns::Query& query_;
   dns::Rotation& rotation_;
   dns::MessageWriter& out_;
@@ -97,6 +99,10 @@ Outcome Answer::solve(const Authority& authority, const dns::Lookup& lookup,
   if (!index_.is_ready()) {
     fail(Rcode::ServFail, dns::ExtendedError::NotReady, "the cluster is not synced yet"sv);
     return Outcome::Failed;
+  }
+  if (is_stale_) {
+    extended_error_ = dns::ExtendedError::StaleAnswer;
+    extended_text_ = "the cluster's API server was not reached for some time"sv;
   }
   return index_.solve(*authority.cluster, lookup, out_, next);
 }

@@ -46,6 +46,9 @@ struct Views {
   std::atomic<const records::Index*> index{nullptr};
   std::atomic<const zones::ZoneSet*> zones{nullptr};
   std::atomic<const AnswerPolicy*> policy{nullptr};
+  // The cluster's names are old: from a saved state, or from a source that was lost too long ago.
+  // Answers say so (RFC 8914, 4.4).
+  std::atomic<bool> is_stale{false};
 };
 
 enum class Transport : std::uint8_t { Udp, Tcp };

@@ -39,6 +39,8 @@ class TestCluster {
   std::vector<std::uint8_t> ask(Bytes request, server::Transport transport = server::Transport::Udp,
                                 std::string_view client = "127.0.0.1");
   const server::Views& views() const noexcept { return views_; }
+  // From here on answers are, or are not, marked as stale.
+  void set_stale(bool stale) noexcept { views_.is_stale.store(stale); }
   const records::Publisher& publisher() const noexcept { return *publisher_; }
   const zones::ZoneSet& zones() const noexcept { return zones_; }
 

@@ -535,4 +535,35 @@ TEST_CASE("counters tell queries, verdicts, cuts and silence apart") {
   CHECK(counters.dropped.value() == 1);
 }
 
+TEST_CASE("stale answers of the cluster say so, other zones are never stale") {
+  const auto zone =
+      zones::Zone::make(*dns::Name::from_text("example.org"),
+                        {*dns::record_from_text(
+                             "example.org. 60 IN SOA ns.example.org. admin.example.org. 1 2 3 4 5"),
+                         *dns::record_from_text("www.example.org. 60 IN A 192.0.2.1")});
+  REQUIRE(zone);
+  TestCluster cluster(default_options(),
+                      {std::shared_ptr<const zones::Zone>(zone->get(), [](auto*) {})});
+  put_many(cluster.cache, 1);
+  const auto options = [&](const char* name) {
+    return response_text(cluster.ask(make_query({.name = name, .edns = true}))).options;
+  };
+  // Code 15 is an extended error, 3 a stale answer (RFC 8914).
+  const auto is_marked = [&](const char* name) {
+    const auto found = options(name);
+    return std::any_of(found.begin(), found.end(),
+                       [](const std::string& text) { return text.starts_with("15 0003"); });
+  };
+  constexpr const char* Missing = "none.shop.svc.cluster.local.";
+  CHECK_FALSE(is_marked(Many));
+  CHECK_FALSE(is_marked(Missing));
+  cluster.set_stale(true);
+  CHECK(is_marked(Many));
+  CHECK(is_marked(Missing));
+  CHECK(response_text(cluster.ask(make_query({.name = Missing}))).rcode == "NXDOMAIN");
+  CHECK_FALSE(is_marked("www.example.org."));
+  cluster.set_stale(false);
+  CHECK_FALSE(is_marked(Many));
+}
+
 }  // namespace waypost::test
