@@ -201,10 +201,18 @@ void derive(const Chosen& chosen, Config& config) {
 // Values that are fine each and make no sense together.  A value that could not be read is reported
 // already and causes no second complaint.
 void check_together(const Chosen& chosen, const Config& config, Interpreter& interpreter) {
-  if (chosen.find("manifests") == nullptr) {
-    interpreter.add({ErrorKind::InvalidInput,
-                     "manifests: found no value in the file and no flag --manifests, expected " +
-                         std::string(find_option("manifests")->expected)});
+  if (chosen.find("manifests") != nullptr) {
+    for (const std::string_view key : {"kubeconfig", "context", "apiServer", "snapshot"}) {
+      if (const Setting* other = chosen.find(key); other != nullptr) {
+        interpreter.add(problem(other->where, "found together with " +
+                                                  chosen.find("manifests")->where +
+                                                  ", expected only one of them"));
+      }
+    }
+  }
+  const Setting* context = chosen.find("context");
+  if (context != nullptr && chosen.find("kubeconfig") == nullptr) {
+    interpreter.add(problem(context->where, "found without a kubeconfig, expected them together"));
   }
   const Setting* labels = chosen.find("namespaceLabels");
   const Setting* names = chosen.find("namespaces");

@@ -17,6 +17,7 @@
 #include "server/server.h"
 #include "sources/manifest_source.h"
 
+#include <chrono>
 #include <expected>
 #include <filesystem>
 #include <optional>
@@ -53,18 +54,30 @@ struct ShownValue {
   friend bool operator==(const ShownValue&, const ShownValue&) = default;
 };
 
+// Which API server objects come from.  All empty: that of the cluster that this process runs in.
+struct ApiConfig {
+  std::filesystem::path kubeconfig;
+  std::string context;  // Of the kubeconfig; empty: its current one.
+  std::string server;   // A URL, instead of the kubeconfig's or alone.
+};
+
 // A plain value, complete: nothing in it is optional any more except where said.
 struct Config {
   server::Options server;
-  server::AnswerPolicy policy;  // Its cookie_secret is set only with cookie_secret_file.
-  records::Options records;     // Without own_addresses, which depend on the host.
-  sources::ManifestOptions manifests;
+  server::AnswerPolicy policy;         // Its cookie_secret is set only with cookie_secret_file.
+  records::Options records;            // Without own_addresses, which depend on the host.
+  sources::ManifestOptions manifests;  // Without a folder, objects come from the API server.
+  ApiConfig api;
   StatusListen status;
+  std::filesystem::path snapshot;            // Empty: none is kept.
+  std::chrono::milliseconds max_data_age{};  // 0: data of any age is good.
   std::vector<std::filesystem::path> static_zones;
   bool built_in_zones = true;
   std::filesystem::path cookie_secret_file;  // Empty: the process chooses a secret.
   std::string log_level;
   std::vector<ShownValue> shown;  // Every option, in the table's order.
+
+  bool is_from_manifests() const noexcept { return !manifests.folder.empty(); }
 };
 
 // Makes a Config, or says everything that is wrong with the settings: unknown keys, wrong types,

@@ -3,11 +3,14 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/rcu.h"
+#include "base/timer.h"
 #include "ops/announcement.h"
+#include "ops/api_connection.h"
 #include "ops/folder_watch.h"
 #include "ops/host.h"
 #include "ops/metric_collectors.h"
 #include "ops/problem_log.h"
+#include "ops/source_log.h"
 #include "ops/status_server.h"
 #include "ops/world.h"
 #include "server/server.h"
@@ -17,6 +20,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
@@ -31,6 +35,8 @@ namespace {
 
 namespace asio = boost::asio;
 namespace fs = std::filesystem;
+
+constexpr std::chrono::seconds TickInterval{1};
 
 dns::CookieMaker::Secret random_secret() {
   std::random_device device;  // getrandom(2) or its like: fit for secrets.
@@ -65,6 +71,8 @@ struct LifeCycle::State {
   void apply_policy();
   void load_zones();
   void apply_world();
+  Result<void> serve_api();
+  records::Options record_options() const;
 
   // Reacting.
   void watch_everything();
@@ -79,9 +87,15 @@ struct LifeCycle::State {
   void put_in_force(Config next);
   void report_changes(const Config& before) const;
 
+  void on_tick();
+  void mark_staleness();
+  void await_tick();
+
   // Telling.
   Result<void> serve_status();
   void announce() const;
+  void announce_counts() const;
+  void announce_ready();
   server::TransferSource transfer_source();
 
   const ConfigOrigin origin;
@@ -97,11 +111,15 @@ struct LifeCycle::State {
 
   asio::io_context context{1};
   asio::signal_set signals;
+  asio::steady_timer tick{context};
 
   server::Views views;
   std::unique_ptr<const server::AnswerPolicy> policy;
   std::unique_ptr<const zones::ZoneSet> zones;
+  SourceLog source_log{[this] { announce_ready(); }};
   World world{views};
+  std::string origin_of_world;  // For people: a folder or a URL.
+  bool is_announced_ready = false;
   std::unique_ptr<server::Server> server;
   std::optional<StatusServer> status;
 
@@ -127,11 +145,45 @@ void LifeCycle::State::load_zones() {
   publish<zones::ZoneSet>(views.zones, zones, std::move(loaded.zones));
 }
 
-void LifeCycle::State::apply_world() {
+records::Options LifeCycle::State::record_options() const {
   records::Options options = config.records;
   options.own_addresses = own_addresses(started.server.listen);
-  world.apply(options, config.manifests);
+  return started.is_from_manifests() ? options : within_reach(options, started.records);
+}
+
+void LifeCycle::State::apply_world() {
+  if (!started.is_from_manifests()) {
+    if (within_reach(config.records, started.records) != config.records) {
+      log::warn(
+          "pods, labels, namespaceLabels, endpointPodNames: what was not asked of the API "
+          "server at start is so at restart");
+    }
+    world.apply(record_options());
+    return;
+  }
+  world.serve_folder(record_options(), config.manifests);
   manifest_problems.update(world.problems());
+}
+
+Result<void> LifeCycle::State::serve_api() {
+  auto access = api_access(config.api);
+  if (!access) {
+    return std::unexpected(std::move(access.error()));
+  }
+  origin_of_world = access->endpoint.to_text();
+  auto client = kube::ApiClient::make(
+      context, std::move(*access),
+      {.user_agent = kube::user_agent("waypost-dns", WAYPOST_VERSION),
+       .credentials = {.warn = [](const std::string& problem) { log::warn("{}", problem); }}});
+  if (!client) {
+    return std::unexpected(std::move(client.error()));
+  }
+  world.serve_api(record_options(), kept_for(started.records), [&](cache::ServiceCache& cache) {
+    return std::make_unique<sources::ApiSource>(
+        context, api_options(started.records), std::move(*client),
+        std::make_unique<SystemTimer>(context.get_executor()), cache, source_log);
+  });
+  return {};
 }
 
 //------------------------------------------------------------------ reacting
@@ -142,7 +194,9 @@ void LifeCycle::State::watch_everything() {
     watch(config_watch, {fs::absolute(*origin.file).parent_path()},
           &State::on_config_folder_changed);
   }
-  watch(manifest_watch, {config.manifests.folder}, &State::on_manifests_changed);
+  if (started.is_from_manifests()) {
+    watch(manifest_watch, {config.manifests.folder}, &State::on_manifests_changed);
+  }
   watch(zone_watch, config.static_zones, &State::on_zones_changed);
 }
 
@@ -172,7 +226,9 @@ void LifeCycle::State::on_signal(int signal) {
   }
   log::info("reloading on SIGHUP");
   reload_config();
-  on_manifests_changed();
+  if (started.is_from_manifests()) {
+    on_manifests_changed();
+  }
   on_zones_changed();
   await_signal();
 }
@@ -197,6 +253,39 @@ void LifeCycle::State::on_zones_changed() {
   log::info("static zones read again: {} zones", zones->zones().size());
 }
 
+// What nobody else begins: aging, and freeing what changes left behind.
+void LifeCycle::State::on_tick() {
+  world.reclaim();
+  mark_staleness();
+}
+
+void LifeCycle::State::await_tick() {
+  tick.expires_after(TickInterval);
+  tick.async_wait([this](const boost::system::error_code& ec) {
+    if (!ec) {
+      on_tick();
+      await_tick();
+    }
+  });
+}
+
+void LifeCycle::State::mark_staleness() {
+  const sources::ApiSource* api = world.api();
+  if (api == nullptr || !world.cache().is_synced()) {
+    return;
+  }
+  const auto age = api->age();
+  const bool is_stale = !age || (config.max_data_age.count() != 0 && *age > config.max_data_age);
+  if (views.is_stale.exchange(is_stale, std::memory_order_relaxed) == is_stale) {
+    return;
+  }
+  if (is_stale) {
+    log::warn("the cluster's names are stale from here on; answers say so (EDE 3)");
+  } else {
+    log::info("the cluster's names are fresh again");
+  }
+}
+
 void LifeCycle::State::reload_config() {
   config_text = origin.file ? read_file(*origin.file).value_or("") : "";
   std::expected<Config, Problems> next = load_config(origin.file, origin.flags);
@@ -210,13 +299,17 @@ void LifeCycle::State::reload_config() {
 
 void LifeCycle::State::put_in_force(Config next) {
   const Config before = std::exchange(config, std::move(next));
+  if (config.is_from_manifests() != started.is_from_manifests()) {
+    log::warn("manifests: whether objects come from a folder or an API server is settled at start");
+    config.manifests = before.manifests;
+  }
   log::set_up(config.log_level);
   if (before.static_zones != config.static_zones ||
       before.built_in_zones != config.built_in_zones) {
     watch(zone_watch, config.static_zones, &State::on_zones_changed);
     load_zones();
   }
-  if (before.manifests.folder != config.manifests.folder) {
+  if (started.is_from_manifests() && before.manifests.folder != config.manifests.folder) {
     watch(manifest_watch, {config.manifests.folder}, &State::on_manifests_changed);
   }
   apply_policy();
@@ -254,17 +347,31 @@ Result<void> LifeCycle::State::serve_status() {
 }
 
 void LifeCycle::State::announce() const {
-  const auto& counts = world.cache().counts();
-  print(fmt::format("serving {} from {}", config.records.zone.to_text(),
-                    config.manifests.folder.string()));
-  print(fmt::format("{} services, {} endpoints, {} namespaces, {} pods, {} static zones",
-                    counts.services, counts.endpoints, counts.namespaces, counts.pods,
-                    zones->zones().size()));
+  print(fmt::format("serving {} from {}", config.records.zone.to_text(), origin_of_world));
+  if (started.is_from_manifests()) {
+    announce_counts();
+  }
   for (const SocketAddress& address : server->addresses()) {
     print(fmt::format("listening on {} (udp, tcp)", address.to_text()));
   }
   for (const std::string& place : status->places()) {
     print(place);
+  }
+}
+
+void LifeCycle::State::announce_counts() const {
+  const auto& counts = world.cache().counts();
+  print(fmt::format("{} services, {} endpoints, {} namespaces, {} pods, {} static zones",
+                    counts.services, counts.endpoints, counts.namespaces, counts.pods,
+                    zones->zones().size()));
+}
+
+void LifeCycle::State::announce_ready() {
+  if (std::exchange(is_announced_ready, true)) {
+    return;
+  }
+  if (!started.is_from_manifests()) {
+    announce_counts();
   }
   const std::vector<std::string> examples =
       example_queries(world.cache(), config.records.zone, views, server->addresses().front());
@@ -298,7 +405,12 @@ Result<std::unique_ptr<LifeCycle>> LifeCycle::start(ConfigOrigin origin, Config 
   state->watch_everything();
   state->apply_policy();
   state->load_zones();
-  state->apply_world();
+  if (state->started.is_from_manifests()) {
+    state->origin_of_world = state->config.manifests.folder.string();
+    state->apply_world();
+  } else if (Result<void> served = state->serve_api(); !served) {
+    return std::unexpected(std::move(served.error()));
+  }
   auto server = server::Server::start(state->config.server, state->views, state->transfer_source());
   if (!server) {
     return std::unexpected(server.error());
@@ -308,6 +420,10 @@ Result<std::unique_ptr<LifeCycle>> LifeCycle::start(ConfigOrigin origin, Config 
     return std::unexpected(opened.error());
   }
   state->announce();
+  if (state->world.cache().is_synced()) {
+    state->announce_ready();
+  }
+  state->await_tick();
   return std::unique_ptr<LifeCycle>(new LifeCycle(std::move(state)));
 }
 

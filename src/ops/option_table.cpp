@@ -1,6 +1,7 @@
 #include "ops/option_table.h"
 
 #include "base/ip_address.h"
+#include "kube/api_endpoint.h"
 #include "kube/selector.h"
 #include "ops/reverse_zones.h"
 #include "ops/text.h"
@@ -209,6 +210,34 @@ Result<void> put_log_level(Config& config, const std::string& text) {
   return {};
 }
 
+Result<void> put_api_server(Config& config, const std::string& text) {
+  const auto endpoint = kube::ApiEndpoint::from_text(text);
+  if (!endpoint) {
+    return because(endpoint.error().message);
+  }
+  config.api.server = text;
+  return {};
+}
+
+Result<void> put_snapshot(Config& config, const std::string& text) {
+  std::error_code ec;
+  if (!fs::is_directory(fs::path(text).parent_path(), ec)) {
+    return because("its folder does not exist");
+  }
+  config.snapshot = text;
+  return {};
+}
+
+Result<void> put_max_data_age(Config& config, const std::string& text) {
+  const auto age = duration_from_text(text);
+  if (!age || (age->count() != 0 && *age < std::chrono::seconds(10)) ||
+      *age > std::chrono::hours(24 * 365)) {
+    return unlike_expected();
+  }
+  config.max_data_age = *age;
+  return {};
+}
+
 constexpr bool Live = true;
 constexpr bool AtRestart = false;
 using enum OptionForm;
@@ -220,9 +249,38 @@ constexpr auto Table = std::to_array<Option>({
      "The addresses to answer on, each over UDP and TCP. Port 0 lets the kernel choose one.",
      put_listen},
     {"manifests", "manifests", Text, "FOLDER", "a folder of Kubernetes manifests", "",
-     "none; it must be given", Live,
+     "none; the objects come from the API server", Live,
      "The folder of Kubernetes manifests (*.yaml, *.yml, *.json) whose Services are served.",
      put_manifests, true},
+    {"kubeconfig", "kubeconfig", Text, "FILE", "a kubeconfig file", "",
+     "none; as a Pod of the cluster, with its service account", AtRestart,
+     "How to reach the API server, and as whom. Not together with manifests.",
+     [](Config& c, const std::string& t) {
+       c.api.kubeconfig = t;
+       return Result<void>();
+     },
+     true},
+    {"context", "context", Text, "NAME", "the name of a context of the kubeconfig", "",
+     "the kubeconfig's current one", AtRestart, "The context of the kubeconfig to use.",
+     [](Config& c, const std::string& t) {
+       c.api.context = t;
+       return Result<void>();
+     }},
+    {"apiServer", "api-server", Text, "URL",
+     "a URL such as https://10.96.0.1:443, http://127.0.0.1:8001 or unix:///run/api.sock", "",
+     "the kubeconfig's, or the cluster's", AtRestart,
+     "Where the API server is, instead of what the kubeconfig says, or without one and without "
+     "credentials.",
+     put_api_server},
+    {"snapshot", "snapshot", Text, "FILE", "a path whose folder exists", "", "none", AtRestart,
+     "Where the world is saved, so that a restart while the API server is down answers at once. "
+     "Answers from it are marked as stale (EDE 3).",
+     put_snapshot, true},
+    {"maxDataAge", "max-data-age", Text, "DURATION", "a duration of at least 10s, or 0s for never",
+     "0s", "", Live,
+     "How long the API server may be out of reach until answers are marked as stale (EDE 3) and "
+     "/ready fails. Mind that an outage concerns all replicas at once.",
+     put_max_data_age},
     {"staticZones", "static-zones", List, "FOLDER", "a list of folders of *.zone files", "", "none",
      Live,
      "Folders of RFC 1035 zone files (*.zone). A zone in a later folder replaces one of the same "

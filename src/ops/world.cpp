@@ -8,31 +8,47 @@ World::~World() {
   views_.index.store(nullptr, std::memory_order_release);
 }
 
-void World::apply(const records::Options& records, const sources::ManifestOptions& manifests) {
-  const bool same_content = content_ != nullptr && folder_ == manifests.folder &&
-                            service_cidrs_ == manifests.service_cidrs;
-  if (same_content && records_ == records) {
-    return;
-  }
-  std::unique_ptr<Content> old_content;
-  if (!same_content) {
-    auto content = std::make_unique<Content>(manifests);
-    (void)content->source.load();  // What it returns is in errors() as well.
-    old_content = std::exchange(content_, std::move(content));
-    folder_ = manifests.folder;
-    service_cidrs_ = manifests.service_cidrs;
-  }
+void World::publish(const records::Options& records) {
   records_ = records;
   auto publisher = std::make_unique<records::Publisher>(records, content_->cache, retired_);
   views_.index.store(&publisher->index(), std::memory_order_release);
-  // The old publisher unsubscribes from the old cache, so it goes first.
-  const std::unique_ptr<records::Publisher> old_publisher =
-      std::exchange(publisher_, std::move(publisher));
+  const std::unique_ptr<records::Publisher> old = std::exchange(publisher_, std::move(publisher));
   rcu::synchronize();
 }
 
+void World::serve_folder(const records::Options& records,
+                         const sources::ManifestOptions& manifests) {
+  if (content_ != nullptr && folder_ == manifests.folder &&
+      service_cidrs_ == manifests.service_cidrs) {
+    return apply(records);
+  }
+  auto content = std::make_unique<Content>(cache::Kept{});
+  content->manifests.emplace(manifests, content->cache);
+  (void)content->manifests->load();  // What it returns is in errors() as well.
+  folder_ = manifests.folder;
+  service_cidrs_ = manifests.service_cidrs;
+  // The old publisher unsubscribes from the old cache in publish(), before that goes.
+  const std::unique_ptr<Content> old = std::exchange(content_, std::move(content));
+  publish(records);
+}
+
+void World::serve_api(const records::Options& records, const cache::Kept& kept,
+                      const ConnectApi& connect) {
+  auto content = std::make_unique<Content>(kept);
+  content->api = connect(content->cache);
+  const std::unique_ptr<Content> old = std::exchange(content_, std::move(content));
+  publish(records);
+  content_->api->start();
+}
+
+void World::apply(const records::Options& records) {
+  if (records_ != records) {
+    publish(records);
+  }
+}
+
 void World::reload() {
-  (void)content_->source.load();
+  (void)content_->manifests->load();
   retired_.reclaim();
 }
 

@@ -1,8 +1,9 @@
-// The cluster as manifests tell it and the names made of it, published to the workers.
+// The cluster as its source tells it and the names made of it, published to the workers.
 //
 // A world is a cache, its source and a Publisher.  New record options put a new Publisher over the
 // same cache; another folder starts over with a cache of its own, built whole before readers see
-// it.
+// it.  From an API server the cache fills while it is served: until it is synced, the cluster's
+// names are answered with SERVFAIL, unless a saved world was loaded into it.
 //
 // Not here: when to do so (ops/life_cycle.h).
 
@@ -10,43 +11,64 @@
 
 #include "base/rcu.h"
 #include "cache/service_cache.h"
+#include "kube/api_transport.h"
 #include "ops/config.h"
 #include "records/publisher.h"
 #include "server/responder.h"
+#include "sources/api_source.h"
 #include "sources/manifest_source.h"
 
+#include <functional>
 #include <memory>
+#include <optional>
 
 namespace waypost::ops {
 
 // Control thread only.
 class World {
  public:
-  // `views` is borrowed and outlives this object; its index is set by the first apply().
+  // `views` is borrowed and outlives this object; its index is set by the first serve_*().
   explicit World(server::Views& views) : views_(views) {}
   // REQUIRES: no reader is left.
   ~World();
   World(const World&) = delete;
   World& operator=(const World&) = delete;
 
-  // Puts these options in force.  Does nothing when they are in force already.  What is wrong in
-  // the folder is in problems(); the rest of it is served.
-  void apply(const records::Options& records, const sources::ManifestOptions& manifests);
+  // Serves a folder with these options.  Does nothing when it is in force already.  What is wrong
+  // in the folder is in problems(); the rest of it is served.
+  void serve_folder(const records::Options& records, const sources::ManifestOptions& manifests);
 
-  // Reads the folder again.  REQUIRES: apply() was called.
+  // What fills a cache and keeps it up to date from then on.
+  using ConnectApi = std::function<std::unique_ptr<sources::ApiSource>(cache::ServiceCache&)>;
+  // Serves what an API server tells: `connect` is called once, on an empty cache that nobody sees
+  // yet and that keeps what `kept` says, and may load a saved world into it; then the source is
+  // started.
+  void serve_api(const records::Options& records, const cache::Kept& kept,
+                 const ConnectApi& connect);
+  // New options for the world that is served.  REQUIRES: serve_*() was called.
+  void apply(const records::Options& records);
+
+  // Reads the folder again.  REQUIRES: serve_folder() was called.
   void reload();
+  // Frees what readers cannot see any more.
+  void reclaim() { retired_.reclaim(); }
 
-  // All problems of the last reading.
-  const Problems& problems() const noexcept { return content_->source.errors(); }
+  // All problems of the last reading of a folder.
+  const Problems& problems() const noexcept { return content_->manifests->errors(); }
   const cache::ServiceCache& cache() const noexcept { return content_->cache; }
   const records::Publisher& publisher() const noexcept { return *publisher_; }
+  // Null unless the world comes from an API server.
+  const sources::ApiSource* api() const noexcept { return content_->api.get(); }
 
  private:
   struct Content {
-    explicit Content(const sources::ManifestOptions& options) : source(options, cache) {}
+    explicit Content(const cache::Kept& kept) : cache(kept) {}
     cache::ServiceCache cache;
-    sources::ManifestSource source;
+    std::optional<sources::ManifestSource> manifests;
+    std::unique_ptr<sources::ApiSource> api;
   };
+
+  void publish(const records::Options& records);
 
   server::Views& views_;
   rcu::RetireList retired_;

@@ -29,7 +29,7 @@ def mistakes_on_the_command_line():
             (["--ttl", "x"], "--ttl: found 'x', expected a whole number of seconds from 0 to 3600"),
             (["--ttl"], "--ttl: found no value"),
             (["--config", "/nonexistent/waypost.yaml"], "/nonexistent/waypost.yaml"),
-            ([], "manifests: found no value"),
+            ([], "say where objects come from: --manifests FOLDER, --kubeconfig FILE or --api-server URL"),
             (["extra"], "found the argument 'extra'")):
         code, out, err = run(DNS_PROGRAM, *arguments)
         checks.equal(f"waypost-dns {' '.join(arguments)} exits with", code, 1)

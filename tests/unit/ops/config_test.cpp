@@ -250,8 +250,8 @@ TEST_CASE("a problem names file, line, key, what was found and what was expected
             "waypost.yaml:2: negativTtl: found an unknown key, expected perhaps 'negativeTtl'\n"},
            {"negative-ttl: 5",
             "waypost.yaml:2: negative-ttl: found an unknown key, expected perhaps 'negativeTtl'\n"},
-           {"kubeconfig: x",
-            "waypost.yaml:2: kubeconfig: found an unknown key, expected one that 'waypost-dns "
+           {"frobnicate: x",
+            "waypost.yaml:2: frobnicate: found an unknown key, expected one that 'waypost-dns "
             "--help' "
             "lists\n"},
            {"ttl: 5\nttl: 6", "waypost.yaml:3: ttl: given twice, the first time in line 2\n"},
@@ -278,9 +278,7 @@ TEST_CASE("all problems of a file are reported at once, in its order") {
   CHECK(test.problems("ttl: x\nnsidd: a\npods: y\n") ==
         "waypost.yaml:1: ttl: found 'x', expected a whole number of seconds from 0 to 3600\n"
         "waypost.yaml:2: nsidd: found an unknown key, expected perhaps 'nsid'\n"
-        "waypost.yaml:3: pods: found 'y', expected disabled, insecure or verified\n"
-        "manifests: found no value in the file and no flag --manifests, expected a folder of "
-        "Kubernetes manifests\n");
+        "waypost.yaml:3: pods: found 'y', expected disabled, insecure or verified\n");
 }
 
 TEST_CASE("every truncation of a valid file is either read or refused") {
@@ -403,6 +401,14 @@ TEST_CASE("problems on the command line name the flag") {
            {{"serve"}, "found the argument 'serve', expected flags only\n"},
            {{"--namespaces", "a", "--namespace-labels", "b"},
             "--namespace-labels: found together with --namespaces, expected only one of them\n"},
+           {{"--kubeconfig", "k"},
+            "--kubeconfig: found together with waypost.yaml:1: manifests, expected only one of "
+            "them\n"},
+           {{"--snapshot", "/tmp/s"},
+            "--snapshot: found together with waypost.yaml:1: manifests, expected only one of "
+            "them\n"},
+           {{"--max-data-age", "5s"},
+            "--max-data-age: found '5s', expected a duration of at least 10s, or 0s for never\n"},
            {{"--manifests", "/nonexistent/folder"},
             "--manifests: found '/nonexistent/folder' (it does not exist), expected a folder of "
             "Kubernetes manifests\n"},
@@ -410,6 +416,29 @@ TEST_CASE("problems on the command line name the flag") {
     CAPTURE(c.flags.front());
     CHECK(test.problems("manifests: manifests\n", c.flags) == c.problems);
   }
+}
+
+TEST_CASE("where objects come from is a folder, a kubeconfig, a URL, or the cluster around") {
+  ConfigCase test;
+  const auto cluster = test.load("ttl: 5\n");
+  REQUIRE(cluster);
+  CHECK_FALSE(cluster->is_from_manifests());
+  CHECK(cluster->api.kubeconfig.empty());
+  const auto file =
+      test.load("kubeconfig: k\ncontext: c\napiServer: https://h:6443\n", {"--max-data-age", "2m"});
+  REQUIRE(file);
+  CHECK(file->api.kubeconfig == test.path() / "k");
+  CHECK(file->api.context == "c");
+  CHECK(file->api.server == "https://h:6443");
+  CHECK(file->max_data_age == std::chrono::minutes(2));
+  const auto saved = test.load("snapshot: world\n");
+  REQUIRE(saved);
+  CHECK(saved->snapshot == test.path() / "world");
+  CHECK(test.problems("context: c\n") ==
+        "waypost.yaml:1: context: found without a kubeconfig, expected them together\n");
+  CHECK(test.problems("snapshot: no/such/folder\n").find("its folder does not exist") !=
+        std::string::npos);
+  CHECK(test.problems("apiServer: ftp://h\n").starts_with("waypost.yaml:1: apiServer: found "));
 }
 
 TEST_CASE("a file that is missing is a problem that names it") {

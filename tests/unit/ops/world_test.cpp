@@ -45,7 +45,7 @@ class WorldCase {
   }
 
   void write(const char* name, const char* text) { folder_.write(name, text); }
-  void apply() { world_.apply(records_, manifests_); }
+  void apply() { world_.serve_folder(records_, manifests_); }
   void reload() { world_.reload(); }
   const World& world() const { return world_; }
   records::Options& records() { return records_; }
