@@ -48,19 +48,21 @@ Reflector::Reflector(const ReflectorContext& context, KindRequest request,
 asio::awaitable<void> Reflector::follow() {
   while (!context_.is_stopped) {
     const SteadyTime begun = context_.timer.now();
-    const std::uint64_t heard = signs_of_life();
-    const std::uint64_t watches = status_.watches;
+    const KindStatus before = status_;
     const End end = co_await bring_up_to_date();
     if (end == End::Stopped) {
       co_return;
     }
     note_end(end);
-    const bool has_lived = status_.watches != watches && context_.timer.now() - begun >= ShortLife;
-    const bool was_useful = has_lived || signs_of_life() != heard;
-    if (was_useful) {
+    const bool has_lived =
+        status_.watches != before.watches && context_.timer.now() - begun >= ShortLife;
+    const bool has_told = status_.events != before.events || status_.bookmarks != before.bookmarks;
+    // A list whose watch is too old at once (410) would otherwise be read over and over.
+    if (has_lived || (has_told && end != End::Expired)) {
       backoff_.reset();
     }
-    if (end == End::Done && was_useful) {
+    const bool is_listed = status_.relists != before.relists;
+    if (end == End::Done && (has_lived || has_told || is_listed)) {
       continue;
     }
     const milliseconds own = backoff_.next();

@@ -97,9 +97,6 @@ class Reflector {
   boost::asio::awaitable<End> refuse(kube::ApiExchange& exchange);
   boost::asio::awaitable<void> ask_for_audit();
 
-  std::uint64_t signs_of_life() const noexcept {
-    return status_.events + status_.bookmarks + status_.relists;
-  }
   std::string stream_target(bool with_list);
   // These return nothing as long as the stream goes on.
   std::optional<End> on_event(const kube::WatchEvent& event);

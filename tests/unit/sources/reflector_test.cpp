@@ -246,6 +246,27 @@ TEST_CASE("another reason for a lost stream is told, the same one is not") {
                                  "restored Service", "listed 2 Service"});
 }
 
+TEST_CASE("a server whose every watch is too old is not stormed with lists") {
+  for (const bool in_pages : {false, true}) {
+    Fixture f;
+    if (in_pages) {
+      f.api.script(Path, {refusal(422, "Invalid", "")});
+    }
+    for (int turn = 0; turn < 50; ++turn) {
+      if (in_pages) {
+        f.api.script(
+            Path, {{.pieces = {list_json("Service", 20, {})}}, refusal(410, "Expired", "too old")});
+      } else {
+        f.api.script(Path, {stream({TwoServices[0], TwoServices[1],
+                                    event("ERROR", status_json(410, "Expired", "too old"))})});
+      }
+    }
+    f.start();
+    f.timer.advance(10s);
+    CHECK(f.targets().size() <= 20);
+  }
+}
+
 TEST_CASE("a server that closes every stream at once is not stormed") {
   Fixture f;
   f.api.script(Path, {stream(TwoServices, End)});
