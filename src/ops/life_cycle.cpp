@@ -10,6 +10,7 @@
 #include "ops/host.h"
 #include "ops/metric_collectors.h"
 #include "ops/problem_log.h"
+#include "ops/snapshot_keeper.h"
 #include "ops/source_log.h"
 #include "ops/status_server.h"
 #include "ops/world.h"
@@ -72,6 +73,7 @@ struct LifeCycle::State {
   void load_zones();
   void apply_world();
   Result<void> serve_api();
+  void load_snapshot(cache::ServiceCache& cache);
   records::Options record_options() const;
 
   // Reacting.
@@ -87,11 +89,14 @@ struct LifeCycle::State {
   void put_in_force(Config next);
   void report_changes(const Config& before) const;
 
+  void on_synced();
   void on_tick();
   void mark_staleness();
   void await_tick();
 
   // Telling.
+  std::optional<std::chrono::milliseconds> data_age() const;
+  bool is_too_old() const;
   Result<void> serve_status();
   void announce() const;
   void announce_counts() const;
@@ -116,10 +121,13 @@ struct LifeCycle::State {
   server::Views views;
   std::unique_ptr<const server::AnswerPolicy> policy;
   std::unique_ptr<const zones::ZoneSet> zones;
-  SourceLog source_log{[this] { announce_ready(); }};
+  SourceLog source_log{[this] { on_synced(); }};
   World world{views};
   std::string origin_of_world;  // For people: a folder or a URL.
   bool is_announced_ready = false;
+  cache::ServiceCache* api_cache = nullptr;  // What the API server fills.
+  std::optional<cache::LoadedSnapshot> loaded_world;
+  std::optional<SnapshotKeeper> snapshot;  // From the first complete world on.
   std::unique_ptr<server::Server> server;
   std::optional<StatusServer> status;
 
@@ -179,11 +187,65 @@ Result<void> LifeCycle::State::serve_api() {
     return std::unexpected(std::move(client.error()));
   }
   world.serve_api(record_options(), kept_for(started.records), [&](cache::ServiceCache& cache) {
+    api_cache = &cache;
+    load_snapshot(cache);
     return std::make_unique<sources::ApiSource>(
         context, api_options(started.records), std::move(*client),
         std::make_unique<SystemTimer>(context.get_executor()), cache, source_log);
   });
   return {};
+}
+
+// The world as it was when it was last saved, until the API server tells what it is now.
+void LifeCycle::State::load_snapshot(cache::ServiceCache& cache) {
+  if (config.snapshot.empty()) {
+    return;
+  }
+  auto read = cache::load_snapshot(config.snapshot, origin_of_world, cache);
+  if (read) {
+    loaded_world = std::move(*read);
+    cache.set_synced();
+    log::info("{}: {} services and {} endpoints as they were {} s ago, until the API server tells",
+              config.snapshot.string(), loaded_world->counts.services,
+              loaded_world->counts.endpoints,
+              std::chrono::duration_cast<std::chrono::seconds>(*data_age()).count());
+  } else if (read.error().kind != ErrorKind::NotFound) {
+    log::warn("{}; it is not used", read.error().message);
+  }
+}
+
+void LifeCycle::State::on_synced() {
+  if (!config.snapshot.empty()) {
+    snapshot.emplace(context, *api_cache,
+                     SnapshotOptions{.file = config.snapshot, .identity = origin_of_world});
+    if (loaded_world) {
+      snapshot->on_loaded(*loaded_world);
+    }
+  }
+  mark_staleness();
+  announce_ready();
+}
+
+// How long ago everything that is answered was certain; nothing while nothing is known.
+std::optional<std::chrono::milliseconds> LifeCycle::State::data_age() const {
+  if (started.is_from_manifests()) {
+    return std::chrono::milliseconds(0);
+  }
+  if (world.api() != nullptr && world.api()->is_synced()) {
+    return world.api()->age();
+  }
+  if (!loaded_world) {
+    return std::nullopt;
+  }
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::max(std::chrono::milliseconds(0),
+                  std::chrono::duration_cast<std::chrono::milliseconds>(now) -
+                      std::chrono::milliseconds(loaded_world->origin.created_ms));
+}
+
+bool LifeCycle::State::is_too_old() const {
+  const auto age = data_age();
+  return config.max_data_age.count() != 0 && age && *age > config.max_data_age;
 }
 
 //------------------------------------------------------------------ reacting
@@ -270,12 +332,10 @@ void LifeCycle::State::await_tick() {
 }
 
 void LifeCycle::State::mark_staleness() {
-  const sources::ApiSource* api = world.api();
-  if (api == nullptr || !world.cache().is_synced()) {
+  if (started.is_from_manifests() || !world.cache().is_synced()) {
     return;
   }
-  const auto age = api->age();
-  const bool is_stale = !age || (config.max_data_age.count() != 0 && *age > config.max_data_age);
+  const bool is_stale = !world.api()->is_synced() || is_too_old();
   if (views.is_stale.exchange(is_stale, std::memory_order_relaxed) == is_stale) {
     return;
   }
@@ -337,11 +397,18 @@ void LifeCycle::State::report_changes(const Config& before) const {
 Result<void> LifeCycle::State::serve_status() {
   status.emplace(context, config.status);
   status->readiness().require("kubernetes", [this] { return world.cache().is_synced(); });
+  status->readiness().require("fresh", [this] { return !is_too_old(); });
   // Workers do not tell their addresses apart; the first one stands for all.
   const std::string label = fmt::format("dns://:{}", server->addresses().front().port);
   status->metrics().add([this, label](Scrape& scrape) {
     collect_server(scrape, server->counters(), label);
     collect_world(scrape, world.cache());
+    if (world.api() != nullptr) {
+      collect_source(scrape, world.api()->statuses(), std::chrono::steady_clock::now());
+    }
+    if (snapshot) {
+      collect_snapshot(scrape, snapshot->status(), std::chrono::system_clock::now());
+    }
   });
   return status->open();
 }
@@ -421,6 +488,7 @@ Result<std::unique_ptr<LifeCycle>> LifeCycle::start(ConfigOrigin origin, Config 
   }
   state->announce();
   if (state->world.cache().is_synced()) {
+    state->mark_staleness();
     state->announce_ready();
   }
   state->await_tick();
@@ -429,6 +497,9 @@ Result<std::unique_ptr<LifeCycle>> LifeCycle::start(ConfigOrigin origin, Config 
 
 void LifeCycle::run() {
   state_->context.run();
+  if (state_->snapshot) {
+    state_->snapshot->save_at_end();
+  }
   const std::vector<const server::Counters*> counters = state_->server->counters();
   state_->print("stopped: " + totals(counters));
   state_->server.reset();

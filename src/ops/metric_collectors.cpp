@@ -142,4 +142,51 @@ void collect_snapshot(Scrape& scrape, const SnapshotStatus& status,
                  to_double(status.left_out));
 }
 
+void collect_source(Scrape& scrape, std::span<const sources::KindStatus* const> kinds,
+                    SteadyTime now) {
+  for (const sources::KindStatus* kind : kinds) {
+    const MetricLabels labels{{"kind", std::string(kube::to_text(kind->kind))}};
+    const auto count = [&](std::string_view name, std::string_view help, std::uint64_t value) {
+      scrape.counter(name, help, to_double(value), labels);
+    };
+    const auto age = [&](std::string_view name, std::string_view help,
+                         const std::optional<SteadyTime>& time) {
+      if (time) {
+        scrape.gauge(name, help, seconds(now - *time), labels);
+      }
+    };
+    age("waypost_api_contact_age_seconds", "Since the stream of changes last showed that it lives.",
+        kind->last_contact);
+    age("waypost_api_event_age_seconds", "Since the last change of an object.", kind->last_event);
+    age("waypost_api_bookmark_age_seconds", "Since the last bookmark.", kind->last_bookmark);
+    scrape.gauge("waypost_api_lag_seconds",
+                 "How much later than a list the stream told of the same change.",
+                 seconds(kind->lag), labels);
+    scrape.gauge("waypost_api_connected", "1 while a stream of changes is open.",
+                 kind->is_connected ? 1 : 0, labels);
+    scrape.gauge("waypost_api_forbidden", "1 while the right to read the kind is missing.",
+                 kind->is_forbidden ? 1 : 0, labels);
+    scrape.gauge("waypost_api_resource_version", "Up to which everything is known.",
+                 to_double(kind->resource_version), labels);
+    scrape.gauge("waypost_api_objects", "Objects that the server has, as far as told.",
+                 to_double(kind->objects), labels);
+    scrape.gauge("waypost_api_quarantined_objects", "Objects that cannot be used.",
+                 to_double(kind->quarantined), labels);
+    count("waypost_api_events_total", "Changes of objects.", kind->events);
+    count("waypost_api_bookmarks_total", "Bookmarks.", kind->bookmarks);
+    count("waypost_api_relists_total", "Complete lists.", kind->relists);
+    count("waypost_api_watches_total", "Streams of changes that were opened.", kind->watches);
+    count("waypost_api_failures_total", "Requests that failed and streams that broke.",
+          kind->failures);
+    count("waypost_api_stalls_total", "Streams given up because nothing came.", kind->stalls);
+    count("waypost_api_expired_total", "Requests for a history that is gone (410).", kind->expired);
+    count("waypost_api_decode_errors_total", "Objects that came and could not be used.",
+          kind->decode_errors);
+    count("waypost_api_audits_total", "Comparisons with the server that came to a verdict.",
+          kind->audits);
+    count("waypost_api_audit_mismatches_total", "Comparisons that found a difference.",
+          kind->audit_mismatches);
+  }
+}
+
 }  // namespace waypost::ops

@@ -12,6 +12,7 @@
 #include "ops/process_status.h"
 #include "ops/snapshot_keeper.h"
 #include "server/counters.h"
+#include "sources/kind_status.h"
 
 #include <chrono>
 #include <span>
@@ -33,5 +34,9 @@ void collect_http(Scrape& scrape, const HttpCounters& counters);
 
 void collect_snapshot(Scrape& scrape, const SnapshotStatus& status,
                       std::chrono::system_clock::time_point now);
+
+// `now` is on the clock of the times in `kinds`.
+void collect_source(Scrape& scrape, std::span<const sources::KindStatus* const> kinds,
+                    SteadyTime now);
 
 }  // namespace waypost::ops

@@ -58,7 +58,9 @@ class World {
   const cache::ServiceCache& cache() const noexcept { return content_->cache; }
   const records::Publisher& publisher() const noexcept { return *publisher_; }
   // Null unless the world comes from an API server.
-  const sources::ApiSource* api() const noexcept { return content_->api.get(); }
+  const sources::ApiSource* api() const noexcept {
+    return content_ == nullptr ? nullptr : content_->api.get();
+  }
 
  private:
   struct Content {

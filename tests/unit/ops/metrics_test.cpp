@@ -101,6 +101,13 @@ std::string everything() {
   metrics.add([](Scrape& scrape) {
     collect_snapshot(scrape, {.created = system_clock::time_point()}, system_clock::now());
   });
+  metrics.add([](Scrape& scrape) {
+    const SteadyTime now;
+    const sources::KindStatus status{
+        .last_contact = now, .last_event = now, .last_bookmark = now, .last_error = {}};
+    const std::array<const sources::KindStatus*, 1> kinds = {&status};
+    collect_source(scrape, kinds, now);
+  });
   return metrics.text();
 }
 
