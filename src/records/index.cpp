@@ -311,19 +311,29 @@ Outcome Index::solve_endpoint(const EndpointNode& node, const dns::Lookup& looku
   }
   // Members with equal addresses stand side by side, see Publisher.
   const auto members = node.members();
-  const bool want_v4 = lookup.type == RecordType::A;
-  const std::size_t start = lookup.rotation.below(node.member_count);
+  const auto is_wanted = [&](std::size_t i) noexcept {
+    return members[i].address.is_v4() == (lookup.type == RecordType::A) &&
+           (i == 0 || members[i - 1].address != members[i].address);
+  };
+  std::uint32_t count = 0;
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    count += is_wanted(i) ? 1 : 0;
+  }
+  // From a random one on to the last, then those before it.
+  const std::uint32_t start = lookup.rotation.below(count);
   std::size_t written = 0;
-  for (std::size_t n = 0; n < members.size(); ++n) {
-    const std::size_t i = (start + n) % members.size();
-    const IpAddress& address = members[i].address;
-    if (address.is_v4() != want_v4 || (i > 0 && members[i - 1].address == address)) {
-      continue;
+  for (const bool is_before_start : {false, true}) {
+    std::uint32_t position = 0;
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      if (!is_wanted(i) || (position++ < start) != is_before_start) {
+        continue;
+      }
+      if (!out.add_address(Section::Answer, lookup.owner_name(), options_.ttl,
+                           members[i].address.octets())) {
+        return finish_set(written, false, out);
+      }
+      ++written;
     }
-    if (!out.add_address(Section::Answer, lookup.owner_name(), options_.ttl, address.octets())) {
-      return finish_set(written, false, out);
-    }
-    ++written;
   }
   return finish_set(written, true, out);
 }

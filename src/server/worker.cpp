@@ -29,6 +29,8 @@ Worker::Worker(const Options& options, const Views& views, const TransferSource&
                      .counters = counters_,
                      .open_connections = open_connections}) {}
 
+// Throws only for lack of memory; then the program ends, as it does anywhere else.
+// NOLINTNEXTLINE(bugprone-exception-escape)
 Worker::~Worker() {
   if (!thread_.joinable()) {
     return;

@@ -223,7 +223,7 @@ bool run(const Options& options) {
 }  // namespace
 }  // namespace waypost::bench
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   waypost::bench::Options options;
   CLI::App app("UDP answers per second, memory and time for a change, with a cluster of some size");
   app.add_option("--seconds", options.seconds, "Length of a round")->check(CLI::Range(0.1, 60.0));
@@ -238,10 +238,8 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   options.load.duration =
       std::chrono::milliseconds(static_cast<std::int64_t>(options.seconds * 1000));
-  try {
-    return waypost::bench::run(options) ? 0 : 1;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "bench-udp: %s\n", error.what());
-    return 1;
-  }
+  return waypost::bench::run(options) ? 0 : 1;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "bench-udp: %s\n", error.what());
+  return 1;
 }

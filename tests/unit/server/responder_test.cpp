@@ -23,8 +23,9 @@ using dns::RecordClass;
 using dns::RecordType;
 using server::Transport;
 
-// A headless Service "many" in namespace "shop" with `count` endpoints, 10.244.x.y.
-void put_many(cache::ServiceCache& cache, unsigned count) {
+// A headless Service "many" in namespace "shop" with `count` endpoints, 10.244.x.y, from the
+// `first`th on.
+void put_many(cache::ServiceCache& cache, unsigned count, unsigned first = 0) {
   cache.put(kube::Namespace{"shop", 1, {}});
   kube::Service service;
   service.key = {"shop", "many"};
@@ -34,7 +35,7 @@ void put_many(cache::ServiceCache& cache, unsigned count) {
   slice.key = {"shop", "many-a"};
   slice.service_name = "many";
   slice.ports = {{"http", kube::Protocol::Tcp, 80}};
-  for (unsigned i = 0; i < count; ++i) {
+  for (unsigned i = first; i < first + count; ++i) {
     slice.add({.address = IpAddress::v4(10, 244, static_cast<std::uint8_t>(i / 250),
                                         static_cast<std::uint8_t>(i % 250))},
               "", "");
@@ -60,7 +61,6 @@ std::string verdict(TestCluster& cluster, Bytes packet) {
 
 TEST_CASE("whatever comes in gets FORMERR, NOTIMP, REFUSED or silence as the RFCs say") {
   TestCluster cluster;
-  const std::string question = "03776562 0773686f70 00 0001 0001";  // Broken on purpose below.
   struct Case {
     const char* what;
     const char* packet;
@@ -110,9 +110,18 @@ TEST_CASE("whatever comes in gets FORMERR, NOTIMP, REFUSED or silence as the RFC
            Case{"UPDATE", "1234 2800 0001 0000 0000 0000 01 61 00 0006 0001", "NOTIMP"},
            Case{"IQUERY", "1234 0800 0001 0000 0000 0000 01 61 00 0001 0001", "NOTIMP"},
            Case{"opcode 15", "1234 7800 0001 0000 0000 0000 01 61 00 0001 0001", "NOTIMP"},
-           Case{"class CH", "1234 0100 0001 0000 0000 0000 01 61 00 0010 0003", "REFUSED"},
-           Case{"class HS", "1234 0100 0001 0000 0000 0000 01 61 00 0001 0004", "REFUSED"},
-           Case{"class ANY", "1234 0100 0001 0000 0000 0000 01 61 00 0001 00ff", "REFUSED"},
+           Case{"class CH, of a name that class IN has",
+                "1234 0100 0001 0000 0000 0000 03 737663 07 636c7573746572 05 6c6f63616c 00 0010 "
+                "0003",
+                "REFUSED"},
+           Case{"class HS, of a name that class IN has",
+                "1234 0100 0001 0000 0000 0000 03 737663 07 636c7573746572 05 6c6f63616c 00 0001 "
+                "0004",
+                "REFUSED"},
+           Case{"class ANY, of a name that class IN has",
+                "1234 0100 0001 0000 0000 0000 03 737663 07 636c7573746572 05 6c6f63616c 00 0001 "
+                "00ff",
+                "REFUSED"},
            Case{"a name nobody here owns", "1234 0100 0001 0000 0000 0000 01 61 00 0001 0001",
                 "REFUSED"},
            Case{"the root", "1234 0100 0001 0000 0000 0000 00 0002 0001", "REFUSED"},
@@ -331,36 +340,67 @@ TEST_CASE("glue that does not fit is left out without TC") {
   CHECK(got.additional.size() < 8);
 }
 
+// True when each of `choices` texts was counted about as often: five standard deviations of a
+// binomial, which a fair rotation leaves once in a million runs.
+bool is_fair(const std::map<std::string, unsigned>& counts, std::size_t choices, double total,
+             double tries) {
+  const double share = total / static_cast<double>(choices);
+  const double slack = 5 * std::sqrt(tries * (share / tries) * (1 - share / tries));
+  return counts.size() == choices &&
+         std::all_of(counts.begin(), counts.end(),
+                     [&](const auto& count) { return std::abs(count.second - share) < slack; });
+}
+
 TEST_CASE("every record is as likely to be first, and to be in a cut answer, as any other") {
   TestCluster cluster;
   constexpr unsigned Endpoints = 50;
   constexpr unsigned Rounds = 20'000;
-  put_many(cluster.cache, Endpoints);
-  const auto query = make_query({.name = Many});
-  std::map<std::string, unsigned> first;
-  std::map<std::string, unsigned> seen;
-  std::size_t records = 0;
-  for (unsigned round = 0; round < Rounds; ++round) {
-    const auto message = dns::parse_message(cluster.ask(query));
-    REQUIRE(message);
-    REQUIRE(message->truncated);
-    ++first[dns::to_text(message->answer.front())];
-    for (const dns::Record& record : message->answer) {
-      ++seen[dns::to_text(record)];
+  put_many(cluster.cache, Endpoints, 100);  // Names of one length: as many fit, whichever they are.
+  for (const RecordType type : {RecordType::A, RecordType::SRV}) {
+    CAPTURE(dns::to_text(type));
+    const auto query = make_query({.name = Many, .type = type});
+    std::map<std::string, unsigned> first;
+    std::map<std::string, unsigned> seen;
+    std::size_t records = 0;
+    for (unsigned round = 0; round < Rounds; ++round) {
+      const auto message = dns::parse_message(cluster.ask(query));
+      REQUIRE(message);
+      REQUIRE(message->truncated);
+      ++first[dns::to_text(message->answer.front())];
+      for (const dns::Record& record : message->answer) {
+        ++seen[dns::to_text(record)];
+      }
+      records += message->answer.size();
     }
-    records += message->answer.size();
+    CHECK(is_fair(first, Endpoints, Rounds, Rounds));
+    CHECK(is_fair(seen, Endpoints, static_cast<double>(records), Rounds));
   }
-  // Five standard deviations of a binomial: a fair rotation fails once in a million runs.
-  const auto is_fair = [](const std::map<std::string, unsigned>& counts, double total,
-                          double tries) {
-    const double share = total / Endpoints;
-    const double slack = 5 * std::sqrt(tries * (share / tries) * (1 - share / tries));
-    return counts.size() == Endpoints &&
-           std::all_of(counts.begin(), counts.end(),
-                       [&](const auto& count) { return std::abs(count.second - share) < slack; });
-  };
-  CHECK(is_fair(first, Rounds, Rounds));
-  CHECK(is_fair(seen, static_cast<double>(records), Rounds));
+}
+
+TEST_CASE("addresses that share a hostname are rotated, whatever other family has it too") {
+  TestCluster cluster;
+  constexpr unsigned Rounds = 20'000;
+  put_many(cluster.cache, 0);
+  kube::EndpointSlice slice;
+  slice.service_name = "many";
+  for (const std::string_view address : {"10.244.0.1", "10.244.0.2", "fd00::1", "fd00::2"}) {
+    slice.key = {"shop", "many-" + std::string(address)};
+    slice.endpoints.clear();
+    slice.add({.address = *IpAddress::from_text(address)}, "one", "");
+    cluster.cache.put(slice);
+  }
+  for (const RecordType type : {RecordType::A, RecordType::AAAA}) {
+    CAPTURE(dns::to_text(type));
+    const auto query = make_query({.name = std::string("one.") + Many, .type = type});
+    std::map<std::string, unsigned> first;
+    for (unsigned round = 0; round < Rounds; ++round) {
+      const auto message = dns::parse_message(cluster.ask(query));
+      REQUIRE(message);
+      REQUIRE(message->answer.size() == 2);
+      ++first[dns::to_text(message->answer.front())];
+    }
+    CHECK(is_fair(first, 2, Rounds, Rounds));
+  }
 }
 
 TEST_CASE("CNAMEs lead through static zones and back, each with its own verdict") {

@@ -20,7 +20,11 @@ void set_patience(int fd, std::chrono::milliseconds patience) {
 }
 
 int open_socket(const SocketAddress& server, int type) {
-  return socket(server.address.is_v4() ? AF_INET : AF_INET6, type | SOCK_CLOEXEC, 0);
+  const int fd = socket(server.address.is_v4() ? AF_INET : AF_INET6, type | SOCK_CLOEXEC, 0);
+  if (fd < 0) {
+    throw std::runtime_error(std::string("socket: ") + std::strerror(errno));
+  }
+  return fd;
 }
 
 void connect_to(int fd, const SocketAddress& server) {
