@@ -148,6 +148,19 @@ class RandomWorld {
   std::minstd_rand random_;
 };
 
+// Takes out whatever a RandomWorld may have put in.
+void empty(cache::ServiceCache& cache) {
+  for (int i = 0; i < 12; ++i) {
+    for (int net = 0; net < 3; ++net) {
+      const std::string name_space = "ns" + std::to_string(net);
+      cache.erase_service({name_space, "svc" + std::to_string(i)});
+      cache.erase_slice({name_space, "slice" + std::to_string(i)});
+      cache.erase_pod({name_space, "pod" + std::to_string(i)});
+      cache.erase_namespace(name_space);
+    }
+  }
+}
+
 records::Options verified_options() {
   records::Options options = default_options();
   options.pods = records::PodsMode::Verified;
@@ -226,16 +239,26 @@ TEST_CASE("a world that is emptied leaves nothing but the zone itself") {
     world.step(cluster.cache);
   }
   CHECK(cluster.publisher().index().name_count() > names);
-  for (int i = 0; i < 12; ++i) {
-    for (int net = 0; net < 3; ++net) {
-      const std::string name_space = "ns" + std::to_string(net);
-      cluster.cache.erase_service({name_space, "svc" + std::to_string(i)});
-      cluster.cache.erase_slice({name_space, "slice" + std::to_string(i)});
-      cluster.cache.erase_pod({name_space, "pod" + std::to_string(i)});
-      cluster.cache.erase_namespace(name_space);
-    }
-  }
+  empty(cluster.cache);
   CHECK(cluster.publisher().index().name_count() == names);
+}
+
+TEST_CASE("an index that is made over a full world equals one that followed it, and follows it") {
+  TestCluster cluster(verified_options());
+  const std::size_t names = cluster.publisher().index().name_count();
+  RandomWorld world(11);
+  for (int step = 0; step < 300; ++step) {
+    world.step(cluster.cache);
+  }
+  rcu::RetireList retired;
+  records::Publisher late(verified_options(), cluster.cache, retired);
+  CHECK(transfer_of(late) == transfer_of(cluster.publisher()));
+  for (int step = 0; step < 300; ++step) {
+    world.step(cluster.cache);
+  }
+  CHECK(transfer_of(late) == transfer_of(cluster.publisher()));
+  empty(cluster.cache);
+  CHECK(late.index().name_count() == names);
 }
 
 TEST_CASE("a zone transfer says of every name what a query says") {

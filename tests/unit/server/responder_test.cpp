@@ -403,6 +403,35 @@ TEST_CASE("addresses that share a hostname are rotated, whatever other family ha
   }
 }
 
+TEST_CASE("ten CNAMEs are followed; what came before is the answer of a longer chain") {
+  TestCluster cluster;
+  cluster.cache.put(kube::Namespace{"shop", 1, {}});
+  constexpr unsigned Last = 11;
+  for (unsigned i = 0; i <= Last; ++i) {
+    kube::Service service;
+    service.key = {"shop", "c" + std::to_string(i)};
+    if (i == Last) {
+      service.cluster_ips = {IpAddress::v4(10, 96, 0, 1)};
+    } else {
+      service.type = kube::ServiceType::ExternalName;
+      service.external_name = "c" + std::to_string(i + 1) + ".shop.svc.cluster.local";
+    }
+    cluster.cache.put(service);
+  }
+  const auto ask = [&](const char* name) {
+    const auto message = dns::parse_message(cluster.ask(make_query({.name = name})));
+    REQUIRE(message);
+    return message->answer;
+  };
+  const auto ten = ask("c1.shop.svc.cluster.local.");
+  CHECK(ten.size() == 11);
+  CHECK(dns::to_text(ten.back()) == "c11.shop.svc.cluster.local. 5 IN A 10.96.0.1");
+  const auto eleven = ask("c0.shop.svc.cluster.local.");
+  CHECK(eleven.size() == 11);
+  CHECK(dns::to_text(eleven.back()) ==
+        "c10.shop.svc.cluster.local. 5 IN CNAME c11.shop.svc.cluster.local.");
+}
+
 TEST_CASE("CNAMEs lead through static zones and back, each with its own verdict") {
   const auto zone = zones::Zone::make(
       *dns::Name::from_text("example.org"),
