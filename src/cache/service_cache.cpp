@@ -606,11 +606,12 @@ void ServiceCache::subscribe(Consumer& consumer) {
   if (newest_resource_version_ != 0) {
     consumer.on_resource_version(newest_resource_version_);
   }
-  for_each_namespace([&](const kube::Namespace& one) { consumer.on_namespace({nullptr, &one}); });
   for_each_service([&](const kube::ObjectKey& key, const ServiceState& state) {
     consumer.on_service({key, nothing, state});
   });
   for_each_pod([&](const kube::Pod& pod) { consumer.on_pod({nullptr, &pod}); });
+  // After what lives in them: a consumer that now looks for that must not be told of it again.
+  for_each_namespace([&](const kube::Namespace& one) { consumer.on_namespace({nullptr, &one}); });
   for_each_node([&](const kube::Node& node) { consumer.on_node({nullptr, &node}); });
   if (synced_) {
     consumer.on_synced();

@@ -100,12 +100,6 @@ void Publisher::on_service(const cache::ServiceDelta& delta) {
   if (!namespaces_.contains(delta.key.name_space)) {
     return;
   }
-  // While a subscription tells what is there already, a Namespace comes first and shows its
-  // Services as the cache has them; no other change is from nothing to a Service that is published.
-  if (!delta.before.service && delta.before.slices.empty() && services_.contains(delta.key)) {
-    note_name_server(delta.key, delta.after);
-    return;
-  }
   update_service(delta.key, delta.before, delta.after);
   note_name_server(delta.key, delta.after);
   collect_garbage();

@@ -143,8 +143,8 @@ TEST_CASE("a late subscriber is told everything that is there, then every change
   cache.set_synced();
   Recorder recorder;
   cache.subscribe(recorder);
-  CHECK(recorder.take() == Lines{"version 41", "namespace added", "shop/web: none -> service+a",
-                                 "pod added", "synced"});
+  CHECK(recorder.take() == Lines{"version 41", "shop/web: none -> service+a", "pod added",
+                                 "namespace added", "synced"});
   cache.unsubscribe(recorder);
   cache.erase_service({"shop", "web"});
   CHECK(recorder.take().empty());
