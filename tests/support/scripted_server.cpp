@@ -53,7 +53,7 @@ std::shared_ptr<ssl::context> make_context(const ServerTls& tls) {
   return context;
 }
 
-struct Connection {
+struct Connection : std::enable_shared_from_this<Connection> {
   explicit Connection(Socket the_socket) : socket(std::move(the_socket)) {}
 
   Socket& lowest() { return tls ? tls->next_layer() : socket; }
@@ -170,7 +170,8 @@ asio::awaitable<bool> ScriptedServer::State::perform(const Step& step, Connectio
     case Step::Kind::End:
       if (connection.tls) {
         // It would wait for the client's own farewell, which may never come.
-        connection.tls->async_shutdown([](const error_code&) {});
+        connection.tls->async_shutdown(
+            [kept = connection.shared_from_this()](const error_code&) {});
         timer.expires_after(std::chrono::milliseconds(20));
         co_await timer.async_wait(Await);
       }
