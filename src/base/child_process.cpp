@@ -6,6 +6,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/write.hpp>
 
 #include <fcntl.h>
 #include <spawn.h>
@@ -68,9 +69,14 @@ std::optional<Pipe> make_pipe() {
 // What posix_spawn() is told: files, signals, process group.
 class SpawnSettings {
  public:
-  SpawnSettings(int output, int errors) {
+  // `input` below 0: there is none.
+  SpawnSettings(int input, int output, int errors) {
     posix_spawn_file_actions_init(&actions_);
-    posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    if (input < 0) {
+      posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    } else {
+      posix_spawn_file_actions_adddup2(&actions_, input, STDIN_FILENO);
+    }
     posix_spawn_file_actions_adddup2(&actions_, output, STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&actions_, errors, STDERR_FILENO);
     // Asio does not mark its sockets close-on-exec.
@@ -136,11 +142,14 @@ class Child : public std::enable_shared_from_this<Child> {
 
   Child(const asio::any_io_executor& executor, ChildCommand command)
       : command_(std::move(command)),
+        input_(executor),
         output_(executor),
         errors_(executor),
         process_(executor),
         limit_(executor),
-        outcome_(std::make_shared<Pending<Outcome>>(executor)) {}
+        outcome_(std::make_shared<Pending<Outcome>>(executor)),
+        output_room_(command_.max_output),
+        errors_room_(command_.kept_errors) {}
 
   ~Child() {
     if (pid_ > 0) {
@@ -166,12 +175,13 @@ class Child : public std::enable_shared_from_this<Child> {
   struct Source {
     explicit Source(const asio::any_io_executor& executor) : stream(executor) {}
     asio::posix::stream_descriptor stream;
-    std::array<char, 4096> buffer{};
+    std::array<char, 16384> buffer{};
     bool is_done = false;  // Nothing more is read from it.
   };
 
   void wait_for_exit();
   void wait_for_limit();
+  void write_input();
   void read(Source& source);
   void on_read(Source& source, const error_code& ec, std::size_t size);
   void on_exit();
@@ -188,6 +198,7 @@ class Child : public std::enable_shared_from_this<Child> {
   bool reap(int options);
 
   ChildCommand command_;
+  asio::posix::stream_descriptor input_;
   Source output_;
   Source errors_;
   asio::posix::stream_descriptor process_;  // Readable once it has ended (pidfd_open(2)).
@@ -195,6 +206,8 @@ class Child : public std::enable_shared_from_this<Child> {
   std::shared_ptr<Pending<Outcome>> outcome_;
   ChildResult result_;
   std::optional<Error> failure_;
+  std::size_t output_room_;  // Octets that may still come.
+  std::size_t errors_room_;
   pid_t pid_ = 0;  // 0 before the start and after the end.
 };
 
@@ -202,11 +215,16 @@ Result<void> Child::start() {
   const std::string& program = command_.arguments.front();
   auto output = make_pipe();
   auto errors = make_pipe();
-  if (!output || !errors) {
+  std::optional<Pipe> input;
+  if (command_.input) {
+    input = make_pipe();
+  }
+  if (!output || !errors || (command_.input && !input)) {
     return system_failure(program + ": pipe");
   }
   auto variables = environment_with(command_.environment);
-  const SpawnSettings settings(output->write_end.get(), errors->write_end.get());
+  const SpawnSettings settings(input ? input->read_end.get() : -1, output->write_end.get(),
+                               errors->write_end.get());
   const int code =
       ::posix_spawnp(&pid_, program.c_str(), settings.actions(), settings.attributes(),
                      pointers_to(command_.arguments).data(), pointers_to(variables).data());
@@ -225,6 +243,11 @@ Result<void> Child::start() {
   errors_.stream.assign(errors->read_end.release());
   output_.stream.non_blocking(true);
   errors_.stream.non_blocking(true);
+  if (input) {
+    input_.assign(input->write_end.release());
+    input_.non_blocking(true);
+    write_input();
+  }
   wait_for_exit();
   wait_for_limit();
   read(output_);
@@ -251,6 +274,16 @@ void Child::wait_for_limit() {
                                             " ms"});
     }
   });
+}
+
+// A program that ends early leaves input unread; its exit status tells then.
+void Child::write_input() {
+  asio::async_write(input_, asio::buffer(*command_.input),
+                    [weak = weak_from_this()](const error_code& /*ec*/, std::size_t /*size*/) {
+                      if (const auto self = weak.lock()) {
+                        self->input_.close();
+                      }
+                    });
 }
 
 void Child::read(Source& source) {
@@ -287,14 +320,19 @@ void Child::drain(Source& source) {
 
 bool Child::take(const Source& source, std::size_t size) {
   const bool is_output = &source == &output_;
-  std::string& text = is_output ? result_.output : result_.errors;
-  const std::size_t room = (is_output ? command_.max_output : command_.kept_errors) - text.size();
-  text.append(source.buffer.data(), std::min(size, room));
-  if (is_output && size > room) {
+  std::size_t& room = is_output ? output_room_ : errors_room_;
+  const std::string_view kept(source.buffer.data(), std::min(size, room));
+  if (is_output && command_.take_output) {
+    command_.take_output(kept);
+  } else {
+    (is_output ? result_.output : result_.errors).append(kept);
+  }
+  room -= kept.size();
+  if (is_output && size > kept.size()) {
     stop({ErrorKind::Exhausted, command_.arguments.front() + ": wrote more than " +
                                     std::to_string(command_.max_output) + " octets"});
   }
-  return size <= room;
+  return size == kept.size();
 }
 
 void Child::on_exit() {
@@ -314,6 +352,9 @@ void Child::conclude() {
     return;
   }
   limit_.cancel();
+  if (input_.is_open()) {
+    input_.close();
+  }
   output_.stream.close();
   errors_.stream.close();
   process_.close();

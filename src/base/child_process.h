@@ -8,7 +8,10 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,6 +22,10 @@ struct ChildCommand {
   std::vector<std::string> arguments;
   // Variables that the program has besides those of this process, or instead of them.
   std::vector<std::pair<std::string, std::string>> environment;
+  // What the program reads; null means nothing.
+  std::shared_ptr<const std::string> input = {};
+  // Takes stdout as it comes, instead of ChildResult::output.
+  std::function<void(std::string_view)> take_output = {};
   std::size_t max_output = std::size_t{1} << 20;  // Octets of stdout; more is a failure.
   std::size_t kept_errors = 2048;  // Octets of stderr that are kept; more is dropped.
   std::chrono::milliseconds time_limit{30'000};
@@ -31,9 +38,9 @@ struct ChildResult {
   std::string errors;   // The beginning of stderr.
 };
 
-// Runs `command` to its end.  Its stdin is empty, it has no other open files of this process, its
+// Runs `command` to its end.  It has no open files of this process but its input and output, its
 // signals are as a shell would set them, and it leads a process group of its own.  It is over when
-// the program itself has ended, whatever it leaves running.
+// the program itself has ended, whatever it leaves running and however much input is left.
 //
 // Fails with NotFound when there is no such program, with Exhausted at the time limit or at
 // max_output, with System when it cannot be started.  The group of a program that is not waited for
