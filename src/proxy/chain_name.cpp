@@ -2,6 +2,7 @@
 
 #include <openssl/sha.h>
 
+#include <algorithm>
 #include <array>
 
 namespace waypost::proxy {
@@ -14,6 +15,32 @@ constexpr std::array<std::string_view, 4> KindPrefixes = {"KUBE-SVC-", "KUBE-SVL
                                                           "KUBE-FW-"};
 constexpr std::string_view EndpointPrefix = "KUBE-SEP-";
 constexpr std::string_view SegmentPrefix = "KUBE-SEG-";
+
+constexpr std::array<std::string_view, 4> FilterChains = {ServicesChain, ExternalServicesChain,
+                                                          NodePortsChain, ForwardChain};
+constexpr std::array<std::string_view, 4> NatChains = {ServicesChain, NodePortsChain,
+                                                       PostroutingChain, MarkChain};
+constexpr std::array<std::string_view, 5> FilterTrees = {
+    ClusterIpTree, ExternalIpTree, NodePortTree, ProxyFirewallTree, HealthCheckTree};
+constexpr std::array<std::string_view, 4> NatTrees = {ClusterIpTree, ExternalIpTree, NodePortTree,
+                                                      HairpinTree};
+
+bool is_one_of(std::string_view name, const auto& names) noexcept {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+bool has_prefix_of(std::string_view name, const auto& prefixes) noexcept {
+  return std::any_of(prefixes.begin(), prefixes.end(),
+                     [&](std::string_view prefix) { return name.starts_with(prefix); });
+}
+
+// A tree's root or one of its branches.
+bool is_in_tree(std::string_view name, const auto& trees) noexcept {
+  return has_prefix_of(name, trees) ||
+         std::any_of(trees.begin(), trees.end(), [&](std::string_view tree) {
+           return name == tree.substr(0, tree.size() - 1);
+         });
+}
 
 }  // namespace
 
@@ -44,6 +71,16 @@ std::string endpoint_chain_name(std::string_view port_id, std::string_view endpo
 
 std::string segment_chain_name(std::string_view whole, std::size_t segment) {
   return hashed_name(SegmentPrefix, std::string(whole) + "/" + std::to_string(segment));
+}
+
+bool is_own_chain(Table table, std::string_view name) noexcept {
+  if (table == Table::Filter) {
+    return is_one_of(name, FilterChains) || name == ProxyFirewallChain || name == FirewallChain ||
+           name == "KUBE-PROXY-CANARY" || is_in_tree(name, FilterTrees);
+  }
+  return is_one_of(name, NatChains) || name == "KUBE-PROXY-CANARY" ||
+         has_prefix_of(name, KindPrefixes) || name.starts_with(EndpointPrefix) ||
+         name.starts_with(SegmentPrefix) || is_in_tree(name, NatTrees);
 }
 
 }  // namespace waypost::proxy

@@ -4,6 +4,8 @@
 
 #pragma once
 
+#include "proxy/rule_set.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -46,5 +48,10 @@ inline constexpr std::string_view NodePortTree = "KUBE-NPT-";
 inline constexpr std::string_view ProxyFirewallTree = "KUBE-PFW-";
 inline constexpr std::string_view HealthCheckTree = "KUBE-HCN-";
 inline constexpr std::string_view HairpinTree = "KUBE-HPN-";
+
+// Whether a chain of that name is ours to change and to remove: one of the above, or made by
+// kube-proxy, whose place we take.  Never a kubelet's or a CNI plugin's.  KUBE-FIREWALL is shared
+// with kubelet and therefore never to be removed, and only ever to be added to.
+bool is_own_chain(Table table, std::string_view name) noexcept;
 
 }  // namespace waypost::proxy

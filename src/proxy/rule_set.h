@@ -47,6 +47,8 @@ class Chain {
   }
   // Who rule number `i` is for.
   OwnerId owner(std::size_t i) const noexcept { return owners_.empty() ? owner_ : owners_[i]; }
+  // Whether it was made for one owner alone.
+  bool is_owned() const noexcept { return owner_ != NoOwner; }
   // Of the rules in their order, not of the name.
   std::uint64_t hash() const noexcept { return hash_; }
   bool has_same_rules(const Chain& other) const noexcept {

@@ -32,6 +32,7 @@ DOORS = {
     "spdlog/": {"src/base/log.h", "src/base/log.cpp"},
     "CLI/": {"src/ops/flags.cpp"},
     "prometheus/": {"src/ops/metrics.cpp"},
+    "libmnl/": {"src/proxy/netlink.cpp"},
     "urcu": {"src/base/rcu.cpp"},
     "zlib.h": {"src/kube/gunzip.cpp"},
     "boost/beast/http": {"src/kube/http_response.cpp", "src/ops/http_server.cpp"},

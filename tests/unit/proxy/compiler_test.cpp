@@ -32,6 +32,23 @@ TEST_CASE("chain names are kube-proxy's") {
         "KUBE-SVL-NPX46M4PTMTKRN6Y");
 }
 
+TEST_CASE("our chains are told from those of others") {
+  for (const char* name : {"KUBE-SERVICES", "KUBE-SVC-XPGD46QRK7WJZT7O", "KUBE-SEP-X", "KUBE-CIP",
+                           "KUBE-CIP-10.96.0.0_20", "KUBE-MARK-MASQ", "KUBE-POSTROUTING"}) {
+    CHECK_MESSAGE(is_own_chain(Table::Nat, name), name);
+  }
+  for (const char* name : {"KUBE-FORWARD", "KUBE-SERVICES", "KUBE-PFW", "KUBE-HCN-30000"}) {
+    CHECK_MESSAGE(is_own_chain(Table::Filter, name), name);
+  }
+  for (const char* name :
+       {"PREROUTING", "KUBE-KUBELET-CANARY", "KUBE-IPTABLES-HINT", "KUBE-MARK-DROP",
+        "KUBE-ROUTER-INPUT", "KUBE-CIPHER", "cali-PREROUTING", "CNI-x"}) {
+    CHECK_MESSAGE(!is_own_chain(Table::Nat, name), name);
+    CHECK_MESSAGE(!is_own_chain(Table::Filter, name), name);
+  }
+  CHECK_FALSE(is_own_chain(Table::Filter, "KUBE-SVC-XPGD46QRK7WJZT7O"));
+}
+
 TEST_CASE("probabilities are spelled as the kernel keeps them, and never grow") {
   CHECK(probability_text(0.5) == "0.50000000000");
   CHECK(probability_text(1.0 / 3) == "0.33333333349");

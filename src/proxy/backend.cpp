@@ -1,0 +1,148 @@
+#include "proxy/backend.h"
+
+#include "proxy/chain_name.h"
+#include "proxy/saved_rules.h"
+
+#include <utility>
+
+namespace waypost::proxy {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::array<Backend, 2> Backends = {Backend::Nft, Backend::Legacy};
+
+const BackendFinding& of(const std::array<BackendFinding, 2>& found, Backend backend) {
+  return found[static_cast<std::size_t>(backend)];
+}
+
+Backend other(Backend backend) noexcept {
+  return backend == Backend::Nft ? Backend::Legacy : Backend::Nft;
+}
+
+// Why a backend is the one to use, strongest first: the kubelet knows how its host is set up
+// (KEP-3178), a proxy before us chose already, and a network plugin has to share hooks with us.
+std::string reason_for(const BackendFinding& finding) {
+  if (finding.hint_chains != 0) {
+    return "the kubelet's hint chains are there";
+  }
+  if (finding.own_chains != 0) {
+    return "chains of a Service proxy are there";
+  }
+  if (finding.other_chains + finding.other_rules != 0) {
+    return "it has " + std::to_string(finding.other_chains) + " chains and " +
+           std::to_string(finding.other_rules) + " rules of others";
+  }
+  return {};
+}
+
+}  // namespace
+
+void BackendProbe::take(std::string_view piece) {
+  for (;;) {
+    const std::size_t end = piece.find('\n');
+    if (end == std::string_view::npos) {
+      rest_ += piece;
+      return;
+    }
+    take_line(rest_.append(piece.substr(0, end)));
+    rest_.clear();
+    piece.remove_prefix(end + 1);
+  }
+}
+
+void BackendProbe::take_line(std::string_view line) {
+  if (line.starts_with('*')) {
+    table_ = line == "*nat"      ? std::optional(Table::Nat)
+             : line == "*filter" ? std::optional(Table::Filter)
+                                 : std::nullopt;
+  } else if (line.starts_with(':')) {
+    const std::string_view name = line.substr(1, line.find(' ') - 1);
+    // Only user chains have no policy.
+    const bool is_users = line.substr(1 + name.size()).starts_with(" - ");
+    if (name == "KUBE-IPTABLES-HINT" || name == "KUBE-KUBELET-CANARY") {
+      ++finding_.hint_chains;
+    } else if (table_ && is_removable_chain(*table_, name)) {
+      ++finding_.own_chains;
+    } else if (is_users && name != FirewallChain) {
+      ++finding_.other_chains;
+    }
+  } else if (line.starts_with("-A ")) {
+    const std::string_view chain = line.substr(3, line.find(' ', 3) - 3);
+    const auto is_ours = [&](std::string_view name) {
+      return name == FirewallChain || (table_ && is_own_chain(*table_, name));
+    };
+    if (!is_ours(chain) && !is_ours(target_of(line))) {
+      ++finding_.other_rules;
+    }
+  }
+}
+
+Result<BackendChoice> choose_backend(const std::array<BackendFinding, 2>& found,
+                                     std::optional<Backend> wanted) {
+  if (wanted) {
+    if (!of(found, *wanted).is_installed) {
+      return failure(ErrorKind::NotFound,
+                     std::string(to_text(*wanted)) + ": " + of(found, *wanted).problem);
+    }
+    const BackendFinding& rival = of(found, other(*wanted));
+    if ((rival.hint_chains != 0 && of(found, *wanted).hint_chains == 0) || rival.own_chains != 0) {
+      return failure(ErrorKind::InvalidInput,
+                     std::string(to_text(*wanted)) + " is asked for, but " + reason_for(rival) +
+                         " in " + std::string(to_text(other(*wanted))) +
+                         ", and rules in both would both be in force; use that, or remove them "
+                         "(waypost-node --cleanup removes a Service proxy's)");
+    }
+    return BackendChoice{*wanted, "it was asked for"};
+  }
+  std::optional<Backend> usable;
+  for (const Backend backend : Backends) {
+    if (of(found, backend).is_installed && !usable) {
+      usable = backend;
+    }
+  }
+  if (!usable) {
+    return failure(ErrorKind::NotFound, "neither backend of iptables can be used: " +
+                                            found[0].problem + "; " + found[1].problem);
+  }
+  for (const auto count : {&BackendFinding::hint_chains, &BackendFinding::own_chains}) {
+    const std::size_t nft = of(found, Backend::Nft).*count;
+    const std::size_t legacy = of(found, Backend::Legacy).*count;
+    if (nft != 0 && legacy != 0 && count == &BackendFinding::own_chains) {
+      return failure(ErrorKind::InvalidInput,
+                     "chains of a Service proxy are in both iptables-nft and iptables-legacy; "
+                     "remove those of one (waypost-node --cleanup removes both)");
+    }
+    if ((nft != 0) != (legacy != 0)) {
+      const Backend backend = nft != 0 ? Backend::Nft : Backend::Legacy;
+      return BackendChoice{backend, reason_for(of(found, backend))};
+    }
+  }
+  const auto weight = [&](Backend backend) {
+    return of(found, backend).other_chains + of(found, backend).other_rules;
+  };
+  if (weight(Backend::Nft) != weight(Backend::Legacy)) {
+    const Backend backend =
+        weight(Backend::Nft) > weight(Backend::Legacy) ? Backend::Nft : Backend::Legacy;
+    return BackendChoice{backend, reason_for(of(found, backend)) + ", more than the other"};
+  }
+  return BackendChoice{*usable, "neither has rules of others"};
+}
+
+asio::awaitable<Result<BackendChoice>> detect_backend(std::optional<Backend> wanted) {
+  std::array<BackendFinding, 2> found;
+  for (const Backend backend : Backends) {
+    BackendProbe probe;
+    const Result<void> v4 = co_await save_all(backend, kube::IpFamily::V4,
+                                              [&](std::string_view piece) { probe.take(piece); });
+    // A node without IPv6 has no IPv6 tables; that is no reason against the backend.
+    (void)co_await save_all(backend, kube::IpFamily::V6,
+                            [&](std::string_view piece) { probe.take(piece); });
+    probe.finding().is_installed = v4.has_value();
+    probe.finding().problem = v4 ? std::string() : v4.error().message;
+    found[static_cast<std::size_t>(backend)] = probe.finding();
+  }
+  co_return choose_backend(found, wanted);
+}
+
+}  // namespace waypost::proxy
