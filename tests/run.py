@@ -7,7 +7,8 @@ In the first build folder: every unit test program, the guard tests and the inte
 address-sanitizer build: every unit test program, the integration tests of bad input, and each fuzzer
 for a moment.  In a thread-sanitizer build: the programs of the suite 'threads'.
 
-Prints a line for each program, the output of those that failed, and last "N passed, N failed".
+Prints a line for each program, what it skipped and why, the output of those that failed, and last
+"N passed, N failed", with ", N skipped" when something could not be tested here.
 """
 
 import json
@@ -24,18 +25,24 @@ FUZZ_RUNS = 20000
 FUZZ_SECONDS = 20
 DOCTEST = re.compile(r"\[doctest\] test cases:\s*\d+ \|\s*(\d+) passed \|\s*(\d+) failed")
 CLOSING = re.compile(r"^(\d+) passed, (\d+) failed", re.MULTILINE)
+SKIPPED = re.compile(r"^skipped: .*$", re.MULTILINE)
 
 
 class Totals:
     def __init__(self):
         self.passed = 0
         self.failed = 0
+        self.skipped = 0
 
     def add(self, name, passed, failed, seconds, output):
+        skipped = SKIPPED.findall(output)
         self.passed += passed
         self.failed += failed
+        self.skipped += len(skipped)
         print(f"{'ok  ' if failed == 0 else 'FAIL'} {name}: {passed} passed, {failed} failed"
               f" ({seconds:.1f} s)", flush=True)
+        for line in skipped:
+            print(f"     {line}", flush=True)
         if failed:
             print(output, flush=True)
 
@@ -54,7 +61,7 @@ def run(totals, name, command, env=None, pattern=None):
     passed, failed = (int(n) for n in counts[-1]) if counts else (0, 0)
     if pattern is None:
         passed = 1 if code == 0 else 0
-    if (code != 0 and failed == 0) or (pattern and passed + failed == 0):
+    if (code != 0 and failed == 0) or (pattern and passed + failed == 0 and not SKIPPED.search(output)):
         failed += 1
     totals.add(name, passed, failed, time.monotonic() - started, output)
 
@@ -113,7 +120,8 @@ def main():
     jobs = {"none": run_release, "address,undefined": run_address, "thread": run_thread}
     for build in sys.argv[1:]:
         jobs[sanitizer_of(build)](totals, build)
-    print(f"{totals.passed} passed, {totals.failed} failed")
+    skipped = f", {totals.skipped} skipped" if totals.skipped else ""
+    print(f"{totals.passed} passed, {totals.failed} failed{skipped}")
     return 1 if totals.failed or totals.passed == 0 else 0
 
 

@@ -67,7 +67,12 @@ Setting setting_of(const YAML::Node& key, const YAML::Node& node,
   return setting;
 }
 
-void read_map(const YAML::Node& map, const std::filesystem::path& path, ReadSettings& out) {
+// Deeper than any KubeProxyConfiguration.
+constexpr unsigned MaxDepth = 8;
+
+// `prefix` is what flattened keys begin with.
+void read_map(const YAML::Node& map, const std::filesystem::path& path, NestedMaps nested,
+              const std::string& prefix, unsigned depth, ReadSettings& out) {
   std::map<std::string, int> lines;
   for (const auto& entry : map) {
     if (!entry.first.IsScalar()) {
@@ -82,13 +87,23 @@ void read_map(const YAML::Node& map, const std::filesystem::path& path, ReadSett
           setting.where, "given twice, the first time in line " + std::to_string(seen->second)));
       continue;
     }
+    if (nested == NestedMaps::Flattened && setting.shape == Setting::Shape::Map &&
+        depth < MaxDepth) {
+      read_map(entry.second, path, nested, prefix + setting.key + ".", depth + 1, out);
+      continue;
+    }
+    if (!prefix.empty()) {
+      setting.where = place(path, entry.first.Mark()) + ": " + prefix + setting.key;
+      setting.key.insert(0, prefix);
+    }
     out.settings.push_back(std::move(setting));
   }
 }
 
 }  // namespace
 
-ReadSettings read_settings(std::string_view text, const std::filesystem::path& path) {
+ReadSettings read_settings(std::string_view text, const std::filesystem::path& path,
+                           NestedMaps nested) {
   ReadSettings out;
   try {
     const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
@@ -97,7 +112,7 @@ ReadSettings read_settings(std::string_view text, const std::filesystem::path& p
           problem(place(path, documents[1].Mark()), "found a second YAML document, expected one"));
     }
     if (!documents.empty() && documents[0].IsMap()) {
-      read_map(documents[0], path, out);
+      read_map(documents[0], path, nested, "", 0, out);
     } else if (!documents.empty() && !documents[0].IsNull()) {
       out.problems.push_back(problem(place(path, documents[0].Mark()),
                                      "found no keys, expected lines such as 'ttl: 5'"));

@@ -1,5 +1,6 @@
 #include "ops/flags.h"
 
+#include "ops/node_options.h"
 #include "ops/option_table.h"
 
 #include <CLI/CLI.hpp>
@@ -29,6 +30,27 @@ constexpr std::string_view DnsUsage =
     "\n"
     "  --config FILE\n"
     "          The configuration file, in YAML.\n"
+    "  --help, --version\n"
+    "          Print this text, or the version, and exit.\n";
+
+constexpr std::string_view NodeUsage =
+    "waypost-node makes the virtual addresses of Kubernetes Services reach their endpoints, by "
+    "programming\n"
+    "iptables on its node as kube-proxy does.\n"
+    "\n"
+    "Usage: waypost-node --node-name NAME [--config FILE] [FLAG VALUE]...\n"
+    "       waypost-node --cleanup\n"
+    "\n"
+    "Keys in brackets are those of a KubeProxyConfiguration file that --config names; a flag wins "
+    "over the\n"
+    "file. What such a file or a kube-proxy flag says that has no meaning here is refused by name. "
+    "A list is\n"
+    "written as VALUE,VALUE or by giving its flag several times. SIGINT and SIGTERM stop the "
+    "program; its\n"
+    "rules stay in force.\n"
+    "\n"
+    "  --config FILE\n"
+    "          A KubeProxyConfiguration file (kubeproxy.config.k8s.io/v1alpha1).\n"
     "  --help, --version\n"
     "          Print this text, or the version, and exit.\n";
 
@@ -78,13 +100,61 @@ std::string dns_help() {
   return help;
 }
 
+std::string node_help() {
+  std::string help(NodeUsage);
+  for (const NodeOption& option : node_options()) {
+    help.append("  --").append(option.flag);
+    if (!option.alias.empty()) {
+      help.append(", --").append(option.alias);
+    }
+    help.append(" ").append(option.value_name);
+    if (!option.key.empty()) {
+      help.append("  [").append(option.key).append("]");
+    }
+    help += "\n";
+    help += wrapped(option.help, HelpIndent);
+    help += wrapped("Accepts " + std::string(option.expected) +
+                        ". Default: " + std::string(option.shown_default()) + ".",
+                    HelpIndent);
+  }
+  return help;
+}
+
+// A flag of one of the programs.
+struct KnownFlag {
+  std::string_view key;  // Of the setting that it becomes.
+  std::string_view flag;
+  std::string_view alias;  // Another name of the same; may be empty.
+  OptionForm form;
+};
+
+std::vector<KnownFlag> dns_flags() {
+  std::vector<KnownFlag> flags;
+  for (const Option& option : options()) {
+    flags.push_back({option.key, option.flag, {}, option.form});
+  }
+  return flags;
+}
+
+std::vector<KnownFlag> node_flags() {
+  std::vector<KnownFlag> flags;
+  for (const NodeOption& option : node_options()) {
+    flags.push_back({option.flag, option.flag, option.alias, option.form});
+  }
+  return flags;
+}
+
 Error problem(std::string message) {
   return {ErrorKind::InvalidInput, std::move(message)};
 }
 
-void add_option_flags(CLI::App& app) {
-  for (const Option& option : options()) {
-    CLI::Option* flag = app.add_option("--" + std::string(option.flag));
+void add_option_flags(CLI::App& app, const std::vector<KnownFlag>& flags) {
+  for (const KnownFlag& option : flags) {
+    std::string names = "--" + std::string(option.flag);
+    if (!option.alias.empty()) {
+      names.append(",--").append(option.alias);
+    }
+    CLI::Option* flag = app.add_option(names);
     flag->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     // One value each time; of a boolean it may be left out and is true then.
     if (option.form == OptionForm::Boolean) {
@@ -108,7 +178,7 @@ void split_list(const std::string& text, std::vector<SettingValue>& out) {
   }
 }
 
-Setting setting_of(const Option& option, const CLI::Option& flag) {
+Setting setting_of(const KnownFlag& option, const CLI::Option& flag) {
   Setting setting;
   setting.key = option.key;
   setting.where = "--" + std::string(option.flag);
@@ -126,9 +196,10 @@ Setting setting_of(const Option& option, const CLI::Option& flag) {
 }
 
 // What CLI11 did not know what to do with.
-void report_rest(const std::vector<std::string>& rest, Problems& problems) {
+void report_rest(const std::vector<std::string>& rest, const std::vector<KnownFlag>& flags,
+                 std::string_view program, Problems& problems) {
   std::vector<std::string_view> known{"config", "help", "version"};
-  for (const Option& option : options()) {
+  for (const KnownFlag& option : flags) {
     known.push_back(option.flag);
   }
   bool after_flag = false;  // Then a word is most likely the unknown flag's value.
@@ -136,11 +207,19 @@ void report_rest(const std::vector<std::string>& rest, Problems& problems) {
     if (text.starts_with('-')) {
       const std::size_t start = std::min(text.find_first_not_of('-'), text.size());
       const std::string name = text.substr(start, text.find('=') - start);
+      const std::string_view reason =
+          program == "waypost-node" ? why_not_here(name) : std::string_view();
+      if (!reason.empty()) {
+        problems.push_back(problem(
+            "--" + name + ": a flag of kube-proxy, not offered here: " + std::string(reason)));
+        after_flag = text.find('=') == std::string::npos;
+        continue;
+      }
       const std::string_view near = nearest(name, known);
-      problems.push_back(problem(text.substr(0, text.find('=')) +
-                                 ": found an unknown flag, expected " +
-                                 (near.empty() ? "one that 'waypost-dns --help' lists"
-                                               : "perhaps '--" + std::string(near) + "'")));
+      problems.push_back(
+          problem(text.substr(0, text.find('=')) + ": found an unknown flag, expected " +
+                  (near.empty() ? "one that '" + std::string(program) + " --help' lists"
+                                : "perhaps '--" + std::string(near) + "'")));
     } else if (!after_flag) {
       problems.push_back(problem("found the argument '" + text + "', expected flags only"));
     }
@@ -148,8 +227,9 @@ void report_rest(const std::vector<std::string>& rest, Problems& problems) {
   }
 }
 
-void collect(const CLI::App& app, ConfigOrigin& origin, Problems& problems) {
-  for (const Option& option : options()) {
+void collect(const CLI::App& app, const std::vector<KnownFlag>& flags, ConfigOrigin& origin,
+             Problems& problems) {
+  for (const KnownFlag& option : flags) {
     const CLI::Option* flag = app.get_option("--" + std::string(option.flag));
     if (flag->count() == 0) {
       continue;
@@ -196,10 +276,9 @@ bool run(CLI::App& app, std::span<const char* const> arguments, Problems& proble
   return problems.empty();
 }
 
-}  // namespace
-
-std::expected<CommandLine, Problems> parse_dns_command_line(
-    std::span<const char* const> arguments) {
+std::expected<CommandLine, Problems> parse_server_command_line(
+    std::span<const char* const> arguments, const std::vector<KnownFlag>& flags,
+    std::string_view program, std::string (*help_text)()) {
   CLI::App app;
   app.set_help_flag("");
   app.allow_extras();
@@ -209,19 +288,19 @@ std::expected<CommandLine, Problems> parse_dns_command_line(
   app.add_flag("-h,--help", help);
   app.add_flag("--version", version);
   const CLI::Option* config = app.add_option("--config", file);
-  add_option_flags(app);
+  add_option_flags(app, flags);
 
   Problems problems;
   ConfigOrigin origin;
   if (run(app, arguments, problems)) {
     if (help) {
-      return PrintText{dns_help()};
+      return PrintText{help_text()};
     }
     if (version) {
-      return PrintText{"waypost-dns " + std::string(Version) + "\n"};
+      return PrintText{std::string(program) + " " + std::string(Version) + "\n"};
     }
-    report_rest(app.remaining(), problems);
-    collect(app, origin, problems);
+    report_rest(app.remaining(), flags, program, problems);
+    collect(app, flags, origin, problems);
     if (config->count() != 0) {
       origin.file = file;
     }
@@ -230,6 +309,18 @@ std::expected<CommandLine, Problems> parse_dns_command_line(
     return std::unexpected(std::move(problems));
   }
   return origin;
+}
+
+}  // namespace
+
+std::expected<CommandLine, Problems> parse_dns_command_line(
+    std::span<const char* const> arguments) {
+  return parse_server_command_line(arguments, dns_flags(), "waypost-dns", dns_help);
+}
+
+std::expected<CommandLine, Problems> parse_node_command_line(
+    std::span<const char* const> arguments) {
+  return parse_server_command_line(arguments, node_flags(), "waypost-node", node_help);
 }
 
 std::expected<CommandLine, Problems> parse_tool_command_line(
@@ -246,7 +337,8 @@ std::expected<CommandLine, Problems> parse_tool_command_line(
   std::string file;
   check->add_flag("-h,--help", help);
   const CLI::Option* file_option = check->add_option("FILE", file);
-  add_option_flags(*check);
+  const std::vector<KnownFlag> flags = dns_flags();
+  add_option_flags(*check, flags);
 
   Problems problems;
   ConfigOrigin origin;
@@ -264,8 +356,8 @@ std::expected<CommandLine, Problems> parse_tool_command_line(
           problem("check-config: found no file, expected 'waypost check-config FILE'"));
     }
     origin.file = file;
-    report_rest(check->remaining(), problems);
-    collect(*check, origin, problems);
+    report_rest(check->remaining(), flags, "waypost-dns", problems);
+    collect(*check, flags, origin, problems);
   }
   if (!problems.empty()) {
     return std::unexpected(std::move(problems));

@@ -34,6 +34,10 @@ using CommandLine = std::variant<PrintText, ConfigOrigin>;
 // such: unknown ones, values missing, one given twice.
 std::expected<CommandLine, Problems> parse_dns_command_line(std::span<const char* const> arguments);
 
+// The same for waypost-node; its settings are judged by ops/node_config.h.
+std::expected<CommandLine, Problems> parse_node_command_line(
+    std::span<const char* const> arguments);
+
 // Reads those of waypost: "check-config FILE [flags of waypost-dns]".
 std::expected<CommandLine, Problems> parse_tool_command_line(
     std::span<const char* const> arguments);

@@ -225,6 +225,9 @@ Response HttpServer::State::make_response(HttpReply reply, unsigned version) {
   Response response(static_cast<http::status>(reply.status), version);
   response.set(http::field::content_type, reply.content_type);
   response.set(http::field::cache_control, "no-store");
+  for (const auto& [name, value] : reply.headers) {
+    response.set(name, value);
+  }
   response.body() = std::move(reply.body);
   response.prepare_payload();
   return response;

@@ -21,6 +21,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace waypost::ops {
@@ -29,6 +30,7 @@ struct HttpReply {
   unsigned status = 200;
   std::string content_type = "text/plain; charset=utf-8";
   std::string body;
+  std::vector<std::pair<std::string, std::string>> headers = {};  // Besides the usual ones.
 };
 
 // Called on the control thread for each GET and HEAD of its path, whatever the query behind it.

@@ -4,6 +4,7 @@
 #include <prometheus/text_serializer.h>
 
 #include <algorithm>
+#include <limits>
 #include <sstream>
 
 namespace waypost::ops {
@@ -38,6 +39,23 @@ void Scrape::counter(std::string_view name, std::string_view help, double value,
 void Scrape::gauge(std::string_view name, std::string_view help, double value,
                    MetricLabels labels) {
   state_->add(name, help, prometheus::MetricType::Gauge, std::move(labels)).gauge.value = value;
+}
+
+void Scrape::histogram(std::string_view name, std::string_view help, const Histogram& histogram,
+                       MetricLabels labels) {
+  prometheus::ClientMetric::Histogram& target =
+      state_->add(name, help, prometheus::MetricType::Histogram, std::move(labels)).histogram;
+  target.sample_count = histogram.count();
+  target.sample_sum = histogram.sum_seconds();
+  std::uint64_t cumulative = 0;
+  double bound = Histogram::FirstBound;
+  for (const std::uint64_t count : histogram.counts()) {
+    cumulative += count;
+    const bool is_last = target.bucket.size() == Histogram::BucketCount;
+    target.bucket.push_back(
+        {cumulative, is_last ? std::numeric_limits<double>::infinity() : bound});
+    bound *= 2;
+  }
 }
 
 std::string Scrape::text() const {

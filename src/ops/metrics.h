@@ -8,6 +8,8 @@
 
 #pragma once
 
+#include "ops/histogram.h"
+
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
@@ -36,6 +38,10 @@ class Scrape {
                MetricLabels labels = {});
   // A number that comes and goes.  Its unit, if any, ends the name: "_seconds", "_bytes".
   void gauge(std::string_view name, std::string_view help, double value, MetricLabels labels = {});
+
+  // Durations in seconds; `name` ends in "_seconds".
+  void histogram(std::string_view name, std::string_view help, const Histogram& histogram,
+                 MetricLabels labels = {});
 
   // The text exposition format 0.0.4.
   std::string text() const;

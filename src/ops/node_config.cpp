@@ -1,0 +1,208 @@
+#include "ops/node_config.h"
+
+#include "base/file.h"
+#include "ops/config_reader.h"
+#include "ops/node_options.h"
+#include "ops/text.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace waypost::ops {
+namespace {
+
+using Shape = Setting::Shape;
+
+constexpr std::string_view ApiVersion = "kubeproxy.config.k8s.io/v1alpha1";
+constexpr std::string_view Kind = "KubeProxyConfiguration";
+
+Error problem(const std::string& where, std::string what) {
+  return with_context({ErrorKind::InvalidInput, std::move(what)}, where);
+}
+
+// What kube-proxy takes for "not set", and what kubeadm writes for that.
+bool is_nothing(const Setting& setting) {
+  return setting.shape == Shape::Nothing || setting.values.empty() ||
+         std::all_of(setting.values.begin(), setting.values.end(), [](const SettingValue& value) {
+           return value.text.empty() || value.text == "0" || value.text == "0s" ||
+                  value.text == "false" || value.text == "null" || value.text == "{...}";
+         });
+}
+
+class NodeInterpreter {
+ public:
+  void put_defaults() {
+    for (const NodeOption& option : node_options()) {
+      std::string_view rest = option.default_value;
+      while (!rest.empty()) {
+        const std::size_t end = std::min(rest.find(", "), rest.size());
+        (void)option.put(config_, std::string(rest.substr(0, end)));  // A test puts them all.
+        rest.remove_prefix(std::min(end + 2, rest.size()));
+      }
+    }
+  }
+
+  void put_file(const std::vector<Setting>& file, const std::vector<Setting>& flags) {
+    for (const Setting& setting : file) {
+      const NodeOption* option = find_node_option(setting.key, true);
+      if (setting.key == "apiVersion" || setting.key == "kind") {
+        const std::string_view wanted = setting.key == "kind" ? Kind : ApiVersion;
+        if (setting.values.size() != 1 || setting.values[0].text != wanted) {
+          add(problem(setting.where, "expected " + std::string(wanted)));
+        }
+        has_kind_ = true;
+      } else if (option == nullptr) {
+        refuse(setting);
+      } else if (!is_nothing(setting) && !has_flag(flags, *option)) {
+        put(*option, setting);
+      }
+    }
+    if (!file.empty() && !has_kind_) {
+      add({ErrorKind::InvalidInput,
+           "found neither apiVersion nor kind in the file, expected a " + std::string(Kind)});
+    }
+  }
+
+  void put_flags(const std::vector<Setting>& flags) {
+    for (const Setting& setting : flags) {
+      put(*find_node_option(setting.key, false), setting);
+    }
+  }
+
+  std::expected<NodeConfig, Problems> finish() {
+    if (config_.proxy.local_detector == proxy::LocalDetector::None &&
+        !config_.proxy.source_cidrs.empty()) {
+      config_.proxy.local_detector = proxy::LocalDetector::SourceCidr;
+    }
+    using proxy::LocalDetector;
+    const LocalDetector detector = config_.proxy.local_detector;
+    if (detector == LocalDetector::SourceCidr && config_.proxy.source_cidrs.empty()) {
+      add({ErrorKind::InvalidInput,
+           "detect-local-mode: found no --cluster-cidr, expected the prefixes of Pods"});
+    }
+    const bool needs_interface =
+        detector == LocalDetector::Bridge || detector == LocalDetector::InterfacePrefix;
+    if (needs_interface && config_.proxy.interface.empty()) {
+      add({ErrorKind::InvalidInput,
+           "detect-local-mode: found no interface, expected --pod-bridge-interface or "
+           "--pod-interface-name-prefix"});
+    }
+    if (!config_.manifests.folder.empty() &&
+        (!config_.api.kubeconfig.empty() || !config_.api.server.empty())) {
+      add({ErrorKind::InvalidInput,
+           "manifests: found together with --kubeconfig or --api-server, expected only one of "
+           "them"});
+    }
+    config_.manifests.decode.traffic = true;
+    config_.proxy.service_cidrs = config_.manifests.service_cidrs;
+    if (config_.sets_be_liberal) {
+      config_.proxy.drop_invalid = false;
+    }
+    if (!problems_.empty()) {
+      return std::unexpected(std::move(problems_));
+    }
+    return std::move(config_);
+  }
+
+ private:
+  static bool has_flag(const std::vector<Setting>& flags, const NodeOption& option) {
+    return std::any_of(flags.begin(), flags.end(),
+                       [&](const Setting& flag) { return flag.key == option.flag; });
+  }
+
+  void add(Error error) { problems_.push_back(std::move(error)); }
+
+  void refuse(const Setting& setting) {
+    const std::string_view reason = why_not_here(setting.key);
+    if (reason.empty()) {
+      add(problem(setting.where, "found an unknown key, expected one of a " + std::string(Kind) +
+                                     " that 'waypost-node --help' lists"));
+    } else if (!is_nothing(setting)) {
+      add(problem(setting.where, "not offered here: " + std::string(reason)));
+    }
+  }
+
+  void put(const NodeOption& option, const Setting& setting) {
+    // clusterCIDR is one text with a comma in a KubeProxyConfiguration.
+    std::vector<SettingValue> values;
+    for (const SettingValue& value : setting.values) {
+      std::string_view rest = value.text;
+      do {
+        const std::size_t end =
+            option.form == OptionForm::List ? std::min(rest.find(','), rest.size()) : rest.size();
+        values.push_back({std::string(rest.substr(0, end)), value.where, value.quoted});
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+      } while (!rest.empty());
+    }
+    if (setting.shape == Shape::Map ||
+        (setting.shape == Shape::List && option.form != OptionForm::List)) {
+      add(problem(setting.where, "expected " + std::string(option.expected)));
+      return;
+    }
+    for (const SettingValue& value : values) {
+      if (const Result<void> done = option.put(config_, value.text); !done) {
+        const std::string& reason = done.error().message;
+        add(problem(setting.where, "found '" + value.text + "'" +
+                                       (reason.empty() ? "" : " (" + reason + ")") + ", expected " +
+                                       std::string(option.expected)));
+      }
+    }
+  }
+
+  NodeConfig config_;
+  Problems problems_;
+  bool has_kind_ = false;
+};
+
+}  // namespace
+
+std::optional<std::chrono::milliseconds> go_duration_from_text(std::string_view text) noexcept {
+  if (text == "0") {
+    return std::chrono::milliseconds(0);
+  }
+  std::chrono::milliseconds sum{0};
+  while (!text.empty()) {
+    const std::size_t digits = text.find_first_not_of("0123456789");
+    if (digits == std::string_view::npos || digits == 0) {
+      return std::nullopt;
+    }
+    const std::size_t end = std::min(text.find_first_of("0123456789", digits), text.size());
+    const auto part = duration_from_text(text.substr(0, end));
+    if (!part) {
+      return std::nullopt;
+    }
+    sum += *part;
+    text.remove_prefix(end);
+    if (text.empty()) {
+      return sum;
+    }
+  }
+  return std::nullopt;
+}
+
+std::expected<NodeConfig, Problems> interpret_node(const std::vector<Setting>& file,
+                                                   const std::vector<Setting>& flags) {
+  NodeInterpreter interpreter;
+  interpreter.put_defaults();
+  interpreter.put_file(file, flags);
+  interpreter.put_flags(flags);
+  return interpreter.finish();
+}
+
+std::expected<NodeConfig, Problems> load_node_config(
+    const std::optional<std::filesystem::path>& file, const std::vector<Setting>& flags) {
+  ReadSettings read;
+  if (file) {
+    const auto text = read_file(*file);
+    if (!text) {
+      return std::unexpected(Problems{text.error()});
+    }
+    read = read_settings(*text, *file, NestedMaps::Flattened);
+    if (!read.problems.empty()) {
+      return std::unexpected(std::move(read.problems));
+    }
+  }
+  return interpret_node(read.settings, flags);
+}
+
+}  // namespace waypost::ops

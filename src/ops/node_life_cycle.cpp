@@ -1,0 +1,463 @@
+#include "ops/node_life_cycle.h"
+
+#include "base/log.h"
+#include "base/timer.h"
+#include "cache/service_cache.h"
+#include "kube/api_client.h"
+#include "ops/api_connection.h"
+#include "ops/folder_watch.h"
+#include "ops/health_check_ports.h"
+#include "ops/http_server.h"
+#include "ops/metric_collectors.h"
+#include "ops/metrics.h"
+#include "ops/node_facts.h"
+#include "ops/node_metrics.h"
+#include "ops/problem_log.h"
+#include "ops/source_log.h"
+#include "proxy/address_watch.h"
+#include "proxy/backend.h"
+#include "proxy/family_proxy.h"
+#include "proxy/iptables.h"
+#include "proxy/xtables_lock.h"
+#include "sources/api_source.h"
+#include "sources/manifest_source.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <spdlog/fmt/fmt.h>
+
+#include <malloc.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <exception>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace waypost::ops {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::string_view label_of(kube::IpFamily family) noexcept {
+  return family == kube::IpFamily::V4 ? "IPv4" : "IPv6";
+}
+
+// Runs one coroutine to its end.
+template <typename T>
+T run_to_end(asio::io_context& context, asio::awaitable<T> work) {
+  std::optional<T> result;
+  asio::co_spawn(context, std::move(work), [&](const std::exception_ptr& failed, T done) {
+    if (failed) {
+      std::rethrow_exception(failed);
+    }
+    result.emplace(std::move(done));
+  });
+  while (!result && context.run_one() != 0) {
+  }
+  return std::move(*result);
+}
+
+}  // namespace
+
+// Destruction runs from the last member to the first.
+struct NodeLifeCycle::State : cache::Consumer {
+  State(NodeConfig from, PrintLine to)
+      : config(std::move(from)), print(std::move(to)), signals(context, SIGINT, SIGTERM, SIGHUP) {}
+
+  ~State() override { cache.unsubscribe(*this); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  // Of the world only this node's own object is looked at here.
+  void on_service(const cache::ServiceDelta& /*delta*/) override {}
+  void on_namespace(const cache::ObjectDelta<kube::Namespace>& /*delta*/) override {}
+  void on_pod(const cache::ObjectDelta<kube::Pod>& /*delta*/) override {}
+  void on_node(const cache::ObjectDelta<kube::Node>& delta) override;
+  void on_synced() override {}
+  void on_resource_version(std::uint64_t /*version*/) override {}
+
+  Result<void> choose_backend();
+  Result<void> follow_addresses();
+  Result<void> open_source();
+  Result<void> open_api();
+  void load_manifests();
+  void follow_manifests();
+  void add_family(kube::IpFamily family, const proxy::Config& rules);
+  void await_signal();
+  struct Family;
+  proxy::FamilyEvents events_of(Family& family);
+  void on_sync(Family& family, const proxy::SyncReport& report);
+  void report_ready();
+  Result<void> serve_probes();
+  void apply_facts();
+  // Whether changes get into the kernel in time.
+  bool is_healthy() const;
+  HttpReply health(std::map<unsigned, std::uint64_t>& counts, bool is_eligible) const;
+
+  struct Family {
+    Family(proxy::Backend backend, kube::IpFamily its) : family(its), tables(backend, its) {}
+    kube::IpFamily family;
+    proxy::Iptables tables;
+    FamilyMetrics metrics;
+    std::unique_ptr<proxy::FamilyProxy> proxy;
+    bool is_ready = false;
+    // When a commit began to be overdue; nothing while all is in force.
+    std::optional<std::chrono::steady_clock::time_point> unsettled_since;
+  };
+
+  const NodeConfig config;
+  const PrintLine print;
+  asio::io_context context{1};
+  asio::signal_set signals;
+  // Rules depend on nobody's labels, selectors or Pod names.
+  cache::ServiceCache cache{cache::Kept{.labels = false, .selectors = false, .pod_names = false}};
+  SourceLog source_log{[] { log::info("every Service and endpoint is known"); }};
+  std::unique_ptr<sources::ApiSource> api;
+  std::optional<sources::ManifestSource> source;
+  ProblemLog manifest_problems{"manifests"};
+  std::optional<FolderWatch> manifest_watch;
+  proxy::BackendChoice backend;
+  std::optional<kube::Node> node;  // This one, when the source has it.
+  std::vector<std::unique_ptr<Family>> families;
+  std::optional<proxy::AddressWatch> addresses;
+  ProbeCounts probes;
+  Metrics metrics;
+  std::optional<HealthCheckPorts> health_check_ports;
+  std::optional<HttpServer> http;
+  bool is_ready = false;
+};
+
+//------------------------------------------------------------------ starting
+
+Result<void> NodeLifeCycle::State::choose_backend() {
+  auto choice = run_to_end(context, proxy::detect_backend(config.backend));
+  context.restart();
+  if (!choice) {
+    return std::unexpected(choice.error());
+  }
+  backend = std::move(*choice);
+  print(fmt::format("backend {}: {}", proxy::to_text(backend.backend), backend.reason));
+  return {};
+}
+
+Result<void> NodeLifeCycle::State::follow_addresses() {
+  auto watch = proxy::AddressWatch::start(context, [this](const std::vector<IpAddress>& now) {
+    log::info("this node has {} addresses now", now.size());
+    apply_facts();
+  });
+  if (!watch) {
+    return std::unexpected(watch.error());
+  }
+  addresses.emplace(std::move(*watch));
+  return {};
+}
+
+Result<void> NodeLifeCycle::State::open_source() {
+  if (config.manifests.folder.empty()) {
+    return open_api();
+  }
+  source.emplace(config.manifests, cache);
+  follow_manifests();
+  load_manifests();
+  const auto& counts = cache.counts();
+  print(fmt::format("node {}: {} services, {} endpoints from {}", node_name(config),
+                    counts.services, counts.endpoints, config.manifests.folder.string()));
+  return {};
+}
+
+// Services of other proxies and slices of headless Services are left out by the server, as they are
+// for kube-proxy.
+Result<void> NodeLifeCycle::State::open_api() {
+  constexpr kube::DecodeOptions Traffic{.traffic = true, .labels = false, .selectors = false};
+  auto access = api_access(config.api);
+  if (!access) {
+    return std::unexpected(std::move(access.error()));
+  }
+  print(
+      fmt::format("node {}: Services come from {}", node_name(config), access->endpoint.to_text()));
+  auto client = kube::ApiClient::make(
+      context, std::move(*access),
+      {.user_agent = kube::user_agent("waypost-node", WAYPOST_VERSION),
+       .credentials = {.warn = [](const std::string& problem) { log::warn("{}", problem); }}});
+  if (!client) {
+    return std::unexpected(std::move(client.error()));
+  }
+  sources::ApiOptions options;
+  options.kinds = {
+      {.kind = kube::ObjectKind::Service,
+       .label_selector = "!service.kubernetes.io/service-proxy-name",
+       .decode = Traffic},
+      {.kind = kube::ObjectKind::EndpointSlice,
+       .label_selector = "!service.kubernetes.io/service-proxy-name,"
+                         "!service.kubernetes.io/headless",
+       .decode = Traffic},
+      {.kind = kube::ObjectKind::Node, .field_selector = "metadata.name=" + node_name(config)}};
+  api = std::make_unique<sources::ApiSource>(context, std::move(options), std::move(*client),
+                                             std::make_unique<SystemTimer>(context.get_executor()),
+                                             cache, source_log);
+  api->start();
+  return {};
+}
+
+void NodeLifeCycle::State::load_manifests() {
+  (void)source->load();  // What it returns is in errors() as well.
+  manifest_problems.update(source->errors());
+}
+
+void NodeLifeCycle::State::follow_manifests() {
+  manifest_watch.emplace(context, [this] { load_manifests(); });
+  if (const Result<void> added = manifest_watch->add(config.manifests.folder); !added) {
+    log::warn("{}; its changes are seen on SIGHUP only", added.error().message);
+  }
+}
+
+void NodeLifeCycle::State::add_family(kube::IpFamily its, const proxy::Config& rules) {
+  auto family = std::make_unique<Family>(backend.backend, its);
+  proxy::ApplierOptions options;
+  options.label = label_of(its);
+  options.min_rest = config.min_sync_period;
+  options.sweep_interval = std::chrono::duration_cast<std::chrono::seconds>(config.sync_period);
+  family->proxy = std::make_unique<proxy::FamilyProxy>(
+      context, cache, family->tables, its, rules, node_facts(config, addresses->addresses(), node),
+      std::move(options), events_of(*family));
+  metrics.add(
+      [one = family.get()](Scrape& scrape) { collect_family(scrape, one->metrics, *one->proxy); });
+  families.push_back(std::move(family));
+}
+
+//------------------------------------------------------------------ reacting
+
+void NodeLifeCycle::State::await_signal() {
+  signals.async_wait([this](const boost::system::error_code& ec, int signal) {
+    if (ec) {
+      return;
+    }
+    if (signal != SIGHUP) {
+      log::info("stopping on {}; the rules stay", signal == SIGINT ? "SIGINT" : "SIGTERM");
+      context.stop();
+      return;
+    }
+    if (source) {
+      log::info("reading the manifests again on SIGHUP");
+      load_manifests();
+    }
+    await_signal();
+  });
+}
+
+void NodeLifeCycle::State::on_node(const cache::ObjectDelta<kube::Node>& delta) {
+  const kube::Node* one = delta.after != nullptr ? delta.after : delta.before;
+  if (one->name != node_name(config)) {
+    return;
+  }
+  node = delta.after != nullptr ? std::optional(*delta.after) : std::nullopt;
+  apply_facts();
+}
+
+void NodeLifeCycle::State::apply_facts() {
+  for (const auto& family : families) {
+    family->proxy->set_node(node_facts(config, addresses->addresses(), node));
+  }
+}
+
+proxy::FamilyEvents NodeLifeCycle::State::events_of(Family& family) {
+  FamilyMetrics& counts = family.metrics;
+  proxy::FamilyEvents events;
+  events.applier.on_sync = [this, &family](const proxy::SyncReport& report) {
+    on_sync(family, report);
+  };
+  events.applier.lock_holder = [] { return proxy::lock_holder(proxy::xtables_lock_path()); };
+  events.applier.on_lock_busy = [&counts] { ++counts.lock_busy; };
+  events.applier.on_drift = [&counts](const proxy::DriftReport& report) {
+    counts.drift[static_cast<std::size_t>(report.table)] += report.drift.size();
+  };
+  events.applier.on_read_back = [&counts](std::chrono::nanoseconds took) {
+    counts.read_back.observe(took);
+  };
+  events.on_committed = [&counts](const proxy::GenerationTimes& times) {
+    counts.on_committed(times);
+  };
+  events.on_quarantine = [&counts](const kube::ObjectKey&, const std::string&) {
+    ++counts.quarantines;
+  };
+  events.on_sweep = [&counts](const proxy::SweepCounts& swept, std::chrono::nanoseconds took) {
+    counts.conntrack.observe(took);
+    counts.deleted_flows += swept.deleted;
+    if (swept.deleted != 0) {
+      log::debug("{} of {} tracked connections led nowhere and are deleted", swept.deleted,
+                 swept.seen);
+    }
+  };
+  return events;
+}
+
+void NodeLifeCycle::State::on_sync(Family& family, const proxy::SyncReport& report) {
+  family.metrics.on_sync(report);
+  const std::string_view label = label_of(family.family);
+  if (!report.failure.empty()) {
+    if (!family.unsettled_since) {
+      family.unsettled_since = std::chrono::steady_clock::now();
+    }
+    return;
+  }
+  family.unsettled_since.reset();
+  family.is_ready = true;
+  if (report.restore_time.count() != 0) {
+    const double ms = std::chrono::duration<double, std::milli>(report.restore_time).count();
+    log::debug("{}: {} rules written in {:.1f} ms", label, report.rules_written, ms);
+  }
+  if (report.is_full) {
+    // The text of all rules was on the heap.
+    ::malloc_trim(0);
+  }
+  report_ready();
+}
+
+//------------------------------------------------------------------ telling
+
+bool NodeLifeCycle::State::is_healthy() const {
+  // kube-proxy's measure: twice the period within which everything is tried again.
+  const auto limit = std::chrono::steady_clock::now() - 2 * config.sync_period;
+  return std::all_of(families.begin(), families.end(), [&](const auto& family) {
+    return family->is_ready && (!family->unsettled_since || *family->unsettled_since > limit);
+  });
+}
+
+HttpReply NodeLifeCycle::State::health(std::map<unsigned, std::uint64_t>& counts,
+                                       bool is_eligible) const {
+  const bool healthy = is_healthy() && is_eligible;
+  double last = 0;
+  for (const auto& family : families) {
+    last = std::max(last, family->metrics.last_sync_time);
+  }
+  HttpReply reply;
+  reply.status = healthy ? 200 : 503;
+  reply.content_type = "application/json";
+  reply.body = fmt::format("{{\"lastUpdated\": {:.3f}, \"healthy\": {}}}\n", last, healthy);
+  ++counts[reply.status];
+  return reply;
+}
+
+Result<void> NodeLifeCycle::State::serve_probes() {
+  metrics.add(collect_build);
+  metrics.add([](Scrape& scrape) { collect_process(scrape, read_process_status()); });
+  metrics.add([this](Scrape& scrape) { collect_probes(scrape, probes); });
+  http.emplace(context);
+  for (const SocketAddress& address : config.metrics_listen) {
+    http->serve(address, "/metrics", [this] {
+      return HttpReply{.content_type = std::string(Metrics::ContentType), .body = metrics.text()};
+    });
+  }
+  for (const SocketAddress& address : config.healthz_listen) {
+    // A load balancer is told to leave a node that is about to go; that is no reason to restart us.
+    http->serve(address, "/healthz",
+                [this] { return health(probes.healthz, !node || !is_leaving(*node)); });
+    http->serve(address, "/livez", [this] { return health(probes.livez, true); });
+  }
+  if (auto opened = http->open(); !opened) {
+    return opened;
+  }
+  for (const HttpPlace& place : http->places()) {
+    print(fmt::format("serving http://{}{}", place.address.to_text(), place.path));
+  }
+  health_check_ports.emplace(context, cache, node_name(config), [this] { return is_healthy(); });
+  return {};
+}
+
+void NodeLifeCycle::State::report_ready() {
+  for (const auto& family : families) {
+    if (!family->is_ready) {
+      return;
+    }
+  }
+  if (!std::exchange(is_ready, true)) {
+    for (const auto& family : families) {
+      const auto& chains = family->proxy->applier().committed().chains;
+      print(fmt::format("{}: {} filter rules, {} nat rules in force", label_of(family->family),
+                        chains.rule_count(proxy::Table::Filter),
+                        chains.rule_count(proxy::Table::Nat)));
+    }
+    print("ready");
+  }
+}
+
+//------------------------------------------------------------------ the door
+
+NodeLifeCycle::NodeLifeCycle(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+NodeLifeCycle::~NodeLifeCycle() = default;
+
+Result<std::unique_ptr<NodeLifeCycle>> NodeLifeCycle::start(NodeConfig config, PrintLine print) {
+  auto state = std::make_unique<State>(std::move(config), std::move(print));
+  for (const auto step : {&State::choose_backend, &State::follow_addresses}) {
+    if (const Result<void> done = (state.get()->*step)(); !done) {
+      return std::unexpected(done.error());
+    }
+  }
+  state->await_signal();
+  const proxy::Config rules = prepare_host(state->config);
+  state->add_family(kube::IpFamily::V4, rules);
+  if (has_ipv6()) {
+    state->add_family(kube::IpFamily::V6, rules);
+  } else {
+    log::info("this host has no IPv6; only IPv4 is served");
+  }
+  if (auto served = state->serve_probes(); !served) {
+    return std::unexpected(served.error());
+  }
+  state->cache.subscribe(*state);
+  if (auto opened = state->open_source(); !opened) {
+    return std::unexpected(opened.error());
+  }
+  return std::unique_ptr<NodeLifeCycle>(new NodeLifeCycle(std::move(state)));
+}
+
+void NodeLifeCycle::run() {
+  state_->context.run();
+}
+
+//------------------------------------------------------------------ cleaning up
+
+namespace {
+
+asio::awaitable<Result<std::size_t>> clean_family(proxy::Backend backend, kube::IpFamily family) {
+  proxy::BackendProbe probe;
+  const Result<void> looked =
+      co_await proxy::save_all(backend, family, [&](std::string_view piece) { probe.take(piece); });
+  // Asking a legacy table for its rules would make it.
+  if (!looked || probe.finding().own_chains == 0) {
+    co_return std::size_t{0};
+  }
+  proxy::Iptables tables(backend, family);
+  co_return co_await proxy::remove_everything(tables);
+}
+
+}  // namespace
+
+Result<void> clean_up(const NodeLifeCycle::PrintLine& print) {
+  asio::io_context context{1};
+  for (const proxy::Backend backend : {proxy::Backend::Nft, proxy::Backend::Legacy}) {
+    for (const kube::IpFamily family : {kube::IpFamily::V4, kube::IpFamily::V6}) {
+      const auto cleaned = run_to_end(context, clean_family(backend, family));
+      context.restart();
+      if (!cleaned) {
+        return std::unexpected(with_context(
+            cleaned.error(), fmt::format("{}, {}", proxy::to_text(backend), label_of(family))));
+      }
+      if (*cleaned != 0) {
+        print(fmt::format("{}, {}: {} chains removed", proxy::to_text(backend), label_of(family),
+                          *cleaned));
+      }
+    }
+  }
+  print("clean");
+  return {};
+}
+
+}  // namespace waypost::ops

@@ -1,0 +1,397 @@
+#include "ops/node_options.h"
+
+#include "base/ip_address.h"
+#include "kube/names.h"
+#include "ops/text.h"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+namespace waypost::ops {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::unexpected<Error> unlike_expected() {
+  return failure(ErrorKind::InvalidInput, "");
+}
+std::unexpected<Error> because(std::string reason) {
+  return failure(ErrorKind::InvalidInput, std::move(reason));
+}
+
+Result<void> put_boolean(bool& target, const std::string& text) {
+  if (text != "true" && text != "false") {
+    return unlike_expected();
+  }
+  target = text == "true";
+  return {};
+}
+
+Result<void> put_name(std::string& target, const std::string& text) {
+  if (!kube::is_dns_subdomain(text)) {
+    return unlike_expected();
+  }
+  target = text;
+  return {};
+}
+
+Result<void> put_prefix(std::vector<IpPrefix>& target, const std::string& text) {
+  const auto prefix = IpPrefix::from_text(text);
+  if (!prefix) {
+    return because(prefix.error().message);
+  }
+  target.push_back(*prefix);
+  return {};
+}
+
+// At most one prefix of each family.
+Result<void> put_family_prefix(std::vector<IpPrefix>& target, const std::string& text) {
+  if (auto done = put_prefix(target, text); !done) {
+    return done;
+  }
+  const auto family = kube::family_of(target.back().base());
+  const auto same = std::count_if(target.begin(), target.end(), [&](const IpPrefix& other) {
+    return kube::family_of(other.base()) == family;
+  });
+  return same == 1 ? Result<void>() : because("it is the second of its family");
+}
+
+Result<void> put_manifests(NodeConfig& config, const std::string& text) {
+  std::error_code ec;
+  if (!fs::is_directory(text, ec)) {
+    return because(fs::exists(text, ec) ? "it is not a folder" : "it does not exist");
+  }
+  config.manifests.folder = text;
+  return {};
+}
+
+Result<void> put_kubeconfig(NodeConfig& config, const std::string& text) {
+  config.api.kubeconfig = text;
+  return {};
+}
+
+Result<void> put_api_server(NodeConfig& config, const std::string& text) {
+  config.api.server = text;
+  return {};
+}
+
+Result<void> put_service_cidrs(NodeConfig& config, const std::string& text) {
+  return put_family_prefix(config.manifests.service_cidrs, text);
+}
+
+Result<void> put_node_name(NodeConfig& config, const std::string& text) {
+  return put_name(config.node_name, text);
+}
+
+Result<void> put_node_zone(NodeConfig& config, const std::string& text) {
+  config.node_zone = text;
+  return {};
+}
+
+Result<void> put_node_ip(NodeConfig& config, const std::string& text) {
+  const auto address = IpAddress::from_text(text);
+  if (!address) {
+    return unlike_expected();
+  }
+  if (address->is_unspecified() || *address == IpAddress::v4(0, 0, 0, 0)) {
+    return {};  // kube-proxy's bindAddress by default: find out.
+  }
+  for (const IpAddress& other : config.node_ips) {
+    if (other.is_v4() == address->is_v4()) {
+      return because("it is the second of its family");
+    }
+  }
+  config.node_ips.push_back(*address);
+  return {};
+}
+
+Result<void> put_cluster_cidr(NodeConfig& config, const std::string& text) {
+  return put_family_prefix(config.proxy.source_cidrs, text);
+}
+
+Result<void> put_detector(NodeConfig& config, const std::string& text) {
+  using proxy::LocalDetector;
+  for (const auto& [word, detector] :
+       {std::pair{"ClusterCIDR", LocalDetector::SourceCidr},
+        std::pair{"NodeCIDR", LocalDetector::SourceCidr},
+        std::pair{"BridgeInterface", LocalDetector::Bridge},
+        std::pair{"InterfaceNamePrefix", LocalDetector::InterfacePrefix}}) {
+    if (text == word) {
+      config.proxy.local_detector = detector;
+      return {};
+    }
+  }
+  return unlike_expected();
+}
+
+// IFNAMSIZ is 16 with the terminating zero (linux/if.h).
+Result<void> put_interface(NodeConfig& config, const std::string& text) {
+  if (text.empty() || text.size() > 15 || text.find_first_of(" /+\t\"") != std::string::npos) {
+    return unlike_expected();
+  }
+  config.proxy.interface = text;
+  return {};
+}
+
+Result<void> put_backend(NodeConfig& config, const std::string& text) {
+  if (text == "auto") {
+    config.backend.reset();
+    return {};
+  }
+  for (const proxy::Backend backend : {proxy::Backend::Nft, proxy::Backend::Legacy}) {
+    if (text == proxy::to_text(backend)) {
+      config.backend = backend;
+      return {};
+    }
+  }
+  return unlike_expected();
+}
+
+Result<void> put_mode(NodeConfig& /*config*/, const std::string& text) {
+  return text == "iptables" ? Result<void>() : unlike_expected();
+}
+
+Result<void> put_node_port_addresses(NodeConfig& config, const std::string& text) {
+  using proxy::NodePortScope;
+  if (text == "all" || text == "primary") {
+    if (!config.proxy.node_port_ranges.empty()) {
+      return because("it stands for itself, without prefixes");
+    }
+    config.proxy.node_port_scope = text == "all" ? NodePortScope::All : NodePortScope::Primary;
+    return {};
+  }
+  if (config.proxy.node_port_scope == NodePortScope::Primary) {
+    return because("'primary' stands for itself, without prefixes");
+  }
+  config.proxy.node_port_scope = NodePortScope::Ranges;
+  return put_prefix(config.proxy.node_port_ranges, text);
+}
+
+Result<void> put_localhost(NodeConfig& config, const std::string& text) {
+  return put_boolean(config.proxy.localhost_node_ports, text);
+}
+
+Result<void> put_masquerade_all(NodeConfig& config, const std::string& text) {
+  return put_boolean(config.proxy.masquerade_all, text);
+}
+
+Result<void> put_masquerade_bit(NodeConfig& config, const std::string& text) {
+  const auto number = number_from_text(text);
+  if (!number || *number > 31) {
+    return unlike_expected();
+  }
+  config.proxy.masquerade_bit = static_cast<unsigned>(*number);
+  return {};
+}
+
+Result<void> put_period(std::chrono::milliseconds& target, const std::string& text,
+                        std::chrono::milliseconds low) {
+  const auto duration = go_duration_from_text(text);
+  if (!duration || *duration < low || *duration > std::chrono::hours(24)) {
+    return unlike_expected();
+  }
+  target = *duration;
+  return {};
+}
+
+Result<void> put_sync_period(NodeConfig& config, const std::string& text) {
+  return put_period(config.sync_period, text, std::chrono::seconds(1));
+}
+
+Result<void> put_min_sync_period(NodeConfig& config, const std::string& text) {
+  return put_period(config.min_sync_period, text, std::chrono::seconds(0));
+}
+
+Result<void> put_be_liberal(NodeConfig& config, const std::string& text) {
+  return put_boolean(config.sets_be_liberal, text);
+}
+
+Result<void> put_address(std::vector<SocketAddress>& target, const std::string& text,
+                         std::uint16_t default_port) {
+  auto address = SocketAddress::from_text(text);
+  if (!address) {
+    const auto bare = IpAddress::from_text(text);  // As kube-proxy's flags allow.
+    if (!bare) {
+      return unlike_expected();
+    }
+    address = SocketAddress{*bare, default_port};
+  }
+  target = {*address};
+  return {};
+}
+
+Result<void> put_metrics(NodeConfig& config, const std::string& text) {
+  return put_address(config.metrics_listen, text, 10249);
+}
+
+Result<void> put_healthz(NodeConfig& config, const std::string& text) {
+  return put_address(config.healthz_listen, text, 10256);
+}
+
+Result<void> put_log_level(NodeConfig& config, const std::string& text) {
+  for (const char* level : {"debug", "info", "warn", "error"}) {
+    if (text == level) {
+      config.log_level = text;
+      return {};
+    }
+  }
+  return unlike_expected();
+}
+
+Result<void> put_cleanup(NodeConfig& config, const std::string& text) {
+  return put_boolean(config.cleanup, text);
+}
+
+constexpr auto Boolean = OptionForm::Boolean;
+constexpr auto Number = OptionForm::Number;
+constexpr auto Text = OptionForm::Text;
+constexpr auto List = OptionForm::List;
+
+constexpr std::array Options = {
+    NodeOption{"manifests", "", "", Text, "FOLDER", "an existing folder", "", "",
+               "The folder of Kubernetes manifests that the Services come from; followed while the "
+               "program runs.",
+               put_manifests},
+    NodeOption{"kubeconfig", "", "clientConnection.kubeconfig", Text, "FILE", "a kubeconfig file",
+               "", "the service account of the Pod around the program",
+               "How to reach the API server that Services come from, without --manifests.",
+               put_kubeconfig},
+    NodeOption{
+        "api-server", "master", "", Text, "URL", "a URL", "", "that of the kubeconfig",
+        "Where the API server is, instead of the kubeconfig's, or alone without credentials.",
+        put_api_server},
+    NodeOption{"service-cidrs", "", "", List, "PREFIX", "prefixes, at most one of each family", "",
+               "",
+               "Where ClusterIPs are. Packets to other addresses then skip them, and Services of "
+               "the manifests that have no clusterIP get one from here.",
+               put_service_cidrs},
+    NodeOption{"node-name", "hostname-override", "hostnameOverride", Text, "NAME",
+               "a DNS subdomain name", "", "the host's name in lower case",
+               "The name of this node, as endpoints have it in nodeName.", put_node_name},
+    NodeOption{"node-zone", "", "", Text, "ZONE", "text", "", "",
+               "The zone of this node, for topology hints.", put_node_zone},
+    NodeOption{"node-ip", "bind-address", "bindAddress", List, "ADDRESS",
+               "addresses, at most one of each family", "", "those of the default routes",
+               "The node's own address of each family, for --nodeport-addresses primary.",
+               put_node_ip},
+    NodeOption{"cluster-cidr", "", "clusterCIDR", List, "PREFIX",
+               "prefixes, at most one of each family", "", "",
+               "Where Pods are. What comes to a ClusterIP from elsewhere is masqueraded.",
+               put_cluster_cidr},
+    NodeOption{"detect-local-mode", "", "detectLocalMode", Text, "MODE",
+               "ClusterCIDR, NodeCIDR (both: by --cluster-cidr), BridgeInterface or "
+               "InterfaceNamePrefix",
+               "", "ClusterCIDR when --cluster-cidr is given",
+               "How packets of Pods are told from those from elsewhere.", put_detector},
+    NodeOption{"pod-bridge-interface", "", "detectLocal.bridgeInterface", Text, "NAME",
+               "the name of an interface", "", "",
+               "The bridge that Pods are behind, for --detect-local-mode BridgeInterface.",
+               put_interface},
+    NodeOption{"pod-interface-name-prefix", "", "detectLocal.interfaceNamePrefix", Text, "PREFIX",
+               "the beginning of interface names", "", "",
+               "What Pods' interfaces are called, for --detect-local-mode InterfaceNamePrefix.",
+               put_interface},
+    NodeOption{"backend", "", "", Text, "BACKEND", "auto, iptables-nft or iptables-legacy", "auto",
+               "",
+               "Which iptables programs to use. auto takes the one in which the kubelet, a Service "
+               "proxy or a network plugin has its chains already, and says why.",
+               put_backend},
+    NodeOption{"proxy-mode", "", "mode", Text, "MODE", "iptables", "iptables", "",
+               "Accepted for compatibility.", put_mode},
+    NodeOption{"nodeport-addresses", "", "nodePortAddresses", List, "PREFIX",
+               "prefixes, or 'primary', or 'all'", "", "all",
+               "Which addresses of this node serve NodePorts.", put_node_port_addresses},
+    NodeOption{"iptables-localhost-nodeports", "", "iptables.localhostNodePorts", Boolean, "BOOL",
+               "true or false", "false", "",
+               "Serves NodePorts on 127.0.0.1, too; sets route_localnet.", put_localhost},
+    NodeOption{"masquerade-all", "", "iptables.masqueradeAll", Boolean, "BOOL", "true or false",
+               "false", "", "Masquerades everything that goes to a ClusterIP.", put_masquerade_all},
+    NodeOption{"iptables-masquerade-bit", "", "iptables.masqueradeBit", Number, "BIT",
+               "a number from 0 to 31", "14", "",
+               "The bit of the packet mark that asks for masquerading.", put_masquerade_bit},
+    NodeOption{"iptables-sync-period", "", "iptables.syncPeriod", Text, "DURATION",
+               "a duration from 1s to 24h", "30s", "",
+               "How often all rules are read back and compared at the latest.", put_sync_period},
+    NodeOption{"iptables-min-sync-period", "", "iptables.minSyncPeriod", Text, "DURATION",
+               "a duration from 0s to 24h", "0s", "",
+               "How long to rest at least after a change of rules. The rest grows with what "
+               "changing costs in any case.",
+               put_min_sync_period},
+    NodeOption{"conntrack-tcp-be-liberal", "", "conntrack.tcpBeLiberal", Boolean, "BOOL",
+               "true or false", "false", "",
+               "Sets nf_conntrack_tcp_be_liberal, and drops no packet for being INVALID.",
+               put_be_liberal},
+    NodeOption{"metrics-listen", "metrics-bind-address", "metricsBindAddress", Text, "ADDRESS:PORT",
+               "an address and a port", "127.0.0.1:10249", "", "Where /metrics is served.",
+               put_metrics},
+    NodeOption{"healthz-listen", "healthz-bind-address", "healthzBindAddress", Text, "ADDRESS:PORT",
+               "an address and a port", "0.0.0.0:10256", "",
+               "Where /healthz and /livez are served.", put_healthz},
+    NodeOption{"log-level", "", "", Text, "LEVEL", "debug, info, warn or error", "info", "",
+               "What is logged.", put_log_level},
+    NodeOption{"cleanup", "", "", Boolean, "BOOL", "true or false", "false", "",
+               "Removes all rules and chains of a Service proxy, of both backends, and exits.",
+               put_cleanup},
+};
+
+struct Foreign {
+  std::string_view name;  // Flags begin with it, keys too.
+  std::string_view reason;
+};
+
+constexpr std::array ForeignNames = {
+    Foreign{"ipvs", "there is no IPVS mode"},
+    Foreign{"nftables", "there is no nftables mode"},
+    Foreign{"winkernel", "this is not for Windows"},
+    Foreign{"conntrack", "the host's connection tracking settings are the host's"},
+    Foreign{"clientConnection", "requests are few, and their form is fixed"},
+    Foreign{"kube-api", "requests are few, and their form is fixed"},
+    Foreign{"featureGates", "there are no feature gates"},
+    Foreign{"feature-gates", "there are no feature gates"},
+    Foreign{"configSyncPeriod", "changes are followed as they come"},
+    Foreign{"config-sync-period", "changes are followed as they come"},
+    Foreign{"oomScoreAdj", "the OOM score is its container's or unit's to set"},
+    Foreign{"oom-score-adj", "the OOM score is its container's or unit's to set"},
+    Foreign{"enableProfiling", "there is no profiling handler"},
+    Foreign{"profiling", "there is no profiling handler"},
+    Foreign{"logging", "--log-level says what is logged"},
+    Foreign{"vmodule", "--log-level says what is logged"},
+    Foreign{"log-flush-frequency", "every line is written at once"},
+    Foreign{"showHiddenMetricsForVersion", "there are no hidden metrics"},
+    Foreign{"show-hidden-metrics-for-version", "there are no hidden metrics"},
+    Foreign{"bindAddressHardFail", "an address that cannot be bound is always an error"},
+    Foreign{"bind-address-hard-fail", "an address that cannot be bound is always an error"},
+    Foreign{"init-only", "nothing needs more privileges than NET_ADMIN"},
+    Foreign{"write-config-to", "the configuration is what was given"},
+    Foreign{"portRange", "there is no userspace mode"},
+    Foreign{"proxy-port-range", "there is no userspace mode"},
+    Foreign{"windowsRunAsService", "this is not for Windows"},
+};
+
+}  // namespace
+
+std::span<const NodeOption> node_options() noexcept {
+  return Options;
+}
+
+const NodeOption* find_node_option(std::string_view name, bool is_key) noexcept {
+  const auto at = std::find_if(Options.begin(), Options.end(), [&](const NodeOption& option) {
+    return is_key ? !option.key.empty() && option.key == name : option.flag == name;
+  });
+  return at == Options.end() ? nullptr : &*at;
+}
+
+std::string_view why_not_here(std::string_view name) noexcept {
+  if (name == "v") {
+    return "--log-level says what is logged";
+  }
+  const auto at =
+      std::find_if(ForeignNames.begin(), ForeignNames.end(),
+                   [&](const Foreign& foreign) { return name.starts_with(foreign.name); });
+  return at == ForeignNames.end() ? std::string_view() : at->reason;
+}
+
+}  // namespace waypost::ops

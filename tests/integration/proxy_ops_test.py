@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""What waypost-node tells people and probes: /healthz, /livez, /metrics, health-check ports, flags and files."""
+
+import json
+import pathlib
+import re
+import sys
+import urllib.error
+import urllib.request
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+
+from api_server import ApiServer  # noqa: E402
+from harness import Checks, Folder, run  # noqa: E402
+from netns import (NODE_PROGRAM, POD_A, Namespace, NodeProgram, service, slices, wait_until, why_not)  # noqa: E402
+
+checks = Checks()
+POD = POD_A[4]
+HEALTH_PORT = 31999
+
+
+def get(space, url):
+    """(status, headers, body); status 0 when nobody answers."""
+    def work():
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return answer.status, dict(answer.headers), answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, dict(error.headers), error.read().decode()
+        except OSError:
+            return 0, {}, ""
+
+    return space.inside(work)
+
+
+def write(folder, endpoints):
+    objects = [service("web", ["10.96.0.1"], [("main", 80, 8080, "TCP", 30080)], type="LoadBalancer",
+                       externalTrafficPolicy="Local", healthCheckNodePort=HEALTH_PORT),
+               *slices("web", endpoints, [("main", 8080, "TCP")])]
+    folder.replace("world.json", json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+
+
+def samples(text):
+    """Name with labels → value."""
+    return {match.group(1): float(match.group(2))
+            for match in re.finditer(r"^([a-z_]+(?:\{[^}]*\})?) (\S+)$", text, re.MULTILINE)}
+
+
+def probes_and_metrics():
+    space = Namespace("ops")
+    space.run("ip", "route", "add", "default", "dev", "lo")
+    with Folder() as folder:
+        write(folder, [(POD, "node-1"), ("10.244.1.11", "node-1"), ("10.244.2.1", "node-2")])
+        node = NodeProgram(space, folder.path, "--healthz-listen", "127.0.0.1:10256")
+        for path in ("healthz", "livez"):
+            status, _, body = get(space, f"http://127.0.0.1:10256/{path}")
+            checks.equal(f"/{path}", (status, json.loads(body)["healthy"]), (200, True))
+
+        url = f"http://127.0.0.1:{HEALTH_PORT}/healthz"
+        status, headers, body = get(space, url)
+        checks.equal("a health-check port counts endpoints on this node",
+                     (status, headers.get("X-Load-Balancing-Endpoint-Weight"), json.loads(body)),
+                     (200, "2", {"service": {"namespace": "test", "name": "web"}, "localEndpoints": 2,
+                                 "serviceProxyHealthy": True}))
+        write(folder, [("10.244.2.1", "node-2"), (POD, "node-1", {"ready": False, "serving": False})])
+        checks.equal("without one that is ready it says 503",
+                     wait_until(lambda: get(space, url)[0] == 503, 5) is not None, True)
+        checks.equal("with the weight 0", get(space, url)[1].get("X-Load-Balancing-Endpoint-Weight"), "0")
+
+        v4 = '{ip_family="IPv4"}'
+        scrape = lambda: get(space, "http://127.0.0.1:10249/metrics")[2]  # noqa: E731
+        checks.equal("the change is in force", wait_until(lambda: samples(scrape())[
+            f"kubeproxy_sync_partial_proxy_rules_duration_seconds_count{v4}"] >= 1, 5) is not None, True)
+        text = scrape()
+        found = samples(text)
+        checks.equal("one full sync", found[f"kubeproxy_sync_full_proxy_rules_duration_seconds_count{v4}"], 1)
+        checks.equal("nothing pending", found[f"kubeproxy_sync_proxy_rules_endpoint_changes_pending{v4}"], 0)
+        checks.equal("changes are counted", found[f"kubeproxy_sync_proxy_rules_endpoint_changes_total{v4}"] >= 2, True)
+        checks.equal("no failure", found[f"kubeproxy_sync_proxy_rules_iptables_restore_failures_total{v4}"], 0)
+        rules = found['kubeproxy_sync_proxy_rules_iptables_total{ip_family="IPv4",table="nat"}']
+        own = [line for line in space.run("iptables-nft-save", "-t", "nat").splitlines() if line.startswith("-A KUBE-")]
+        checks.equal("rules in force are those of the kernel", rules, len(own))
+        checks.equal("an external policy without local endpoint",
+                     found['kubeproxy_sync_proxy_rules_no_local_endpoints_total{ip_family="IPv4",traffic_policy="external"}'], 1)
+        checks.equal("buckets begin at 10 µs", 'le="1e-05"' in text, True)
+        for name in ("kubeproxy_network_programming_duration_seconds_count", "kubeproxy_proxy_healthz_total",
+                     "kubeproxy_proxy_livez_total", "kubeproxy_conntrack_reconciler_deleted_entries_total",
+                     "kubeproxy_sync_proxy_rules_last_timestamp_seconds", "waypost_proxy_stage_duration_seconds_count"):
+            checks.contains(f"/metrics has {name}", text, name)
+
+        page = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "waypost-node.md").read_text()
+        documented = dict(re.findall(r"^\| `([a-z_]+)` \| (\w+) \|", page, re.MULTILINE))
+        scraped = dict(re.findall(r"^# TYPE (?!process_|waypost_build)([a-z_]+) (\w+)$", text, re.MULTILINE))
+        checks.equal("docs/waypost-node.md and a scrape have the same metrics", documented, scraped)
+
+        space.run("iptables-nft", "-t", "nat", "-F", "KUBE-SERVICES")
+        drift = lambda: samples(scrape())[  # noqa: E731
+            'waypost_proxy_drift_total{ip_family="IPv4",table="nat"}']
+        checks.equal("drift is counted", wait_until(lambda: drift() >= 1, 5) is not None, True)
+
+        folder.replace("world.json", json.dumps({"apiVersion": "v1", "kind": "List", "items": []}))
+        checks.equal("a Service that is gone has no port", wait_until(lambda: get(space, url)[0] == 0, 5) is not None, True)
+        node.stop()
+    space.remove()
+
+
+def api_server():
+    """Services come from an API server, and the node's zone from its own object."""
+    space = Namespace("api")
+    space.run("ip", "route", "add", "default", "dev", "lo")
+    node_object = {"apiVersion": "v1", "kind": "Node",
+                   "metadata": {"name": "node-1", "labels": {"topology.kubernetes.io/zone": "a"}},
+                   "status": {"addresses": [{"type": "InternalIP", "address": "192.0.2.1"}]}}
+
+    def world(*addresses):
+        web = slices("web", [(address, "node-2") for address in addresses], [("main", 8080, "TCP")])
+        for one in web:
+            for number, endpoint in enumerate(one["endpoints"]):
+                endpoint["hints"] = {"forZones": [{"name": "ab"[number % 2]}]}
+        return web
+
+    def targets():
+        text = space.run("iptables-nft-save", "-t", "nat")
+        return sorted(re.findall(r"--to-destination (\S+)", text))
+
+    with Folder() as folder, ApiServer(unix=folder / "api.sock") as api:
+        web = service("web", ["10.96.0.1"], [("main", 80, 8080, "TCP")])
+        api.load(objects=[node_object, web, *world("10.244.2.1", "10.244.2.2")])
+        node = NodeProgram(space, None, "--api-server", f"unix://{folder / 'api.sock'}")
+        checks.equal("endpoints of the node's own zone, as its object says", targets(), ["10.244.2.1:8080"])
+        api.put(world("10.244.2.3", "10.244.2.4", "10.244.2.5")[0])
+        checks.equal("a change is followed",
+                     wait_until(lambda: targets() == ["10.244.2.3:8080", "10.244.2.5:8080"], 5) is not None, True)
+        api.put({**node_object, "metadata": {"name": "node-1", "labels": {"topology.kubernetes.io/zone": "b"}}})
+        checks.equal("so is one of the node's zone",
+                     wait_until(lambda: targets() == ["10.244.2.4:8080"], 5) is not None, True)
+        api.delete(kind="Service", name="web", namespace="test")
+        checks.equal("and a Service that goes", wait_until(lambda: targets() == [], 5) is not None, True)
+        checks.equal("it stops in order", node.stop(), 0)
+    space.remove()
+
+
+def files_and_flags():
+    with Folder() as folder:
+        config = folder.write("kube-proxy.yaml", "apiVersion: kubeproxy.config.k8s.io/v1alpha1\n"
+                                                 "kind: KubeProxyConfiguration\nipvs: {scheduler: rr}\n")
+        code, _, err = run(NODE_PROGRAM, "--manifests", folder.path, "--config", config)
+        checks.equal("a file that asks for IPVS is refused", code, 1)
+        checks.contains("with file, line and key", err, "kube-proxy.yaml:3: ipvs.scheduler: not offered here")
+        code, out, _ = run(NODE_PROGRAM, "--help")
+        checks.equal("--help", code, 0)
+        checks.contains("--help names kube-proxy's keys", out, "[iptables.masqueradeBit]")
+
+
+files_and_flags()
+reason = why_not()
+if reason:
+    checks.skip(reason)
+else:
+    probes_and_metrics()
+    api_server()
+checks.finish()
