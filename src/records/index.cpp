@@ -1,5 +1,6 @@
 #include "records/index.h"
 
+#include "records/dashed_label.h"
 #include "records/owner_name.h"
 #include "records/record_sets.h"
 #include "records/reverse_name.h"
@@ -8,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <utility>
 
 namespace waypost::records {
 namespace {
@@ -28,11 +30,6 @@ bool equal(Bytes left, Bytes right) noexcept {
   return left.size() == right.size() && std::memcmp(left.data(), right.data(), left.size()) == 0;
 }
 
-// "_tcp" for Tcp.
-bool is_protocol_label(Bytes label, kube::Protocol protocol) noexcept {
-  return !label.empty() && label[0] == '_' && as_text(label.subspan(1)) == kube::to_text(protocol);
-}
-
 std::string wire_of(const dns::Name& name) {
   return std::string(as_text(name.lowered().wire()));
 }
@@ -49,31 +46,20 @@ std::vector<Apex> apexes_of(const Options& options) {
   return apexes;
 }
 
-// Reads 10-244-1-5 and fd00--1: three single dashes make IPv4, everything else IPv6, as CoreDNS
-// does.
-std::optional<IpAddress> read_dashed_address(Bytes label) noexcept {
-  std::array<char, dns::MaxLabelSize> text{};
-  const auto dashes = std::count(label.begin(), label.end(), '-');
-  const bool v4 = dashes == 3 && as_text(label).find("--") == std::string_view::npos;
-  std::transform(label.begin(), label.end(), text.begin(), [&](std::uint8_t c) {
-    return c == '-' ? (v4 ? '.' : ':') : static_cast<char>(c);
-  });
-  return IpAddress::from_text({text.data(), label.size()});
-}
-
-std::uint64_t hash_of_entry(const Entry& entry, const void* context) {
-  return dns::hash_name(
-      owner_of(entry, as_bytes(*static_cast<const std::string*>(context))).wire());
-}
-
 }  // namespace
 
 Index::Index(const Options& options, rcu::RetireList& retired)
     : options_(options),
       zone_wire_(wire_of(options.zone)),
+      zone_labels_(options.zone.label_count()),
       apexes_(apexes_of(options)),
       pods_{"\3pod" + zone_wire_, static_cast<std::uint8_t>(options.zone.label_count() + 1), false},
-      table_(retired, hash_of_entry, &zone_wire_) {}
+      table_(
+          retired,
+          [](const Entry& entry, const void* index, const NameTable::Tell& tell) {
+            static_cast<const Index*>(index)->tell_hashes(entry, tell);
+          },
+          this) {}
 
 Index::~Index() = default;
 
@@ -86,28 +72,29 @@ const Apex* Index::enclosing(const dns::NameKey& name) const noexcept {
   return nullptr;
 }
 
+//------------------------------------------------------------------ finding
+
+bool Index::is_at_address(const Entry& entry, const ReverseName& name) noexcept {
+  if (entry.kind == NodeKind::Branch) {
+    const auto& node = entry.as<BranchNode>();
+    return node.labels == name.labels && node.address == name.address;
+  }
+  if (!name.is_whole()) {
+    return false;
+  }
+  if (entry.kind == NodeKind::Address) {
+    return entry.as<AddressNode>().address == name.address;
+  }
+  const ServiceData& data = *entry.as<ServiceNode>().data.load(std::memory_order_acquire);
+  return entry.kind == NodeKind::ClusterAddress ? data.has_cluster_ip(name.address)
+                                                : data.find_address(name.address).has_value();
+}
+
 // True when the entry, whose hash fits, really stands at `name`.
 bool Index::is_at(const Entry& entry, const dns::NameKey& name) const noexcept {
   switch (entry.kind) {
     case NodeKind::Service:
       return equal(entry.as<ServiceNode>().name(), name.wire());
-    case NodeKind::Endpoint: {
-      const auto& node = entry.as<EndpointNode>();
-      return name.label_count > 1 && equal(node.label(), name.label(0)) &&
-             equal(node.service->name(), name.suffix(1));
-    }
-    case NodeKind::Port: {
-      const auto& node = entry.as<PortNode>();
-      return name.label_count > 2 && name.label(0)[0] == '_' &&
-             as_text(name.label(0).subspan(1)) == node.name &&
-             is_protocol_label(name.label(1), node.protocol) &&
-             equal(node.service->name(), name.suffix(2));
-    }
-    case NodeKind::Protocol: {
-      const auto& node = entry.as<ProtocolNode>();
-      return name.label_count > 1 && is_protocol_label(name.label(0), node.protocol) &&
-             equal(node.service->name(), name.suffix(1));
-    }
     case NodeKind::NamespaceOfServices:
     case NodeKind::NamespaceOfPods: {
       const std::string_view parent = entry.kind == NodeKind::NamespaceOfPods ? "pod" : "svc";
@@ -115,25 +102,21 @@ bool Index::is_at(const Entry& entry, const dns::NameKey& name) const noexcept {
              as_text(name.label(0)) == entry.as<NamespaceNode>().name &&
              equal(name.suffix(2), as_bytes(zone_wire_));
     }
-    case NodeKind::Pod:
-      return equal(as_bytes(entry.as<PodNode>().wire), name.wire());
+    case NodeKind::Pod: {
+      const auto& node = entry.as<PodNode>();
+      return name.label_count == pods_.labels + 2U &&
+             as_text(name.label(1)) == node.name_space->name &&
+             as_text(name.label(0)) == DashedLabel(node.address).text() &&
+             equal(name.suffix(2), as_bytes(pods_.wire));
+    }
     case NodeKind::Fixed:
       return equal(as_bytes(entry.as<FixedNode>().wire), name.wire());
+    case NodeKind::ClusterAddress:
     case NodeKind::EndpointAddress:
     case NodeKind::Address:
     case NodeKind::Branch: {
       const auto reverse = read_reverse_name(name);
-      if (!reverse) {
-        return false;
-      }
-      if (entry.kind == NodeKind::Branch) {
-        const auto& node = entry.as<BranchNode>();
-        return node.labels == reverse->labels && node.address == reverse->address;
-      }
-      const IpAddress& address = entry.kind == NodeKind::Address
-                                     ? entry.as<AddressNode>().address
-                                     : entry.as<EndpointNode>().members()[0].address;
-      return reverse->is_whole() && address == reverse->address;
+      return reverse && is_at_address(entry, *reverse);
     }
     case NodeKind::None:
       break;
@@ -141,18 +124,107 @@ bool Index::is_at(const Entry& entry, const dns::NameKey& name) const noexcept {
   return false;
 }
 
-Entry Index::find(const dns::NameKey& name) const noexcept {
-  return table_.find(name.hash, [&](const Entry& entry) noexcept { return is_at(entry, name); });
+Index::Place Index::find(const dns::NameKey& name) const noexcept {
+  constexpr std::size_t ServiceLabels = 3;  // web.shop.svc
+  const std::size_t labels =
+      name.label_count - std::min<std::size_t>(zone_labels_, name.label_count);
+  if (labels > ServiceLabels && as_text(name.label(labels - 1)) == "svc") {
+    return find_below_service(name, labels - ServiceLabels);
+  }
+  Place place;
+  place.entry =
+      table_.find(name.hash, [&](const Entry& entry) noexcept { return is_at(entry, name); });
+  if (place.entry.kind == NodeKind::Service) {
+    place.what = Place::What::Service;
+    place.service = &place.entry.as<ServiceNode>();
+    place.data = place.service->data.load(std::memory_order_acquire);
+  } else if (place.entry.kind != NodeKind::None) {
+    place.what = Place::What::Entry;
+  }
+  return place;
+}
+
+// Names that have one label or two in front of a Service's; more have no place in the schema.
+Index::Place Index::find_below_service(const dns::NameKey& name,
+                                       std::size_t labels_in_front) const noexcept {
+  using What = Place::What;
+  const Bytes first = name.label(0);
+  const bool is_port = labels_in_front == 2;
+  if (labels_in_front > 2 || (is_port && (first[0] != '_' || name.label(1)[0] != '_'))) {
+    return {};
+  }
+  Place place;
+  place.service = find_service(name.suffix(labels_in_front));
+  if (place.service == nullptr) {
+    return {};
+  }
+  place.data = place.service->data.load(std::memory_order_acquire);
+  if (is_port) {
+    place.port = place.data->find_port(first.subspan(1), as_text(name.label(1).subspan(1)));
+    place.what = place.port != nullptr ? What::Port : What::Nothing;
+  } else if (first[0] == '_') {
+    const bool exists = place.data->has_protocol(as_text(first.subspan(1)));
+    place.what = exists ? What::Protocol : What::Nothing;
+  } else if (const auto endpoint = place.data->find_endpoint(first)) {
+    place.endpoint = *endpoint;
+    place.what = What::Endpoint;
+  }
+  return place;
+}
+
+const ServiceNode* Index::find_service(Bytes name) const noexcept {
+  const Entry entry = table_.find(dns::hash_name(name), [&](const Entry& each) noexcept {
+    return each.kind == NodeKind::Service && equal(each.as<ServiceNode>().name(), name);
+  });
+  return static_cast<const ServiceNode*>(entry.node);
 }
 
 bool Index::has(const dns::NameKey& name) const noexcept {
-  return find(name).kind != NodeKind::None;
+  return find(name).what != Place::What::Nothing;
 }
+
+// Tells of each entry once, see NameTable: an address that stands for a Service, of which slots say
+// no more, is told with the Service.
+void Index::tell_hashes(const Entry& entry, const NameTable::Tell& tell) const {
+  if (entry.kind == NodeKind::ClusterAddress || entry.kind == NodeKind::EndpointAddress) {
+    return;
+  }
+  tell(dns::hash_name(owner_of(entry, as_bytes(zone_wire_)).wire()), entry);
+  if (entry.kind != NodeKind::Service) {
+    return;
+  }
+  const auto& service = entry.as<ServiceNode>();
+  const ServiceData& data = *service.data.load(std::memory_order_relaxed);
+  const auto tell_address = [&](Bytes octets, NodeKind kind) {
+    const IpAddress address = IpAddress::from_octets(octets);
+    dns::NameKey name;
+    name.assign(owner_of_address(address).wire());
+    const auto stands_alone = [&](const Entry& each) noexcept {
+      return each.kind == NodeKind::Address && each.as<AddressNode>().address == address;
+    };
+    if (enclosing(name) != nullptr && table_.find(name.hash, stands_alone).kind == NodeKind::None) {
+      tell(name.hash, {kind, &service});
+    }
+  };
+  for (std::uint32_t i = 0; i < data.address_count(); ++i) {
+    tell_address(data.address(i), NodeKind::EndpointAddress);
+  }
+  if (data.kind() == ServiceData::Kind::ClusterIp) {
+    for (const auto& [all, size] :
+         {std::pair(data.v4(), std::size_t{4}), std::pair(data.v6(), std::size_t{16})}) {
+      for (std::size_t at = 0; at < all.size(); at += size) {
+        tell_address(all.subspan(at, size), NodeKind::ClusterAddress);
+      }
+    }
+  }
+}
+
+//------------------------------------------------------------------ answering
 
 Outcome Index::solve(const Apex& apex, const dns::Lookup& lookup, dns::MessageWriter& out,
                      dns::Target& next) const noexcept {
-  const Entry entry = find(lookup.name);
-  if (entry.kind == NodeKind::None) {
+  const Place place = find(lookup.name);
+  if (place.what == Place::What::Nothing) {
     return solve_computed(apex, lookup, out);
   }
   if (lookup.type == RecordType::ANY) {
@@ -160,21 +232,34 @@ Outcome Index::solve(const Apex& apex, const dns::Lookup& lookup, dns::MessageWr
                                      dns::RecordClass::IN, MinimalAnyTtl, as_bytes(MinimalAny));
     return finish_set(fits ? 1 : 0, fits, out);
   }
+  switch (place.what) {
+    case Place::What::Service:
+      return solve_service(place, lookup, out, next);
+    case Place::What::Endpoint:
+      return solve_endpoint(place, lookup, out);
+    case Place::What::Port:
+      return solve_port(place, lookup, out);
+    case Place::What::Entry:
+      return solve_entry(place.entry, apex, lookup, out);
+    case Place::What::Protocol:
+    case Place::What::Nothing:
+      break;  // An empty non-terminal.
+  }
+  return Outcome::NoData;
+}
+
+Outcome Index::solve_entry(const Entry& entry, const Apex& apex, const dns::Lookup& lookup,
+                           dns::MessageWriter& out) const noexcept {
   switch (entry.kind) {
-    case NodeKind::Service:
-      return solve_service(entry.as<ServiceNode>(), lookup, out, next);
-    case NodeKind::Endpoint:
-      return solve_endpoint(entry.as<EndpointNode>(), lookup, out);
-    case NodeKind::Port:
-      return solve_port(entry.as<PortNode>(), lookup, out);
     case NodeKind::Pod:
       return solve_address(entry.as<PodNode>().address, lookup, out);
+    case NodeKind::ClusterAddress:
     case NodeKind::EndpointAddress:
     case NodeKind::Address:
       return solve_reverse(entry, lookup, out);
     case NodeKind::Fixed:
       return solve_fixed(entry.as<FixedNode>(), apex, lookup, out);
-    case NodeKind::Protocol:
+    case NodeKind::Service:
     case NodeKind::NamespaceOfServices:
     case NodeKind::NamespaceOfPods:
     case NodeKind::Branch:
@@ -233,33 +318,26 @@ Outcome Index::write_name_servers(const dns::Lookup& lookup,
   return outcome;
 }
 
-Outcome Index::solve_addresses(const ServiceData& data, const dns::Lookup& lookup,
-                               dns::MessageWriter& out) const noexcept {
-  return lookup.type == RecordType::A ? write_addresses(data.v4, 4, options_.ttl, lookup, out)
-                                      : write_addresses(data.v6, 16, options_.ttl, lookup, out);
-}
-
-Outcome Index::solve_service(const ServiceNode& node, const dns::Lookup& lookup,
-                             dns::MessageWriter& out, dns::Target& next) const noexcept {
-  const ServiceData* data = node.data.load(std::memory_order_acquire);
-  if (data->kind == ServiceData::Kind::Alias) {
-    return solve_alias(*data, lookup, out, next);
+Outcome Index::solve_service(const Place& place, const dns::Lookup& lookup, dns::MessageWriter& out,
+                             dns::Target& next) const noexcept {
+  const ServiceData& data = *place.data;
+  if (data.kind() == ServiceData::Kind::Alias) {
+    return solve_alias(data, lookup, out, next);
   }
-  if (data->kind == ServiceData::Kind::Headless && data->endpoints.empty()) {
-    return Outcome::NoName;  // The version at hand has lost its last endpoint; its name goes in a
-                             // moment.
+  switch (lookup.type) {
+    case RecordType::A:
+      return write_addresses(data.v4(), 4, options_.ttl, lookup, out);
+    case RecordType::AAAA:
+      return write_addresses(data.v6(), 16, options_.ttl, lookup, out);
+    case RecordType::SRV:
+      return data.kind() == ServiceData::Kind::Headless
+                 ? write_headless_srv(*place.service, data, {}, data.bare_weight(), 0, options_.ttl,
+                                      lookup, out)
+                 : write_service_srv(*place.service, data, data.port_numbers(), data.bare_weight(),
+                                     0, options_.ttl, lookup, out);
+    default:
+      return Outcome::NoData;
   }
-  if (lookup.type == RecordType::A || lookup.type == RecordType::AAAA) {
-    return solve_addresses(*data, lookup, out);
-  }
-  if (lookup.type == RecordType::SRV) {
-    return data->kind == ServiceData::Kind::Headless
-               ? write_headless_srv(node, *data, {}, data->bare_weight, 0, options_.ttl, lookup,
-                                    out)
-               : write_service_srv(node, *data, data->port_numbers, data->bare_weight, 0,
-                                   options_.ttl, lookup, out);
-  }
-  return Outcome::NoData;
 }
 
 // An ExternalName.  As with CoreDNS, other types than addresses do not follow it.
@@ -270,53 +348,52 @@ Outcome Index::solve_alias(const ServiceData& data, const dns::Lookup& lookup,
     return Outcome::NoData;
   }
   const bool fits = out.add_name(Section::Answer, lookup.owner_name(), RecordType::CNAME,
-                                 options_.ttl, dns::NameParts::whole(as_bytes(data.target)));
+                                 options_.ttl, dns::NameParts::whole(data.target()));
   if (!fits || !is_address) {
     return finish_set(fits ? 1 : 0, fits, out);
   }
-  next.name.assign(as_bytes(data.target));
+  next.name.assign(data.target());
   next.owner = out.last_target();
   return Outcome::Follow;
 }
 
-Outcome Index::solve_port(const PortNode& node, const dns::Lookup& lookup,
+Outcome Index::solve_port(const Place& place, const dns::Lookup& lookup,
                           dns::MessageWriter& out) const noexcept {
   // Differs from CoreDNS: A and AAAA at _http._tcp… are NODATA; the schema has only SRV there.
   if (lookup.type != RecordType::SRV) {
     return Outcome::NoData;
   }
-  const ServiceData* data = node.service->data.load(std::memory_order_acquire);
-  const auto port = std::find_if(data->ports.begin(), data->ports.end(), [&](const NamedPort& p) {
-    return p.protocol == node.protocol && p.name == node.name;
-  });
-  if (port == data->ports.end()) {
-    return Outcome::NoName;  // The version at hand has lost it already; its name goes in a moment.
-  }
   constexpr std::size_t ServiceLabel = 2;  // Behind _port and _protocol.
-  if (data->kind == ServiceData::Kind::Headless) {
-    return write_headless_srv(*node.service, *data, {&*port}, port->weight, ServiceLabel,
+  const ServiceData::NamedPort& port = *place.port;
+  if (place.data->kind() == ServiceData::Kind::Headless) {
+    return write_headless_srv(*place.service, *place.data, {&port}, port.weight, ServiceLabel,
                               options_.ttl, lookup, out);
   }
-  return write_service_srv(*node.service, *data, {&port->port, 1}, port->weight, ServiceLabel,
+  return write_service_srv(*place.service, *place.data, {&port.port, 1}, port.weight, ServiceLabel,
                            options_.ttl, lookup, out);
 }
 
-Outcome Index::solve_endpoint(const EndpointNode& node, const dns::Lookup& lookup,
+Outcome Index::solve_endpoint(const Place& place, const dns::Lookup& lookup,
                               dns::MessageWriter& out) const noexcept {
+  const ServiceData& data = *place.data;
+  const ServiceData::Endpoint& endpoint = place.endpoint;
   if (lookup.type == RecordType::SRV) {
-    return write_endpoint_srv(node, options_.ttl, lookup, out);
+    return write_endpoint_srv(*place.service, data, endpoint, options_.ttl, lookup, out);
   }
   if (lookup.type != RecordType::A && lookup.type != RecordType::AAAA) {
     return Outcome::NoData;
   }
-  // Members with equal addresses stand side by side, see Publisher.
-  const auto members = node.members();
-  const auto is_wanted = [&](std::size_t i) noexcept {
-    return members[i].address.is_v4() == (lookup.type == RecordType::A) &&
-           (i == 0 || members[i - 1].address != members[i].address);
+  // Members with equal addresses stand side by side.
+  const std::size_t size = lookup.type == RecordType::A ? 4 : 16;
+  const auto address_at = [&](std::uint32_t i) noexcept {
+    return data.member(endpoint.first_member + i).address;
+  };
+  const auto is_wanted = [&](std::uint32_t i) noexcept {
+    return data.address(address_at(i)).size() == size &&
+           (i == 0 || address_at(i - 1) != address_at(i));
   };
   std::uint32_t count = 0;
-  for (std::size_t i = 0; i < members.size(); ++i) {
+  for (std::uint32_t i = 0; i < endpoint.member_count; ++i) {
     count += is_wanted(i) ? 1 : 0;
   }
   // From a random one on to the last, then those before it.
@@ -324,12 +401,12 @@ Outcome Index::solve_endpoint(const EndpointNode& node, const dns::Lookup& looku
   std::size_t written = 0;
   for (const bool is_before_start : {false, true}) {
     std::uint32_t position = 0;
-    for (std::size_t i = 0; i < members.size(); ++i) {
+    for (std::uint32_t i = 0; i < endpoint.member_count; ++i) {
       if (!is_wanted(i) || (position++ < start) != is_before_start) {
         continue;
       }
       if (!out.add_address(Section::Answer, lookup.owner_name(), options_.ttl,
-                           members[i].address.octets())) {
+                           data.address(address_at(i)))) {
         return finish_set(written, false, out);
       }
       ++written;
@@ -360,25 +437,32 @@ Outcome Index::solve_reverse(const Entry& entry, const dns::Lookup& lookup,
     written += fits ? 1 : 0;
     return fits;
   };
-  const auto add_endpoint = [&](const EndpointNode& node) noexcept {
-    return add({node.label_wire(), node.service->name(), 0});
-  };
-  if (entry.kind == NodeKind::EndpointAddress) {
-    const bool fits = add_endpoint(entry.as<EndpointNode>());
+  if (entry.kind == NodeKind::ClusterAddress) {
+    const bool fits = add(dns::NameParts::whole(entry.as<ServiceNode>().name()));
     return finish_set(written, fits, out);
   }
-  const auto& node = entry.as<AddressNode>();
-  if (!node.services.empty()) {
-    const bool fits = add(dns::NameParts::whole(node.services.front()->name()));
+  if (entry.kind == NodeKind::EndpointAddress) {
+    const auto& service = entry.as<ServiceNode>();
+    const ServiceData& data = *service.data.load(std::memory_order_acquire);
+    const auto endpoint = data.endpoint_with(read_reverse_name(lookup.name)->address);
+    if (!endpoint) {
+      return Outcome::NoName;  // A version that came just now has lost it; its name goes as well.
+    }
+    ServiceData::LabelBuffer label;
+    const bool fits = add({data.label_wire(*endpoint, label), service.name(), 0});
     return finish_set(written, fits, out);
   }
   // Not rotated: strict clients read the first (kubernetes/kubernetes#127716).
-  for (const EndpointNode* endpoint : node.endpoints) {
-    if (!add_endpoint(*endpoint)) {
+  const auto& node = entry.as<AddressNode>();
+  for (const AddressNode::Name& name : node.names()) {
+    const bool fits =
+        add(name.is_service ? dns::NameParts::whole(name.service->name())
+                            : dns::NameParts{node.label_wire(name), name.service->name(), 0});
+    if (!fits) {
       return finish_set(written, false, out);
     }
-    if (options_.ptr == PtrMode::Single) {
-      break;
+    if (name.is_service || options_.ptr == PtrMode::Single) {
+      break;  // A cluster IP is its Service's alone, whoever else has the address.
     }
   }
   return finish_set(written, true, out);

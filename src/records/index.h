@@ -1,7 +1,9 @@
 // The cluster's names, ready to be answered: Kubernetes DNS-based service discovery 1.1.0.
 //
 // One table leads from an owner name to what stands there; a hit is one probe, a denial at most
-// two. The Publisher updates it in place, delta by delta; readers look while it does.  Every name
+// two.  The Publisher updates it in place, delta by delta; readers look while it does.  What lies
+// below a Service, its endpoints' and ports' names, is not in the table but in the Service's data:
+// such names are recognized by their shape, and looked up by the Service's part.  Every other name
 // that has something below it is in the table too, so that NXDOMAIN is simply "not found" (RFC
 // 8020).
 //
@@ -14,6 +16,8 @@
 #include "records/name_table.h"
 #include "records/nodes.h"
 #include "records/options.h"
+#include "records/reverse_name.h"
+#include "records/service_data.h"
 
 #include <atomic>
 #include <cstdint>
@@ -70,26 +74,43 @@ class Index {
   std::uint32_t soa_ttl() const noexcept;
 
   const std::vector<Apex>& apexes() const noexcept { return apexes_; }
+  // Names that the table holds; those of endpoints and ports are not among them.
   std::size_t name_count() const noexcept { return table_.size(); }
+  std::size_t name_capacity() const noexcept { return table_.capacity(); }
 
  private:
   friend class Publisher;
 
-  Entry find(const dns::NameKey& name) const noexcept;
+  // What stands at a name, and the version of the Service that says so.
+  struct Place {
+    enum class What : std::uint8_t { Nothing, Entry, Service, Endpoint, Port, Protocol };
+    What what = What::Nothing;
+    Entry entry;                           // Entry
+    const ServiceNode* service = nullptr;  // All of the others.
+    const ServiceData* data = nullptr;
+    ServiceData::Endpoint endpoint{};              // Endpoint
+    const ServiceData::NamedPort* port = nullptr;  // Port
+  };
+
+  Place find(const dns::NameKey& name) const noexcept;
+  Place find_below_service(const dns::NameKey& name, std::size_t labels_in_front) const noexcept;
+  const ServiceNode* find_service(Bytes name) const noexcept;
   bool is_at(const Entry& entry, const dns::NameKey& name) const noexcept;
+  static bool is_at_address(const Entry& entry, const ReverseName& name) noexcept;
+  void tell_hashes(const Entry& entry, const NameTable::Tell& tell) const;
 
   dns::Outcome solve_fixed(const FixedNode& node, const Apex& apex, const dns::Lookup& lookup,
                            dns::MessageWriter& out) const noexcept;
-  dns::Outcome solve_service(const ServiceNode& node, const dns::Lookup& lookup,
-                             dns::MessageWriter& out, dns::Target& next) const noexcept;
+  dns::Outcome solve_entry(const Entry& entry, const Apex& apex, const dns::Lookup& lookup,
+                           dns::MessageWriter& out) const noexcept;
+  dns::Outcome solve_service(const Place& place, const dns::Lookup& lookup, dns::MessageWriter& out,
+                             dns::Target& next) const noexcept;
   dns::Outcome solve_alias(const ServiceData& data, const dns::Lookup& lookup,
                            dns::MessageWriter& out, dns::Target& next) const noexcept;
-  dns::Outcome solve_endpoint(const EndpointNode& node, const dns::Lookup& lookup,
+  dns::Outcome solve_endpoint(const Place& place, const dns::Lookup& lookup,
                               dns::MessageWriter& out) const noexcept;
-  dns::Outcome solve_port(const PortNode& node, const dns::Lookup& lookup,
+  dns::Outcome solve_port(const Place& place, const dns::Lookup& lookup,
                           dns::MessageWriter& out) const noexcept;
-  dns::Outcome solve_addresses(const ServiceData& data, const dns::Lookup& lookup,
-                               dns::MessageWriter& out) const noexcept;
   dns::Outcome solve_reverse(const Entry& entry, const dns::Lookup& lookup,
                              dns::MessageWriter& out) const noexcept;
   dns::Outcome solve_computed(const Apex& apex, const dns::Lookup& lookup,
@@ -103,6 +124,7 @@ class Index {
 
   Options options_;
   std::string zone_wire_;
+  std::size_t zone_labels_;
   std::vector<Apex> apexes_;
   Apex pods_;  // pod.ZONE, below which names are computed.
   NameTable table_;

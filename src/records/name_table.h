@@ -15,6 +15,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 namespace waypost::records {
@@ -23,14 +24,12 @@ namespace waypost::records {
 enum class NodeKind : std::uint8_t {
   None,                 // Nothing: an empty slot.
   Service,              // ServiceNode, at web.shop.svc.ZONE
-  Endpoint,             // EndpointNode, at db-0.db.shop.svc.ZONE
-  Port,                 // PortNode, at _http._tcp.web.shop.svc.ZONE
-  Protocol,             // ProtocolNode, at _tcp.web.shop.svc.ZONE
   NamespaceOfServices,  // NamespaceNode, at shop.svc.ZONE
   NamespaceOfPods,      // NamespaceNode, at shop.pod.ZONE
   Pod,                  // PodNode, at 10-244-1-5.shop.pod.ZONE
-  EndpointAddress,      // EndpointNode with one address, at that address's reverse name
-  Address,              // AddressNode, at its address's reverse name
+  ClusterAddress,       // ServiceNode, at the reverse name of a cluster IP that is its alone
+  EndpointAddress,      // ServiceNode, at that of an address that one of its endpoint names has
+  Address,              // AddressNode, at that of any other address
   Branch,               // BranchNode, at a reverse name above addresses
   Fixed,                // FixedNode: names that every cluster zone has
 };
@@ -50,11 +49,14 @@ struct Entry {
 // Thread safety: one writer; any number of readers, each inside an rcu::ReadSection.
 class NameTable {
  public:
-  // Computes the hash of the name under which an entry stands; needed when the table grows.
-  using HashOf = std::uint64_t (*)(const Entry& entry, const void* context);
+  // Tells where entries stand, needed when the table grows: called for each entry, calls `tell`
+  // with the hash of its name, or of several entries' names, so that in all each entry is told
+  // once. Slots do not say: an address that stands for a Service is known to the Service alone.
+  using Tell = std::function<void(std::uint64_t hash, const Entry& entry)>;
+  using TellHashes = void (*)(const Entry& entry, const void* context, const Tell& tell);
 
-  // `retired` outlives the table; `context` is handed to `hash_of`.
-  NameTable(rcu::RetireList& retired, HashOf hash_of, const void* context);
+  // `retired` outlives the table; `context` is handed to `tell_hashes`.
+  NameTable(rcu::RetireList& retired, TellHashes tell_hashes, const void* context);
   ~NameTable();
   NameTable(const NameTable&) = delete;
   NameTable& operator=(const NameTable&) = delete;
@@ -78,6 +80,9 @@ class NameTable {
       }
     }
   }
+
+  // Makes room for `count` more entries, so that as many insert() do not move the others.  Writer.
+  void reserve(std::size_t count);
 
   // Adds an entry.  REQUIRES: no equal entry stands under `hash`; the node is aligned to 16, as
   // operator new aligns.  Writer.
@@ -131,7 +136,7 @@ class NameTable {
   void rebuild(std::size_t capacity);
 
   rcu::RetireList& retired_;
-  HashOf hash_of_;
+  TellHashes tell_hashes_;
   const void* context_;
   std::atomic<Array*> array_;
   std::size_t live_ = 0;     // Entries.

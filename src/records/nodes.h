@@ -1,9 +1,10 @@
-// What the index holds: nodes that names lead to, and the immutable versions of what they say.
+// What the index holds: the nodes that names lead to.
 //
-// A ServiceNode lives as long as its Service is published; its `data` is replaced whole by every
-// change, so that one load gives one version.  All other nodes never change: a change makes a new
-// one and puts it in the table in the old one's place.  Old versions are retired (base/rcu.h),
-// never freed at once.
+// A ServiceNode lives as long as its Service has a name; its `data` is replaced whole by every
+// change, so that one load gives one version (records/service_data.h).  All other nodes never
+// change, but for counts that only the writer looks at: a change makes a new one and puts it in the
+// table in the old one's place.  Old nodes and versions are retired (base/rcu.h), never freed at
+// once.
 //
 // Private to the room: index.cpp reads nodes, publisher.cpp makes them.
 
@@ -11,143 +12,92 @@
 
 #include "base/bytes.h"
 #include "base/ip_address.h"
-#include "kube/objects.h"
+#include "records/block.h"
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <new>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace waypost::records {
 
-struct EndpointNode;
+class ServiceData;
 
-// The ports of one or several EndpointSlices; equal lists are shared by the whole index.
-using PortGroup = std::vector<kube::EndpointPort>;
-
-// A named port, as it shows in _port._protocol names.
-struct NamedPort {
-  std::string name;
-  kube::Protocol protocol = kube::Protocol::Tcp;
-  std::uint16_t port = 0;    // ClusterIP Services; headless ones take it from each endpoint.
-  std::uint16_t weight = 1;  // Of each SRV record in this set.
-
-  friend bool operator==(const NamedPort&, const NamedPort&) = default;
-};
-
-// One version of a Service.
-struct ServiceData {
-  enum class Kind : std::uint8_t {
-    ClusterIp,  // Also an ExternalName that holds an address: it is answered the same way.
-    Headless,
-    Alias,  // ExternalName: a CNAME to `target`.
-  };
-
-  Kind kind = Kind::ClusterIp;
-  // A and AAAA: cluster IPs, or the distinct addresses of ready endpoints.  Packed, network order.
-  std::vector<std::uint8_t> v4;
-  std::vector<std::uint8_t> v6;
-  // Named ports in the order of the Service; those of a headless Service from its slices.
-  std::vector<NamedPort> ports;
-  // SRV at the bare Service name: the distinct port numbers of a ClusterIP Service, unnamed too.
-  std::vector<std::uint16_t> port_numbers;
-  std::uint16_t bare_weight = 1;
-  // Headless only: every endpoint name, for SRV.
-  std::vector<const EndpointNode*> endpoints;
-  // Alias only: wire form, lower case.
-  std::string target;
-};
-
+// A Service, with its name behind it in the same allocation.
 struct ServiceNode {
-  std::string wire;        // "web.shop.svc.cluster.local." in wire form, lower case.
-  std::uint64_t hash = 0;  // hash_name(wire)
-  std::atomic<const ServiceData*> data{nullptr};
+  using Pointer = std::unique_ptr<ServiceNode, FreeBlock>;
 
-  Bytes name() const noexcept { return as_bytes(wire); }
-};
+  std::atomic<const ServiceData*> data{nullptr};  // Never null once readers can find the node.
+  std::uint8_t name_size = 0;
 
-// One endpoint name of a Service and every address that has it.  Allocated by make() with its
-// members and its label behind it, because there are very many.
-struct EndpointNode {
-  struct Member {
-    IpAddress address;
-    const PortGroup* ports;
-    std::uint32_t copies;  // How many slices say the same; the writer's.
-  };
-  struct Free {
-    void operator()(EndpointNode* node) const noexcept { ::operator delete(node); }
-  };
-  using Pointer = std::unique_ptr<EndpointNode, Free>;
-
-  const ServiceNode* service;
-  std::uint16_t member_count;
-  std::uint8_t label_size;
-  bool has_hostname;  // The label is a hostname, not a pod name or an address.
-
-  // `label` has 1..63 octets.
-  static Pointer make(const ServiceNode& service, std::string_view label, bool has_hostname,
-                      std::span<const Member> members) {
-    const std::size_t size = sizeof(EndpointNode) + members.size_bytes() + 1 + label.size();
-    void* memory = ::operator new(size);
-    auto* node = new (memory) EndpointNode{&service, static_cast<std::uint16_t>(members.size()),
-                                           static_cast<std::uint8_t>(label.size()), has_hostname};
-    std::uninitialized_copy(members.begin(), members.end(), node->first_member());
-    auto* text = reinterpret_cast<char*>(node->first_member() + members.size());
-    *text = static_cast<char>(label.size());
-    label.copy(text + 1, label.size());
-    return Pointer(node);
+  // `name` is "web.shop.svc.cluster.local." in wire form, lower case.
+  static Pointer make(Bytes name) {
+    Pointer node(new (allocate_block(sizeof(ServiceNode) + name.size())) ServiceNode);
+    node->name_size = static_cast<std::uint8_t>(name.size());
+    std::copy(name.begin(), name.end(), reinterpret_cast<std::uint8_t*>(node.get() + 1));
+    return node;
   }
-
-  std::span<const Member> members() const noexcept {
-    return {const_cast<EndpointNode*>(this)->first_member(), member_count};
+  Bytes name() const noexcept {
+    return {reinterpret_cast<const std::uint8_t*>(this + 1), name_size};
   }
-  // The first label of the name, with its length octet.
-  Bytes label_wire() const noexcept {
-    const auto* text = reinterpret_cast<const std::uint8_t*>(members().data() + member_count);
-    return {text, label_size + std::size_t{1}};
-  }
-  Bytes label() const noexcept { return label_wire().subspan(1); }
-  std::size_t bytes() const noexcept {
-    return sizeof(EndpointNode) + members().size_bytes() + 1 + label_size;
-  }
-
- private:
-  Member* first_member() noexcept { return reinterpret_cast<Member*>(this + 1); }
-};
-static_assert(std::is_trivially_destructible_v<EndpointNode::Member>);
-static_assert(sizeof(EndpointNode) % alignof(EndpointNode::Member) == 0);
-
-struct PortNode {
-  const ServiceNode* service;
-  std::string name;
-  kube::Protocol protocol;
-};
-
-struct ProtocolNode {
-  const ServiceNode* service;
-  kube::Protocol protocol;
+  std::size_t bytes() const noexcept { return sizeof(ServiceNode) + name_size; }
 };
 
 struct NamespaceNode {
   std::string name;
 };
 
+// The name of a Pod's address.
 struct PodNode {
+  const NamespaceNode* name_space;
   IpAddress address;
-  std::string wire;          // The whole name, lower case.
   std::uint32_t copies = 1;  // Pods of the namespace that have the address; the writer's.
 };
 
-// The names of one address: a ClusterIP's Service, or else endpoint names in the order of answers.
+// An address that several names share, or one name of several Services: what its PTR records say.
+// With its names and their labels behind it in the same allocation.
 struct AddressNode {
+  using Pointer = std::unique_ptr<AddressNode, FreeBlock>;
+  struct Name {
+    const ServiceNode* service;
+    std::uint32_t label_at;  // Its length octet, in the texts; of an endpoint's name.
+    bool is_service;         // The name is the Service's own: its cluster IP.
+  };
+
   IpAddress address;
-  std::vector<const ServiceNode*> services;
-  std::vector<const EndpointNode*> endpoints;
+  std::uint32_t name_count = 0;
+  std::uint32_t text_size = 0;
+
+  // `texts` is what the names' label_at point into.
+  static Pointer make(const IpAddress& address, std::span<const Name> names,
+                      std::string_view texts) {
+    Pointer node(new (allocate_block(sizeof(AddressNode) + names.size_bytes() + texts.size()))
+                     AddressNode{address, static_cast<std::uint32_t>(names.size()),
+                                 static_cast<std::uint32_t>(texts.size())});
+    auto* first = reinterpret_cast<Name*>(node.get() + 1);
+    std::uninitialized_copy(names.begin(), names.end(), first);
+    texts.copy(reinterpret_cast<char*>(first + names.size()), texts.size());
+    return node;
+  }
+  // In the order of answers.
+  std::span<const Name> names() const noexcept {
+    return {reinterpret_cast<const Name*>(this + 1), name_count};
+  }
+  // The first label of an endpoint's name, with its length octet.
+  Bytes label_wire(const Name& name) const noexcept {
+    const auto* at =
+        reinterpret_cast<const std::uint8_t*>(names().data() + name_count) + name.label_at;
+    return {at, *at + std::size_t{1}};
+  }
+  std::size_t bytes() const noexcept {
+    return sizeof(AddressNode) + names().size_bytes() + text_size;
+  }
 };
+static_assert(sizeof(AddressNode) % alignof(AddressNode::Name) == 0);
 
 // A reverse name that has addresses below it: an empty non-terminal (RFC 8020).
 struct BranchNode {

@@ -8,11 +8,11 @@
 #include "dns/types.h"
 #include "records/name_table.h"
 #include "records/nodes.h"
+#include "records/service_data.h"
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <string>
 #include <string_view>
 
 namespace waypost::records {
@@ -43,16 +43,17 @@ class OwnerName {
   std::size_t size_ = 0;
 };
 
-// The label that stands for an address: 10-244-1-5, fd00--1.
-std::string dashed(const IpAddress& address);
-
-// The name of `entry` in the zone whose wire form is `zone`.
+// The name of `entry` in the zone whose wire form is `zone`.  REQUIRES: it is neither
+// ClusterAddress nor EndpointAddress, which have as many names as the Service has addresses.
 OwnerName owner_of(const Entry& entry, Bytes zone) noexcept;
 
-OwnerName owner_of_endpoint(const EndpointNode& node) noexcept;
+OwnerName owner_of_endpoint(const ServiceNode& service, const ServiceData& data,
+                            const ServiceData::Endpoint& endpoint) noexcept;
 OwnerName owner_of_port(const ServiceNode& service, std::string_view port,
                         kube::Protocol protocol) noexcept;
-OwnerName owner_of_protocol(const ServiceNode& service, kube::Protocol protocol) noexcept;
+OwnerName owner_of_pod(const IpAddress& address, std::string_view name_space, Bytes zone) noexcept;
+// The reverse name of the first `labels` octets or nibbles of `address`, or of all.
 OwnerName owner_of_address(const IpAddress& address, std::size_t labels) noexcept;
+OwnerName owner_of_address(const IpAddress& address) noexcept;
 
 }  // namespace waypost::records

@@ -1,41 +1,81 @@
 #include "records/publisher.h"
 
 #include "records/owner_name.h"
-#include "records/service_data.h"
+#include "records/reverse_name.h"
+#include "records/service_writer.h"
 
 #include <algorithm>
-#include <tuple>
+#include <set>
 #include <utility>
 
 namespace waypost::records {
 namespace {
 
-using cache::SlicePointer;
-
-// Slices of `these` that are not among `those`.
-std::vector<SlicePointer> without(const std::vector<SlicePointer>& these,
-                                  const std::vector<SlicePointer>& those) {
-  std::vector<SlicePointer> rest;
-  for (const SlicePointer& slice : these) {
-    if (std::find(those.begin(), those.end(), slice) == those.end()) {
-      rest.push_back(slice);
+// Calls take(unique_ptr to the entry's node, its bytes), for kinds whose nodes the table alone
+// holds.  Namespaces belong to the Publisher; ClusterAddress and EndpointAddress share the
+// Service's node.
+template <typename Take>
+void with_node(const Entry& entry, Take&& take) {
+  const auto owned = [&]<typename Node>(const Node* node) {
+    take(std::unique_ptr<const Node>(node), sizeof(Node));
+  };
+  const auto block = [&]<typename Node>(const Node* node) {
+    take(std::unique_ptr<const Node, FreeBlock>(node), node->bytes());
+  };
+  switch (entry.kind) {
+    case NodeKind::Service: {
+      const auto& node = entry.as<ServiceNode>();
+      block(node.data.load(std::memory_order_relaxed));
+      return block(&node);
     }
+    case NodeKind::Address:
+      return block(&entry.as<AddressNode>());
+    case NodeKind::Pod:
+      return owned(&entry.as<PodNode>());
+    case NodeKind::Branch:
+      return owned(&entry.as<BranchNode>());
+    case NodeKind::Fixed:
+      return owned(&entry.as<FixedNode>());
+    case NodeKind::None:
+    case NodeKind::NamespaceOfServices:
+    case NodeKind::NamespaceOfPods:
+    case NodeKind::ClusterAddress:
+    case NodeKind::EndpointAddress:
+      break;
   }
-  return rest;
 }
 
-auto order_of(const kube::EndpointPort& port) {
-  return std::tie(port.name, port.protocol, port.port);
+bool has_address(const ServiceData& data, const IpAddress& address) noexcept {
+  return data.find_address(address).has_value() || data.has_cluster_ip(address);
+}
+
+void add_cluster_ips(const ServiceData* data, std::set<IpAddress>& to) {
+  if (data == nullptr || data->kind() != ServiceData::Kind::ClusterIp) {
+    return;
+  }
+  for (const auto& [all, size] :
+       {std::pair(data->v4(), std::size_t{4}), std::pair(data->v6(), std::size_t{16})}) {
+    for (std::size_t at = 0; at < all.size(); at += size) {
+      to.insert(IpAddress::from_octets(all.subspan(at, size)));
+    }
+  }
+}
+
+// At most so many names come with a Service that changes at `addresses`.  The table must not grow
+// while index and data say different things.
+std::size_t room_for(const std::set<IpAddress>& addresses) {
+  std::size_t names = 1;
+  for (const IpAddress& address : addresses) {
+    names += address.is_v4() ? ReverseLabelsV4 : ReverseLabelsV6;  // With branches.
+  }
+  return names;
+}
+
+OwnerName owner_of_service(const kube::ObjectKey& key, Bytes zone) noexcept {
+  return OwnerName().label(key.name).label(key.name_space).label("svc").append(zone);
 }
 
 }  // namespace
-
-bool Publisher::PortGroupOrder::operator()(const PortGroup& left,
-                                           const PortGroup& right) const noexcept {
-  return std::lexicographical_compare(
-      left.begin(), left.end(), right.begin(), right.end(),
-      [](const auto& a, const auto& b) { return order_of(a) < order_of(b); });
-}
 
 Publisher::Publisher(const Options& options, cache::ServiceCache& cache, rcu::RetireList& retired)
     : options_(options), cache_(cache), retired_(retired), index_(options, retired) {
@@ -46,17 +86,13 @@ Publisher::Publisher(const Options& options, cache::ServiceCache& cache, rcu::Re
 
 Publisher::~Publisher() {
   cache_.unsubscribe(*this);
-  index_.table_.for_each([](const Entry& entry) { free_node(entry); });
+  index_.table_.for_each(
+      [](const Entry& entry) { with_node(entry, [](auto node, std::size_t) { node.reset(); }); });
 }
 
-void Publisher::collect_garbage() {
-  for (const Garbage& garbage : std::exchange(garbage_, {})) {
-    garbage.retire(retired_, garbage.object, garbage.bytes);
-  }
-}
-
-void Publisher::discard_node(const Entry& entry) {
-  with_node(entry, [&](auto node, std::size_t bytes) { discard(std::move(node), bytes); });
+void Publisher::retire_node(const Entry& entry) {
+  with_node(entry,
+            [this](auto node, std::size_t bytes) { retired_.retire(std::move(node), bytes); });
 }
 
 Entry Publisher::find(const OwnerName& name, NodeKind kind) const {
@@ -70,7 +106,7 @@ Entry Publisher::find(const OwnerName& name, NodeKind kind) const {
 bool Publisher::insert(const OwnerName& name, const Entry& entry) {
   if (!name.is_valid()) {
     ++oversized_;
-    discard_node(entry);
+    with_node(entry, [](auto node, std::size_t) { node.reset(); });  // Nobody has seen it.
     return false;
   }
   index_.table_.insert(dns::hash_name(name.wire()), entry);
@@ -96,288 +132,129 @@ bool Publisher::is_published(const cache::ServiceState& state) const {
          });
 }
 
+ServiceNode* Publisher::find_service(const kube::ObjectKey& key) const {
+  const OwnerName name = owner_of_service(key, as_bytes(index_.zone_wire_));
+  // Nodes are the writer's to change; readers have them as they are.
+  return name.is_valid() ? const_cast<ServiceNode*>(index_.find_service(name.wire())) : nullptr;
+}
+
 void Publisher::on_service(const cache::ServiceDelta& delta) {
-  if (!namespaces_.contains(delta.key.name_space)) {
-    return;
+  if (namespaces_.contains(delta.key.name_space)) {
+    update_service(delta.key, delta.before, delta.after);
+    note_name_server(delta.key);
   }
-  update_service(delta.key, delta.before, delta.after);
-  note_name_server(delta.key, delta.after);
-  collect_garbage();
 }
 
-// Brings what is published of a Service, which is `before` if anything, to `state`.
+// Brings what is published of a Service, which is `before` if anything, to `after`.
 void Publisher::update_service(const kube::ObjectKey& key, const cache::ServiceState& before,
-                               const cache::ServiceState& state) {
-  static const cache::ServiceState nothing;
-  auto at = services_.find(key);
-  const bool was_published = at != services_.end();
-  if (!is_published(state)) {
-    if (was_published) {
-      withdraw_service(at, before);
-    }
+                               const cache::ServiceState& after) {
+  ServiceNode* node = find_service(key);
+  const ServiceData* old = node == nullptr ? nullptr : node->data.load(std::memory_order_relaxed);
+  const bool is_shown = is_published(after);
+  if (node != nullptr && (!is_shown || old->kind() != kind_of(*after.service))) {
+    // Also when another kind follows: what the name stands for has changed.
+    withdraw_service(*node);
+    node = nullptr;
+    old = nullptr;
+  }
+  if (!is_shown) {
     return;
   }
-
-  const ServiceData::Kind kind = kind_of(*state.service);
-  if (was_published && at->second.data->kind != kind) {
-    // What a name stands for has changed; so has the order of PTR records.
-    withdraw_service(at, before);
-    at = services_.end();
-  }
-  const bool is_new = at == services_.end();
-  if (is_new) {
-    auto node = make_service_node(key, as_bytes(index_.zone_wire_));
-    if (node == nullptr) {
-      ++oversized_;
-      return;
-    }
-    at = services_.try_emplace(key).first;
-    at->second.data = std::make_unique<ServiceData>(ServiceData{.kind = kind});
-    node->data.store(at->second.data.get(), std::memory_order_release);
-    at->second.node = std::move(node);
-  }
-
-  Published& published = at->second;
-  const Replaced replaced = update_endpoints(*published.node, is_new ? nothing : before, state);
-  auto data = make_service_data(*state.service, *published.data, replaced);
-  const ServiceData& now = *data;
-  std::unique_ptr<const ServiceData> old = std::exchange(published.data, std::move(data));
-  published.node->data.store(&now, std::memory_order_release);
-  update_ports(*published.node, old.get(), &now);
-  update_cluster_ips(published, state.service->cluster_ips);
-
-  // A headless Service without ready endpoints has no name (specification 1.1.0, 2.4.1).
-  const bool is_named = kind != ServiceData::Kind::Headless || !now.endpoints.empty();
-  const Entry entry{NodeKind::Service, published.node.get()};
-  if (is_named != published.is_named) {
-    const std::uint64_t hash = published.node->hash;
-    is_named ? index_.table_.insert(hash, entry) : index_.table_.remove(hash, entry);
-    published.is_named = is_named;
-  }
-  const std::size_t bytes = bytes_of(*old);
-  discard(std::move(old), bytes);
-}
-
-void Publisher::withdraw_service(Services::iterator at, const cache::ServiceState& before) {
-  Published& published = at->second;
-  if (published.is_named) {
-    index_.table_.remove(published.node->hash, {NodeKind::Service, published.node.get()});
-  }
-  update_ports(*published.node, published.data.get(), nullptr);
-  update_endpoints(*published.node, before, {});
-  update_cluster_ips(published, {});
-  const std::size_t bytes = bytes_of(*published.data);
-  discard(std::move(published.data), bytes);
-  discard(std::move(published.node), sizeof(ServiceNode));
-  services_.erase(at);
-}
-
-// ---------------------------------------------------------------------------- endpoints
-
-std::string Publisher::endpoint_label(const kube::EndpointSlice& slice,
-                                      const kube::Endpoint& endpoint) const {
-  if (const std::string_view hostname = slice.hostname(endpoint); !hostname.empty()) {
-    return std::string(hostname);
-  }
-  const std::string_view pod = slice.pod_name(endpoint);
-  // A Pod's name may have dots or be longer than a label; such a Pod goes by its address.
-  if (options_.endpoint_pod_names && !pod.empty() && pod.size() <= dns::MaxLabelSize &&
-      pod.find('.') == std::string_view::npos) {
-    return std::string(pod);
-  }
-  return dashed(endpoint.address);
-}
-
-std::vector<Publisher::EndpointChange> Publisher::changes_of(
-    const std::vector<SlicePointer>& before, const std::vector<SlicePointer>& after) {
-  std::vector<EndpointChange> changes;
-  const auto add = [&](const std::vector<SlicePointer>& slices, int copies) {
-    for (const SlicePointer& slice : slices) {
-      const PortGroup* ports = share_ports(slice->ports);
-      for (const kube::Endpoint& endpoint : slice->endpoints) {
-        if (endpoint.ready) {
-          changes.push_back({endpoint_label(*slice, endpoint), !slice->hostname(endpoint).empty(),
-                             endpoint.address, ports, copies});
-        }
-      }
-    }
-  };
-  add(without(before, after), -1);
-  add(without(after, before), 1);
-
-  const auto identity = [](const EndpointChange& change) {
-    return std::tie(change.label, change.address, change.ports);
-  };
-  std::sort(changes.begin(), changes.end(),
-            [&](const auto& a, const auto& b) { return identity(a) < identity(b); });
-  // What one slice loses and another gains is no change; most of an updated slice is that.
-  std::vector<EndpointChange> net;
-  for (EndpointChange& change : changes) {
-    if (!net.empty() && identity(net.back()) == identity(change)) {
-      net.back().copies += change.copies;
-      net.back().has_hostname = net.back().has_hostname || change.has_hostname;
-    } else {
-      net.push_back(std::move(change));
-    }
-  }
-  std::erase_if(net, [](const EndpointChange& change) { return change.copies == 0; });
-  return net;
-}
-
-Publisher::Replaced Publisher::update_endpoints(const ServiceNode& service,
-                                                const cache::ServiceState& before,
-                                                const cache::ServiceState& after) {
-  // An ExternalName has no endpoints, whatever slices say.
-  const auto slices_of = [](const cache::ServiceState& state) {
-    return state.service && state.service->type != kube::ServiceType::ExternalName
-               ? state.slices
-               : std::vector<SlicePointer>();
-  };
-  const std::vector<EndpointChange> changes = changes_of(slices_of(before), slices_of(after));
-  Replaced replaced;
-  for (std::size_t first = 0; first < changes.size();) {
-    std::size_t end = first + 1;
-    while (end < changes.size() && changes[end].label == changes[first].label) {
-      ++end;
-    }
-    replaced.push_back(update_endpoint(service, std::span(changes).subspan(first, end - first)));
-    first = end;
-  }
-  drop_unused_ports();
-  return replaced;
-}
-
-// Applies the changes of one endpoint name; returns what it was and what it is.
-std::pair<const EndpointNode*, const EndpointNode*> Publisher::update_endpoint(
-    const ServiceNode& service, std::span<const EndpointChange> changes) {
-  const std::string& label = changes.front().label;
-  const OwnerName name = OwnerName().label(label).append(service.name());
+  const OwnerName name = owner_of_service(key, as_bytes(index_.zone_wire_));
   if (!name.is_valid()) {
     ++oversized_;
-    return {nullptr, nullptr};
+    return;
   }
-  const Entry before = find(name, NodeKind::Endpoint);
-  const auto* old_node = static_cast<const EndpointNode*>(before.node);
-
-  std::vector<EndpointNode::Member> members;
-  bool has_hostname = false;
-  if (old_node != nullptr) {
-    members.assign(old_node->members().begin(), old_node->members().end());
-    has_hostname = old_node->has_hostname;
-  }
-  for (const EndpointChange& change : changes) {
-    has_hostname = has_hostname || change.has_hostname;
-    const auto member = std::find_if(members.begin(), members.end(), [&](const auto& m) {
-      return m.address == change.address && m.ports == change.ports;
-    });
-    if (member == members.end()) {
-      hold_ports(change.ports, 1);
-      members.push_back({change.address, change.ports, static_cast<std::uint32_t>(change.copies)});
-    } else if (member->copies + static_cast<std::uint32_t>(change.copies) == 0) {
-      hold_ports(change.ports, -1);
-      members.erase(member);
-    } else {
-      member->copies += static_cast<std::uint32_t>(change.copies);
+  ServiceNode::Pointer fresh = node == nullptr ? ServiceNode::make(name.wire()) : nullptr;
+  ServiceNode& service = node == nullptr ? *fresh : *node;
+  static const cache::ServiceState nothing;
+  const EndpointChanges changes = changes_of(service, node == nullptr ? nothing : before, after);
+  ServiceData::Pointer data = make_service_data(*after.service, old, changes);
+  if (data->kind() == ServiceData::Kind::Headless && data->endpoint_count() == 0) {
+    // A headless Service without ready endpoints has no name (specification 1.1.0, 2.4.1).
+    if (node != nullptr) {
+      withdraw_service(*node);
     }
-  }
-  // Equal addresses side by side, so that an answer names each once.
-  std::sort(members.begin(), members.end(),
-            [](const auto& a, const auto& b) { return a.address < b.address; });
-
-  EndpointNode* node = nullptr;
-  if (!members.empty()) {
-    node = EndpointNode::make(service, label, has_hostname, members).release();
-    const Entry after{NodeKind::Endpoint, node};
-    if (old_node != nullptr) {
-      index_.table_.replace(dns::hash_name(name.wire()), before, after);
-    } else {
-      insert(name, after);
-    }
-  } else if (old_node != nullptr) {
-    remove(name, before);
+    return;
   }
 
-  std::set<IpAddress> addresses;
-  for (const EndpointNode* either : {old_node, static_cast<const EndpointNode*>(node)}) {
-    if (either != nullptr) {
-      for (const EndpointNode::Member& member : either->members()) {
-        addresses.insert(member.address);
-      }
+  std::set<IpAddress> addresses;  // Whose names change.
+  for (const EndpointChanges::Change& change : changes.changes) {
+    addresses.insert(change.address);
+  }
+  if (old == nullptr || !std::ranges::equal(old->v4(), data->v4()) ||
+      !std::ranges::equal(old->v6(), data->v6())) {
+    add_cluster_ips(old, addresses);
+    add_cluster_ips(data.get(), addresses);
+  }
+  index_.table_.reserve(room_for(addresses));
+  count_oversized_ports(service, old, *data);
+
+  // Addresses that the Service loses are taken from it while its old version still has them.
+  for (const IpAddress& address : addresses) {
+    if (old != nullptr && !has_address(*data, address)) {
+      update_address(address, service, old, nullptr);
     }
+  }
+  const ServiceData* now = data.release();
+  service.data.store(now, std::memory_order_release);
+  if (fresh != nullptr) {
+    index_.table_.insert(dns::hash_name(name.wire()), {NodeKind::Service, fresh.release()});
   }
   for (const IpAddress& address : addresses) {
-    update_address(address, has_address(old_node, address) ? old_node : nullptr,
-                   has_address(node, address) ? node : nullptr);
-  }
-  if (old_node != nullptr) {
-    discard_node(before);
-  }
-  return {old_node, node};
-}
-
-const PortGroup* Publisher::share_ports(const PortGroup& ports) {
-  SharedPorts& shared = port_groups_[ports];
-  if (shared.ports == nullptr) {
-    shared.ports = std::make_unique<const PortGroup>(ports);
-  }
-  touched_ports_.push_back(shared.ports.get());
-  return shared.ports.get();
-}
-
-void Publisher::drop_unused_ports() {
-  std::sort(touched_ports_.begin(), touched_ports_.end());
-  const auto end = std::unique(touched_ports_.begin(), touched_ports_.end());
-  for (auto at = touched_ports_.begin(); at != end; ++at) {
-    const auto group = port_groups_.find(**at);
-    if (group->second.users == 0) {
-      discard(std::move(group->second.ports), sizeof(PortGroup));
-      port_groups_.erase(group);
+    if (has_address(*now, address)) {
+      update_address(address, service, old, now);
     }
   }
-  touched_ports_.clear();
-}
-
-void Publisher::hold_ports(const PortGroup* ports, int change) {
-  port_groups_.at(*ports).users += static_cast<std::size_t>(change);
-}
-
-// ---------------------------------------------------------------------------- ports
-
-void Publisher::update_ports(const ServiceNode& node, const ServiceData* before,
-                             const ServiceData* after) {
-  using Key = std::pair<std::string, kube::Protocol>;
-  const auto names_of = [](const ServiceData* data) {
-    std::set<Key> names;
-    if (data != nullptr) {
-      for (const NamedPort& port : data->ports) {
-        names.emplace(port.name, port.protocol);
-        names.emplace("", port.protocol);  // The protocol itself: _tcp.web.shop.svc…
-      }
-    }
-    return names;
-  };
-  const std::set<Key> old_names = names_of(before);
-  const std::set<Key> new_names = names_of(after);
-  for (const Key& key : new_names) {
-    if (!old_names.contains(key)) {
-      const auto& [port, protocol] = key;
-      port.empty() ? insert(owner_of_protocol(node, protocol),
-                            {NodeKind::Protocol, new ProtocolNode{&node, protocol}})
-                   : insert(owner_of_port(node, port, protocol),
-                            {NodeKind::Port, new PortNode{&node, port, protocol}});
-    }
+  if (old != nullptr) {
+    retired_.retire(ServiceData::Pointer(old), old->bytes());
   }
-  for (const Key& key : old_names) {
-    if (!new_names.contains(key)) {
-      const auto& [port, protocol] = key;
-      const OwnerName name =
-          port.empty() ? owner_of_protocol(node, protocol) : owner_of_port(node, port, protocol);
-      const Entry entry = find(name, port.empty() ? NodeKind::Protocol : NodeKind::Port);
-      if (entry.kind != NodeKind::None) {
-        remove(name, entry);
-        discard_node(entry);
-      }
-    }
+}
+
+void Publisher::withdraw_service(ServiceNode& node) {
+  const ServiceData& data = *node.data.load(std::memory_order_relaxed);
+  std::set<IpAddress> addresses;
+  for (std::uint32_t i = 0; i < data.address_count(); ++i) {
+    addresses.insert(IpAddress::from_octets(data.address(i)));
+  }
+  add_cluster_ips(&data, addresses);
+  for (const IpAddress& address : addresses) {
+    update_address(address, node, &data, nullptr);
+  }
+  // Last: an address that stands for a Service is told with it when the table grows.
+  const Entry entry{NodeKind::Service, &node};
+  index_.table_.remove(dns::hash_name(node.name()), entry);
+  retire_node(entry);
+}
+
+EndpointChanges Publisher::changes_of(const ServiceNode& node, const cache::ServiceState& before,
+                                      const cache::ServiceState& after) {
+  if (after.service->type == kube::ServiceType::ExternalName) {
+    return {};  // It has no endpoints, whatever slices say.
+  }
+  EndpointChanges changes =
+      changes_between(before.slices, after.slices, options_.endpoint_pod_names);
+  if (node.name_size + 1 + dns::MaxLabelSize > dns::MaxNameSize) {
+    std::erase_if(changes.changes, [&](const EndpointChanges::Change& change) {
+      const std::size_t label =
+          change.label.empty() ? DashedLabel(change.address).text().size() : change.label.size();
+      const bool is_oversized = node.name_size + 1 + label > dns::MaxNameSize;
+      oversized_ += is_oversized && change.copies > 0 ? 1 : 0;
+      return is_oversized;
+    });
+  }
+  return changes;
+}
+
+// Counts ports that are new and whose names are too long.
+void Publisher::count_oversized_ports(const ServiceNode& node, const ServiceData* before,
+                                      const ServiceData& after) {
+  for (const ServiceData::NamedPort& port : after.ports()) {
+    const std::string_view name = after.name(port);
+    const bool is_known =
+        before != nullptr &&
+        before->find_port(as_bytes(name), kube::to_text(port.protocol)) != nullptr;
+    oversized_ += is_known || owner_of_port(node, name, port.protocol).is_valid() ? 0 : 1;
   }
 }
 

@@ -3,8 +3,9 @@
 //
 // The one writer of an index.  It applies the operator's filters, names endpoints, orders PTR
 // records, finds the zone's name servers, and derives the SOA serial from the newest
-// resourceVersion.  Work is proportional to the changed slices; a headless Service's address list
-// is written anew as a whole.
+// resourceVersion.  Work is proportional to the changed slices, plus one copy of the Service's
+// version: four octets for each IPv4 endpoint.  Keeps nothing of its own about Services: what is
+// published is found in the index.
 //
 // Not here: answering (records/index.h), merging and diffing objects (cache/).
 
@@ -12,16 +13,14 @@
 
 #include "base/rcu.h"
 #include "cache/service_cache.h"
+#include "records/endpoint_changes.h"
 #include "records/index.h"
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <set>
-#include <span>
 #include <string>
-#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -65,112 +64,61 @@ class Publisher final : public cache::Consumer {
   void on_resource_version(std::uint64_t version) override;
 
  private:
-  // What is published of one Service.
-  struct Published {
-    std::unique_ptr<ServiceNode> node;
-    std::unique_ptr<const ServiceData> data;
-    std::vector<IpAddress> cluster_ips;  // With PTR records.
-    bool is_named = false;               // The Service's own name is in the table.
+  // A name that an address leads back to.
+  struct ReverseName {
+    const ServiceNode* service;
+    std::string label;  // Of an endpoint's name, with its length octet; empty: the Service's own.
+    std::string text;   // The whole name in presentation form.
+    bool is_hostname;   // Of a headless Service.
   };
-  using Services = std::unordered_map<kube::ObjectKey, Published, kube::ObjectKeyHash>;
-
-  // One address that an endpoint name gains (copies 1) or loses (copies -1).
-  struct EndpointChange {
-    std::string label;
-    bool has_hostname;
-    IpAddress address;
-    const PortGroup* ports;
-    int copies;
-  };
-  // How endpoint names of a Service were replaced; null: was not there, or is gone.
-  using Replaced = std::vector<std::pair<const EndpointNode*, const EndpointNode*>>;
 
   bool is_exposed(const kube::Namespace& name_space) const;
   bool is_published(const cache::ServiceState& state) const;
+  ServiceNode* find_service(const kube::ObjectKey& key) const;
   void update_service(const kube::ObjectKey& key, const cache::ServiceState& before,
-                      const cache::ServiceState& state);
-  void withdraw_service(Services::iterator at, const cache::ServiceState& before);
-  Replaced update_endpoints(const ServiceNode& service, const cache::ServiceState& before,
-                            const cache::ServiceState& after);
-  std::pair<const EndpointNode*, const EndpointNode*> update_endpoint(
-      const ServiceNode& service, std::span<const EndpointChange> changes);
-  void update_ports(const ServiceNode& node, const ServiceData* before, const ServiceData* after);
-  void update_address(const IpAddress& address, const EndpointNode* before,
-                      const EndpointNode* after);
+                      const cache::ServiceState& after);
+  void withdraw_service(ServiceNode& node);
+  EndpointChanges changes_of(const ServiceNode& node, const cache::ServiceState& before,
+                             const cache::ServiceState& after);
+  void count_oversized_ports(const ServiceNode& node, const ServiceData* before,
+                             const ServiceData& after);
+
   bool is_reverse_name_served(const IpAddress& address) const;
-  void update_cluster_ips(Published& published, const std::vector<IpAddress>& addresses);
-  void update_address_services(const IpAddress& address, const ServiceNode* before,
-                               const ServiceNode* after);
-  void put_address(const IpAddress& address, const Entry& before, AddressNode names);
+  Entry find_address(const OwnerName& name, const ServiceNode& service, NodeKind own) const;
+  void update_address(const IpAddress& address, const ServiceNode& service,
+                      const ServiceData* before, const ServiceData* after);
+  static void add_names(const ServiceNode& service, const ServiceData& data,
+                        const IpAddress& address, std::vector<ReverseName>& names);
+  static std::vector<ReverseName> names_of(const Entry& entry, const IpAddress& address,
+                                           const ServiceNode& except);
+  void put_address(const IpAddress& address, const OwnerName& name, const Entry& before,
+                   std::vector<ReverseName> names);
   void count_branches(const IpAddress& address, int change);
-  std::string endpoint_label(const kube::EndpointSlice& slice,
-                             const kube::Endpoint& endpoint) const;
-  // What the ready endpoints of `after` gain and lose against those of `before`, sorted by label.
-  std::vector<EndpointChange> changes_of(const std::vector<cache::SlicePointer>& before,
-                                         const std::vector<cache::SlicePointer>& after);
 
   void add_fixed_names();
   void show_namespace(const std::string& name);
   void hide_namespace(const std::string& name);
   void update_pod(const kube::Pod* before, const kube::Pod* after);
   void count_pod_name(const std::string& name_space, const IpAddress& address, int change);
-  void note_name_server(const kube::ObjectKey& key, const cache::ServiceState& state);
+  void note_name_server(const kube::ObjectKey& key);
   void update_name_servers();
-
-  const PortGroup* share_ports(const PortGroup& ports);
-  void hold_ports(const PortGroup* ports, int change);
-  void drop_unused_ports();
 
   Entry find(const OwnerName& name, NodeKind kind) const;
   // False, and the node is discarded, when the name is longer than names can be.
   bool insert(const OwnerName& name, const Entry& entry);
   void remove(const OwnerName& name, const Entry& entry);
 
-  // Keeps an object that may still be seen until collect_garbage(), when the delta is applied.
-  template <typename T, typename Deleter>
-  void discard(std::unique_ptr<T, Deleter> object, std::size_t bytes);
-  void discard_node(const Entry& entry);
-  void collect_garbage();
+  void retire_node(const Entry& entry);
 
   Options options_;
   cache::ServiceCache& cache_;
   rcu::RetireList& retired_;
   Index index_;
 
-  Services services_;
   std::unordered_map<std::string, std::unique_ptr<NamespaceNode>> namespaces_;  // Exposed ones.
   std::set<kube::ObjectKey> own_services_;  // Services that have this server as a ready endpoint.
-  struct PortGroupOrder {
-    bool operator()(const PortGroup& left, const PortGroup& right) const noexcept;
-  };
-  // Each distinct port list once, with how many members of endpoints use it.
-  struct SharedPorts {
-    std::unique_ptr<const PortGroup> ports;
-    std::size_t users = 0;
-  };
-  std::map<PortGroup, SharedPorts, PortGroupOrder> port_groups_;
-  std::vector<const PortGroup*> touched_ports_;  // By the delta at hand.
   std::unique_ptr<const NameServers> name_servers_;
   std::size_t oversized_ = 0;
-
-  struct Garbage {
-    void* object;
-    void (*retire)(rcu::RetireList& retired, void* object, std::size_t bytes);
-    std::size_t bytes;
-  };
-  std::vector<Garbage> garbage_;
 };
-
-template <typename T, typename Deleter>
-void Publisher::discard(std::unique_ptr<T, Deleter> object, std::size_t bytes) {
-  if (object == nullptr) {
-    return;
-  }
-  garbage_.push_back({const_cast<void*>(static_cast<const void*>(object.release())),
-                      [](rcu::RetireList& retired, void* pointer, std::size_t size) {
-                        retired.retire(std::unique_ptr<T, Deleter>(static_cast<T*>(pointer)), size);
-                      },
-                      bytes});
-}
 
 }  // namespace waypost::records

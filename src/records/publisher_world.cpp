@@ -1,159 +1,15 @@
-// The Publisher's part around Services: addresses and their reverse names, namespaces, Pods, and
-// the names that every cluster zone has.
+// The Publisher's part around Services: namespaces, Pods, and the names that every cluster zone
+// has.
 
 #include "records/publisher.h"
 
 #include "records/owner_name.h"
-#include "records/reverse_name.h"
 #include "records/service_data.h"
 
 #include <algorithm>
 #include <utility>
 
 namespace waypost::records {
-namespace {
-
-std::size_t reverse_labels(const IpAddress& address) {
-  return address.is_v4() ? ReverseLabelsV4 : ReverseLabelsV6;
-}
-
-// Hostnames of headless Services first, then by name: what a strict client wants to see first, and
-// the same on every replica.
-bool comes_first(const EndpointNode* left, const EndpointNode* right) {
-  const auto rank = [](const EndpointNode* node) {
-    const ServiceData* data = node->service->data.load(std::memory_order_relaxed);
-    return node->has_hostname && data->kind == ServiceData::Kind::Headless ? 0 : 1;
-  };
-  const auto text = [](const EndpointNode* node) {
-    const auto name = dns::Name::from_wire(owner_of_endpoint(*node).wire());
-    return name ? name->to_text() : std::string();
-  };
-  return std::make_pair(rank(left), text(left)) < std::make_pair(rank(right), text(right));
-}
-
-// What an entry of a reverse name says.
-AddressNode names_of(const Entry& entry, const IpAddress& address) {
-  if (entry.kind == NodeKind::Address) {
-    return entry.as<AddressNode>();
-  }
-  AddressNode names{address, {}, {}};
-  if (entry.kind == NodeKind::EndpointAddress) {
-    names.endpoints.push_back(&entry.as<EndpointNode>());
-  }
-  return names;
-}
-
-}  // namespace
-
-// ---------------------------------------------------------------------------- addresses
-
-bool Publisher::is_reverse_name_served(const IpAddress& address) const {
-  dns::NameKey key;
-  key.assign(owner_of_address(address, reverse_labels(address)).wire());
-  return index_.enclosing(key) != nullptr;
-}
-
-void Publisher::update_address(const IpAddress& address, const EndpointNode* before,
-                               const EndpointNode* after) {
-  if (!is_reverse_name_served(address)) {
-    return;
-  }
-  const Entry entry = find(owner_of_address(address, reverse_labels(address)), NodeKind::None);
-  AddressNode names = names_of(entry, address);
-  std::erase(names.endpoints, before);
-  if (after != nullptr) {
-    names.endpoints.insert(
-        std::upper_bound(names.endpoints.begin(), names.endpoints.end(), after, comes_first),
-        after);
-  }
-  put_address(address, entry, std::move(names));
-}
-
-void Publisher::update_cluster_ips(Published& published, const std::vector<IpAddress>& addresses) {
-  const ServiceNode* node = published.node.get();
-  for (const IpAddress& address : published.cluster_ips) {
-    if (std::find(addresses.begin(), addresses.end(), address) == addresses.end()) {
-      update_address_services(address, node, nullptr);
-    }
-  }
-  for (const IpAddress& address : addresses) {
-    if (std::find(published.cluster_ips.begin(), published.cluster_ips.end(), address) ==
-        published.cluster_ips.end()) {
-      update_address_services(address, nullptr, node);
-    }
-  }
-  published.cluster_ips = addresses;
-}
-
-void Publisher::update_address_services(const IpAddress& address, const ServiceNode* before,
-                                        const ServiceNode* after) {
-  if (!is_reverse_name_served(address)) {
-    return;
-  }
-  const Entry entry = find(owner_of_address(address, reverse_labels(address)), NodeKind::None);
-  AddressNode names = names_of(entry, address);
-  std::erase(names.services, before);
-  if (after != nullptr) {
-    const auto by_name = [](const ServiceNode* left, const ServiceNode* right) {
-      return left->wire < right->wire;
-    };
-    names.services.insert(
-        std::upper_bound(names.services.begin(), names.services.end(), after, by_name), after);
-  }
-  put_address(address, entry, std::move(names));
-}
-
-// Puts `names` where `before` stands, or may stand.
-void Publisher::put_address(const IpAddress& address, const Entry& before, AddressNode names) {
-  const OwnerName name = owner_of_address(address, reverse_labels(address));
-  const bool was_there = before.kind != NodeKind::None;
-  if (names.services.empty() && names.endpoints.empty()) {
-    if (was_there) {
-      remove(name, before);
-      count_branches(address, -1);
-      discard_node(before);
-    }
-    return;
-  }
-  // Most addresses belong to one endpoint name that has no other: they need no node of their own.
-  const bool is_simple = names.services.empty() && names.endpoints.size() == 1 &&
-                         names.endpoints[0]->member_count == 1;
-  const Entry after = is_simple ? Entry{NodeKind::EndpointAddress, names.endpoints[0]}
-                                : Entry{NodeKind::Address, new AddressNode(std::move(names))};
-  if (was_there) {
-    index_.table_.replace(dns::hash_name(name.wire()), before, after);
-    discard_node(before);
-    return;
-  }
-  insert(name, after);
-  count_branches(address, 1);
-}
-
-// Keeps the empty non-terminals between `address` and its zone's apex.
-void Publisher::count_branches(const IpAddress& address, int change) {
-  dns::NameKey whole;
-  whole.assign(owner_of_address(address, reverse_labels(address)).wire());
-  const std::size_t apex_labels = index_.enclosing(whole)->labels;
-  constexpr std::size_t ArpaLabels = 2;  // in-addr.arpa, ip6.arpa
-  for (std::size_t labels = reverse_labels(address) - 1; labels + ArpaLabels > apex_labels;
-       --labels) {
-    const OwnerName name = owner_of_address(address, labels);
-    const Entry before = find(name, NodeKind::Branch);
-    if (before.kind == NodeKind::None) {
-      insert(name, {NodeKind::Branch, new BranchNode{reverse_prefix(address, labels),
-                                                     static_cast<std::uint8_t>(labels), 1}});
-      continue;
-    }
-    // The count is the writer's own; readers never look at it.
-    auto& branch = const_cast<BranchNode&>(before.as<BranchNode>());
-    branch.copies += static_cast<std::uint32_t>(change);
-    if (branch.copies == 0) {
-      remove(name, before);
-      discard_node(before);
-    }
-  }
-}
-
 // ---------------------------------------------------------------------------- namespaces
 
 bool Publisher::is_exposed(const kube::Namespace& name_space) const {
@@ -172,7 +28,6 @@ void Publisher::on_namespace(const cache::ObjectDelta<kube::Namespace>& delta) {
   } else if (was_shown && !is_shown) {
     hide_namespace(name);
   }
-  collect_garbage();
 }
 
 void Publisher::show_namespace(const std::string& name) {
@@ -190,20 +45,18 @@ void Publisher::show_namespace(const std::string& name) {
   cache_.for_each_service_in(name,
                              [&](const kube::ObjectKey& key, const cache::ServiceState& state) {
                                update_service(key, nothing, state);
-                               note_name_server(key, state);
+                               note_name_server(key);
                              });
   cache_.for_each_pod_in(name, [&](const kube::Pod& pod) { update_pod(nullptr, &pod); });
 }
 
 void Publisher::hide_namespace(const std::string& name) {
-  static const cache::ServiceState nothing;
-  cache_.for_each_service_in(name,
-                             [&](const kube::ObjectKey& key, const cache::ServiceState& state) {
-                               if (const auto at = services_.find(key); at != services_.end()) {
-                                 withdraw_service(at, state);
-                                 note_name_server(key, nothing);
-                               }
-                             });
+  cache_.for_each_service_in(name, [&](const kube::ObjectKey& key, const cache::ServiceState&) {
+    if (ServiceNode* node = find_service(key)) {
+      withdraw_service(*node);
+      note_name_server(key);
+    }
+  });
   cache_.for_each_pod_in(name, [&](const kube::Pod& pod) { update_pod(&pod, nullptr); });
 
   const Bytes zone = as_bytes(index_.zone_wire_);
@@ -214,7 +67,7 @@ void Publisher::hide_namespace(const std::string& name) {
     remove(OwnerName().label(name).label("pod").append(zone),
            {NodeKind::NamespaceOfPods, node.mapped().get()});
   }
-  discard(std::move(node.mapped()), sizeof(NamespaceNode));
+  retired_.retire(std::move(node.mapped()), sizeof(NamespaceNode));
 }
 
 // ---------------------------------------------------------------------------- Pods
@@ -222,7 +75,6 @@ void Publisher::hide_namespace(const std::string& name) {
 void Publisher::on_pod(const cache::ObjectDelta<kube::Pod>& delta) {
   if (namespaces_.contains((delta.after != nullptr ? delta.after : delta.before)->key.name_space)) {
     update_pod(delta.before, delta.after);
-    collect_garbage();
   }
 }
 
@@ -246,12 +98,11 @@ void Publisher::update_pod(const kube::Pod* before, const kube::Pod* after) {
 
 void Publisher::count_pod_name(const std::string& name_space, const IpAddress& address,
                                int change) {
-  const OwnerName name =
-      OwnerName().label(dashed(address)).label(name_space).append(as_bytes(index_.pods_.wire));
+  const OwnerName name = owner_of_pod(address, name_space, as_bytes(index_.zone_wire_));
   const Entry before = find(name, NodeKind::Pod);
   if (before.kind == NodeKind::None) {
     if (change > 0) {
-      insert(name, {NodeKind::Pod, new PodNode{address, std::string(as_text(name.wire()))}});
+      insert(name, {NodeKind::Pod, new PodNode{namespaces_.at(name_space).get(), address}});
     }
     return;
   }
@@ -259,7 +110,7 @@ void Publisher::count_pod_name(const std::string& name_space, const IpAddress& a
   node.copies += static_cast<std::uint32_t>(change);
   if (node.copies == 0) {
     remove(name, before);
-    discard_node(before);
+    retire_node(before);
   }
 }
 
@@ -284,17 +135,14 @@ void Publisher::add_fixed_names() {
 
 // Notes whether a Service leads to this very server, and makes the NS records anew when that
 // matters.
-void Publisher::note_name_server(const kube::ObjectKey& key, const cache::ServiceState& state) {
-  const auto& own = options_.own_addresses;
+void Publisher::note_name_server(const kube::ObjectKey& key) {
+  const ServiceNode* node = find_service(key);
   const bool is_own =
-      services_.contains(key) &&
-      std::any_of(state.slices.begin(), state.slices.end(), [&](const auto& slice) {
-        return std::any_of(
-            slice->endpoints.begin(), slice->endpoints.end(), [&](const auto& endpoint) {
-              return endpoint.ready &&
-                     std::find(own.begin(), own.end(), endpoint.address) != own.end();
-            });
-      });
+      node != nullptr &&
+      std::any_of(options_.own_addresses.begin(), options_.own_addresses.end(),
+                  [&](const IpAddress& address) {
+                    return node->data.load(std::memory_order_relaxed)->find_address(address);
+                  });
   const bool was_own = is_own ? !own_services_.insert(key).second : own_services_.erase(key) != 0;
   if (is_own || was_own || key == DefaultNameService) {
     update_name_servers();
@@ -303,30 +151,31 @@ void Publisher::note_name_server(const kube::ObjectKey& key, const cache::Servic
 
 void Publisher::update_name_servers() {
   auto fresh = std::make_unique<NameServers>();
-  const auto add = [&](std::string wire, const std::vector<std::uint8_t>& v4,
-                       const std::vector<std::uint8_t>& v6) {
+  const auto add = [&](Bytes wire, Bytes v4, Bytes v6) {
     if (!v4.empty() || !v6.empty()) {
-      fresh->servers.push_back({std::move(wire), v4, v6});
+      fresh->servers.push_back(
+          {std::string(as_text(wire)), {v4.begin(), v4.end()}, {v6.begin(), v6.end()}});
     }
   };
   const auto add_service = [&](const kube::ObjectKey& key) {
-    const auto at = services_.find(key);
-    if (at == services_.end()) {
+    const ServiceNode* node = find_service(key);
+    if (node == nullptr) {
       return;
     }
-    const ServiceData& data = *at->second.data;
-    if (data.kind != ServiceData::Kind::Headless) {
-      add(at->second.node->wire, data.v4, data.v6);
-      return;
+    const ServiceData& data = *node->data.load(std::memory_order_relaxed);
+    if (data.kind() != ServiceData::Kind::Headless) {
+      return add(node->name(), data.v4(), data.v6());
     }
-    for (const EndpointNode* endpoint : data.endpoints) {
-      NameServers::Server server{std::string(as_text(owner_of_endpoint(*endpoint).wire())), {}, {}};
-      for (const EndpointNode::Member& member : endpoint->members()) {
-        const Bytes octets = member.address.octets();
-        auto& packed = member.address.is_v4() ? server.v4 : server.v6;
+    for (std::uint32_t i = 0; i < data.endpoint_count(); ++i) {
+      const ServiceData::Endpoint endpoint = data.endpoint(i);
+      std::vector<std::uint8_t> v4;
+      std::vector<std::uint8_t> v6;
+      for (std::uint32_t m = 0; m < endpoint.member_count; ++m) {
+        const Bytes octets = data.address(data.member(endpoint.first_member + m).address);
+        auto& packed = octets.size() == 4 ? v4 : v6;
         packed.insert(packed.end(), octets.begin(), octets.end());
       }
-      add(server.wire, server.v4, server.v6);
+      add(owner_of_endpoint(*node, data, endpoint).wire(), v4, v6);
     }
   };
   for (const kube::ObjectKey& key : own_services_) {
@@ -338,17 +187,14 @@ void Publisher::update_name_servers() {
     add_service(DefaultNameService);
   }
   if (fresh->servers.empty()) {
-    NameServers::Server server{
-        std::string(as_text(
-            OwnerName().label("ns").label("dns").append(as_bytes(index_.zone_wire_)).wire())),
-        {},
-        {}};
+    std::vector<std::uint8_t> v4;
+    std::vector<std::uint8_t> v6;
     for (const IpAddress& address : options_.own_addresses) {
       const Bytes octets = address.octets();
-      auto& packed = address.is_v4() ? server.v4 : server.v6;
+      auto& packed = address.is_v4() ? v4 : v6;
       packed.insert(packed.end(), octets.begin(), octets.end());
     }
-    add(server.wire, server.v4, server.v6);
+    add(OwnerName().label("ns").label("dns").append(as_bytes(index_.zone_wire_)).wire(), v4, v6);
   }
 
   std::set<std::vector<std::uint8_t>> seen;
@@ -370,7 +216,7 @@ void Publisher::update_name_servers() {
   }
   std::unique_ptr<const NameServers> before = std::exchange(name_servers_, std::move(fresh));
   index_.name_servers_.store(name_servers_.get(), std::memory_order_release);
-  discard(std::move(before), sizeof(NameServers));
+  retired_.retire(std::move(before), sizeof(NameServers));
 }
 
 void Publisher::on_synced() {

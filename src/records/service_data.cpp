@@ -1,153 +1,117 @@
 #include "records/service_data.h"
 
-#include "dns/name.h"
-#include "records/owner_name.h"
-#include "records/srv_records.h"
-
 #include <algorithm>
-#include <map>
-#include <unordered_map>
+#include <cstring>
 
 namespace waypost::records {
 namespace {
 
-void append(const IpAddress& address, ServiceData& data) {
-  auto& packed = address.is_v4() ? data.v4 : data.v6;
-  const Bytes octets = address.octets();
-  packed.insert(packed.end(), octets.begin(), octets.end());
-}
-
-void fill_cluster_ip(const kube::Service& service, ServiceData& data) {
-  for (const IpAddress& address : service.cluster_ips) {
-    append(address, data);
-  }
-  const std::size_t addresses = service.cluster_ips.size();
-  // Weights count a record for each port and address, as CoreDNS does: two families halve them.
-  data.bare_weight = srv_weight(service.ports.size() * addresses);
-  for (const kube::ServicePort& port : service.ports) {
-    if (!port.name.empty()) {
-      data.ports.push_back({port.name, port.protocol, port.port, srv_weight(addresses)});
+// Finds `address` among sorted addresses of its size.
+std::optional<std::uint32_t> find_in(Bytes sorted, Bytes address) noexcept {
+  std::size_t low = 0;
+  std::size_t high = sorted.size() / address.size();
+  while (low < high) {
+    const std::size_t middle = (low + high) / 2;
+    const int order =
+        std::memcmp(sorted.data() + middle * address.size(), address.data(), address.size());
+    if (order == 0) {
+      return static_cast<std::uint32_t>(middle);
     }
-    if (std::find(data.port_numbers.begin(), data.port_numbers.end(), port.port) ==
-        data.port_numbers.end()) {
-      data.port_numbers.push_back(port.port);
-    }
+    (order < 0 ? low : high) = order < 0 ? middle + 1 : middle;
   }
-}
-
-void fill_external_name(const kube::Service& service, ServiceData& data) {
-  if (data.kind == ServiceData::Kind::Alias) {
-    if (const auto target = dns::Name::from_text(service.external_name)) {
-      data.target = std::string(as_text(target->lowered().wire()));
-    }
-    return;
-  }
-  if (const auto address = IpAddress::from_text(service.external_name)) {
-    append(*address, data);
-  }
-}
-
-std::vector<const EndpointNode*> replace_endpoints(
-    const std::vector<const EndpointNode*>& before,
-    std::span<const std::pair<const EndpointNode*, const EndpointNode*>> replaced) {
-  std::unordered_map<const EndpointNode*, const EndpointNode*> successor;
-  for (const auto& [old_node, new_node] : replaced) {
-    if (old_node != nullptr) {
-      successor.emplace(old_node, new_node);
-    }
-  }
-  std::vector<const EndpointNode*> after;
-  after.reserve(before.size() + replaced.size());
-  for (const EndpointNode* node : before) {
-    const auto found = successor.find(node);
-    const EndpointNode* kept = found == successor.end() ? node : found->second;
-    if (kept != nullptr) {
-      after.push_back(kept);
-    }
-  }
-  for (const auto& [old_node, new_node] : replaced) {
-    if (old_node == nullptr && new_node != nullptr) {
-      after.push_back(new_node);
-    }
-  }
-  return after;
-}
-
-void fill_headless(ServiceData& data) {
-  std::vector<IpAddress> addresses;
-  std::map<std::pair<std::string_view, kube::Protocol>, std::size_t> named;
-  std::size_t records = 0;
-  for (const EndpointNode* node : data.endpoints) {
-    for (const EndpointNode::Member& member : node->members()) {
-      addresses.push_back(member.address);
-      records += srv_records_of(member);
-      for (const kube::EndpointPort& port : *member.ports) {
-        if (!port.name.empty()) {
-          named[{port.name, port.protocol}] += member.copies;
-        }
-      }
-    }
-  }
-  std::sort(addresses.begin(), addresses.end());
-  addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
-  for (const IpAddress& address : addresses) {
-    append(address, data);
-  }
-  data.bare_weight = srv_weight(records);
-  for (const auto& [port, count] : named) {
-    data.ports.push_back({std::string(port.first), port.second, 0, srv_weight(count)});
-  }
+  return std::nullopt;
 }
 
 }  // namespace
 
-ServiceData::Kind kind_of(const kube::Service& service) {
-  if (service.type == kube::ServiceType::ExternalName) {
-    // Differs from CoreDNS: an address is answered as one, as kube-dns did, not denied.
-    return IpAddress::from_text(service.external_name) ? ServiceData::Kind::ClusterIp
-                                                       : ServiceData::Kind::Alias;
+const ServiceData::NamedPort* ServiceData::find_port(Bytes name_text,
+                                                     std::string_view protocol) const noexcept {
+  for (const NamedPort& port : ports()) {
+    if (name(port) == as_text(name_text) && kube::to_text(port.protocol) == protocol) {
+      return &port;
+    }
   }
-  return service.headless ? ServiceData::Kind::Headless : ServiceData::Kind::ClusterIp;
+  return nullptr;
 }
 
-std::unique_ptr<ServiceNode> make_service_node(const kube::ObjectKey& key, Bytes zone) {
-  const OwnerName name =
-      OwnerName().label(key.name).label(key.name_space).label("svc").append(zone);
-  if (!name.is_valid()) {
-    return nullptr;
+bool ServiceData::has_protocol(std::string_view protocol) const noexcept {
+  const auto all = ports();
+  return std::any_of(all.begin(), all.end(), [&](const NamedPort& port) {
+    return kube::to_text(port.protocol) == protocol;
+  });
+}
+
+std::optional<std::uint32_t> ServiceData::find_address(const IpAddress& address) const noexcept {
+  if (address.is_v4()) {
+    return find_in(endpoint_v4(), address.octets());
   }
-  auto node = std::make_unique<ServiceNode>();
-  node->wire = as_text(name.wire());
-  node->hash = dns::hash_name(name.wire());
-  return node;
+  const auto found = find_in(endpoint_v6(), address.octets());
+  return found ? std::optional(static_cast<std::uint32_t>(endpoint_v4().size() / 4) + *found)
+               : std::nullopt;
 }
 
-std::unique_ptr<const ServiceData> make_service_data(
-    const kube::Service& service, const ServiceData& before,
-    std::span<const std::pair<const EndpointNode*, const EndpointNode*>> replaced) {
-  auto data = std::make_unique<ServiceData>();
-  data->kind = kind_of(service);
-  if (service.type == kube::ServiceType::ExternalName) {
-    fill_external_name(service, *data);
-  } else if (data->kind == ServiceData::Kind::Headless) {
-    data->endpoints = replace_endpoints(before.endpoints, replaced);
-    fill_headless(*data);
-  } else {
-    fill_cluster_ip(service, *data);
+bool ServiceData::has_cluster_ip(const IpAddress& address) const noexcept {
+  if (kind_ != Kind::ClusterIp) {
+    return false;
   }
-  return data;
+  const Bytes octets = address.octets();
+  const Bytes all = address.is_v4() ? v4() : v6();
+  for (std::size_t at = 0; at < all.size(); at += octets.size()) {
+    if (std::memcmp(all.data() + at, octets.data(), octets.size()) == 0) {
+      return true;
+    }
+  }
+  return false;
 }
 
-std::size_t bytes_of(const ServiceData& data) noexcept {
-  return sizeof data + data.v4.capacity() + data.v6.capacity() +
-         data.ports.capacity() * sizeof(NamedPort) +
-         data.endpoints.capacity() * sizeof(const EndpointNode*) + data.target.capacity();
+ServiceData::Endpoint ServiceData::endpoint(std::uint32_t index) const noexcept {
+  if (plain_) {
+    return {index, index, 1};
+  }
+  const auto all = labels();
+  const std::uint32_t first = all[index].first_member;
+  const std::uint32_t end = index + 1 < all.size() ? all[index + 1].first_member : member_count();
+  return {index, first, end - first};
 }
 
-bool has_address(const EndpointNode* node, const IpAddress& address) noexcept {
-  return node != nullptr &&
-         std::any_of(node->members().begin(), node->members().end(),
-                     [&](const auto& member) { return member.address == address; });
+std::optional<ServiceData::Endpoint> ServiceData::find_endpoint(Bytes label) const noexcept {
+  if (plain_) {
+    const auto address = read_dashed_label(label);
+    const auto index = address ? find_address(*address) : std::nullopt;
+    return index ? std::optional(endpoint(*index)) : std::nullopt;
+  }
+  const auto all = labels();
+  const auto at = std::lower_bound(
+      all.begin(), all.end(), as_text(label),
+      [this](const Label& each, std::string_view wanted) { return label_text(each) < wanted; });
+  if (at == all.end() || label_text(*at) != as_text(label)) {
+    return std::nullopt;
+  }
+  return endpoint(static_cast<std::uint32_t>(at - all.begin()));
+}
+
+std::optional<ServiceData::Endpoint> ServiceData::endpoint_with(
+    const IpAddress& address) const noexcept {
+  const auto index = find_address(address);
+  if (!index || plain_) {
+    return index ? std::optional(endpoint(*index)) : std::nullopt;
+  }
+  const auto every = members();
+  const auto at = std::find_if(every.begin(), every.end(),
+                               [&](const Member& member) { return member.address == *index; });
+  const auto all = labels();
+  const auto behind =
+      std::upper_bound(all.begin(), all.end(), static_cast<std::uint32_t>(at - every.begin()),
+                       [](std::uint32_t i, const Label& label) { return i < label.first_member; });
+  return endpoint(static_cast<std::uint32_t>(behind - all.begin()) - 1);
+}
+
+Bytes ServiceData::label_wire(const Endpoint& endpoint, LabelBuffer& buffer) const noexcept {
+  if (plain_) {
+    return buffer.emplace(IpAddress::from_octets(address(endpoint.label))).wire();
+  }
+  const std::uint8_t* at = section<std::uint8_t>(Text).data() + labels()[endpoint.label].text_at;
+  return {at, *at + std::size_t{1}};
 }
 
 }  // namespace waypost::records

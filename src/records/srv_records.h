@@ -8,28 +8,30 @@
 
 #include "dns/lookup.h"
 #include "records/nodes.h"
+#include "records/service_data.h"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <span>
 
 namespace waypost::records {
 
 // Which ports of an endpoint are wanted: one named port, or all.
 struct PortFilter {
-  const NamedPort* named = nullptr;
+  const ServiceData::NamedPort* named = nullptr;
 
-  bool accepts(const kube::EndpointPort& port) const noexcept {
-    return named == nullptr || (port.protocol == named->protocol && port.name == named->name);
+  bool accepts(const ServiceData& data, const ServiceData::Port& port) const noexcept {
+    return named == nullptr ||
+           (port.protocol == named->protocol && data.name(port) == data.name(*named));
   }
 };
 
-// How many records a member of an endpoint name counts for in a weight.  As with CoreDNS, each
+// How many records an endpoint with `ports` ports counts for in a weight.  As with CoreDNS, each
 // slice that has the address counts, although equal records are written once; so does one without
 // ports.
-inline std::size_t srv_records_of(const EndpointNode::Member& member) noexcept {
-  return std::max<std::size_t>(member.ports->size(), 1) * member.copies;
+constexpr std::size_t srv_records_of(std::size_t ports, std::size_t copies) noexcept {
+  return std::max<std::size_t>(ports, 1) * copies;
 }
 
 // The weight of each of `records` SRV records.
@@ -38,10 +40,12 @@ constexpr std::uint16_t srv_weight(std::size_t records) noexcept {
 }
 
 // The weight of the SRV records at an endpoint name.
-inline std::uint16_t srv_weight(const EndpointNode& node) noexcept {
+inline std::uint16_t srv_weight(const ServiceData& data,
+                                const ServiceData::Endpoint& endpoint) noexcept {
   std::size_t records = 0;
-  for (const EndpointNode::Member& member : node.members()) {
-    records += srv_records_of(member);
+  for (std::uint32_t i = 0; i < endpoint.member_count; ++i) {
+    const ServiceData::Member member = data.member(endpoint.first_member + i);
+    records += srv_records_of(data.group(member.group).size(), member.copies);
   }
   return srv_weight(records);
 }
@@ -60,7 +64,8 @@ dns::Outcome write_headless_srv(const ServiceNode& node, const ServiceData& data
                                 const dns::Lookup& lookup, dns::MessageWriter& out) noexcept;
 
 // SRV at an endpoint name: one record for each of its distinct ports, itself as the target.
-dns::Outcome write_endpoint_srv(const EndpointNode& node, std::uint32_t ttl,
+dns::Outcome write_endpoint_srv(const ServiceNode& node, const ServiceData& data,
+                                const ServiceData::Endpoint& endpoint, std::uint32_t ttl,
                                 const dns::Lookup& lookup, dns::MessageWriter& out) noexcept;
 
 }  // namespace waypost::records

@@ -1,5 +1,6 @@
-// How many UDP queries one worker answers in a second, next to a bare echo in the same run; what a
-// Service and an endpoint cost in memory; how long a change takes to be applied.
+// How many UDP queries one worker answers in a second, next to a bare echo in the same run; how
+// long a change takes to be applied.  With --memory instead what Services and endpoints cost in
+// memory.
 //
 // The server, or the echo, runs on the first CPU and the load on the second.  Rounds alternate
 // between the two, and medians are told.
@@ -7,13 +8,13 @@
 #include "base/rcu.h"
 #include "bench/echo.h"
 #include "bench/load.h"
+#include "bench/memory.h"
 #include "bench/world.h"
 #include "records/publisher.h"
 #include "server/server.h"
 #include "zones/zone_set.h"
 
 #include <CLI/CLI.hpp>
-#include <malloc.h>
 #include <sched.h>
 #include <sys/resource.h>
 
@@ -70,11 +71,6 @@ double process_cpu_seconds() {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
-double allocated_bytes() {
-  const struct mallinfo2 info = mallinfo2();
-  return static_cast<double>(info.uordblks) + static_cast<double>(info.hblkhd);
-}
-
 double median(std::vector<double> values) {
   std::ranges::sort(values);
   return values[values.size() / 2];
@@ -85,31 +81,21 @@ double microseconds(Clock::duration duration) {
 }
 
 // ---------------------------------------------------------------------------------------------------
-// The world: memory and changes
+// The world and its changes
 
-// Loads the world in two steps and tells what each cost.
 void load_world(const World& world, cache::ServiceCache& cache,
                 const records::Publisher& publisher) {
   const WorldSize& size = world.size();
   const auto start = Clock::now();
   world.put_namespaces(cache);
-  const double empty = allocated_bytes();
   world.put_services(cache);
-  const double with_services = allocated_bytes();
   world.put_slices(cache);
-  const double with_slices = allocated_bytes();
   cache.set_synced();
-  const double seconds = microseconds(Clock::now() - start) * 1e-6;
-
-  const double endpoints = double(size.services) * size.endpoints;
   std::printf(
-      "world: %u Services, %.0f endpoints, one Service in %u headless: %zu names, loaded in %.2f "
-      "s\n",
-      size.services, endpoints, size.headless_every, publisher.index().name_count(), seconds);
-  std::printf(
-      "memory, cache and index: %.1f MiB; %.0f octets for each Service, %.0f for each endpoint\n",
-      (with_slices - empty) / 1048576, (with_services - empty) / size.services,
-      (with_slices - with_services) / endpoints);
+      "world: %u Services, %u endpoints each, one Service in %u headless: %zu names in the index, "
+      "loaded in %.2f s\n",
+      size.services, size.endpoints, size.headless_every, publisher.index().name_count(),
+      microseconds(Clock::now() - start) * 1e-6);
 }
 
 // Applies changes of one endpoint each, spread over the Services.
@@ -225,7 +211,9 @@ bool run(const Options& options) {
 
 int main(int argc, char** argv) try {
   waypost::bench::Options options;
-  CLI::App app("UDP answers per second, memory and time for a change, with a cluster of some size");
+  bool memory = false;
+  CLI::App app("UDP answers per second and time for a change, with a cluster of some size");
+  app.add_flag("--memory", memory, "Tell what the cluster costs in memory instead");
   app.add_option("--seconds", options.seconds, "Length of a round")->check(CLI::Range(0.1, 60.0));
   app.add_option("--rounds", options.rounds, "Rounds")->check(CLI::Range(1, 100));
   app.add_option("--window", options.load.window, "Questions under way")
@@ -238,6 +226,10 @@ int main(int argc, char** argv) try {
   CLI11_PARSE(app, argc, argv);
   options.load.duration =
       std::chrono::milliseconds(static_cast<std::int64_t>(options.seconds * 1000));
+  if (memory) {
+    waypost::bench::report_memory({.world = options.world, .changes = options.changes});
+    return 0;
+  }
   return waypost::bench::run(options) ? 0 : 1;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "bench-udp: %s\n", error.what());

@@ -35,12 +35,11 @@ class World {
   void put_namespaces(cache::ServiceCache& cache) const;
   void put_services(cache::ServiceCache& cache) const;
   void put_slices(cache::ServiceCache& cache) const;
+  kube::Service service(std::uint32_t index) const;
   // The Service's slice after `change` changes: that many endpoints have moved to another address.
   kube::EndpointSlice slice(std::uint32_t service, std::uint32_t change) const;
 
  private:
-  kube::Service service(std::uint32_t index) const;
-
   WorldSize size_;
 };
 

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -174,10 +175,19 @@ TEST_CASE("an index that followed every change equals one made from the world at
     CAPTURE(seed);
     TestCluster followed(verified_options());
     RandomWorld world(seed);
+    rcu::RetireList retired;
+    std::optional<records::Publisher> late;  // Made from a filled world, follows it from then on.
     for (int step = 0; step < 120; ++step) {
       world.step(followed.cache);
+      if (step == 50) {
+        late.emplace(verified_options(), followed.cache, retired);
+      }
       if (step % 30 != 29) {
         continue;
+      }
+      if (late) {
+        REQUIRE(transfer_of(followed.publisher()) == transfer_of(*late));
+        REQUIRE(followed.publisher().index().name_count() == late->index().name_count());
       }
       TestCluster fresh(verified_options());
       followed.cache.for_each_namespace([&](const auto& one) { fresh.cache.put(one); });
@@ -317,6 +327,58 @@ TEST_CASE("a name that would be too long is left out, counted, and harms nobody"
   CHECK(got.answer.size() == 1);
   cluster.cache.erase_service({"shop", std::string(63, 'y')});
   cluster.cache.erase_service({"shop", "ok"});
+}
+
+TEST_CASE("every address of a large Service leads back, whatever comes and goes and grows") {
+  // Slots of one Service's addresses look alike; with so many, some fall together.
+  TestCluster cluster;
+  cluster.cache.put(kube::Namespace{"shop", 1, {}});
+  kube::Service service;
+  service.key = {"shop", "large"};
+  service.cluster_ips = {IpAddress::v4(10, 96, 0, 1), *IpAddress::from_text("fd00::1")};
+  cluster.cache.put(service);
+  const auto address_of = [](unsigned i, unsigned move) {
+    return IpAddress::v4(static_cast<std::uint8_t>(100 + move), static_cast<std::uint8_t>(i >> 16),
+                         static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i));
+  };
+  const auto slice_of = [&](unsigned number, unsigned move) {
+    kube::EndpointSlice slice;
+    slice.key = {"shop", "large-" + std::to_string(number)};
+    slice.service_name = "large";
+    for (unsigned i = number * 100; i < number * 100 + 100; ++i) {
+      slice.add({.address = address_of(i, i % 2 == 0 ? move : 0)}, "", "");
+    }
+    return slice;
+  };
+  constexpr unsigned Slices = 300;
+  for (unsigned move = 0; move < 4; ++move) {
+    for (unsigned number = 0; number < Slices; ++number) {
+      cluster.cache.put(slice_of(number, move));
+    }
+  }
+  std::size_t wrong = 0;
+  for (unsigned i = 0; i < Slices * 100; ++i) {
+    for (const unsigned move : {0U, 1U, 3U}) {
+      const IpAddress address = address_of(i, move);
+      const Bytes octets = address.octets();
+      std::string name;
+      for (std::size_t at = 4; at-- > 0;) {
+        name += std::to_string(octets[at]) + ".";
+      }
+      const auto packet =
+          cluster.ask(make_query({.name = name + "in-addr.arpa.", .type = RecordType::PTR}));
+      const bool is_there = move == (i % 2 == 0 ? 3U : 0U);
+      wrong += dns::parse_message(packet)->answer.size() == (is_there ? 1U : 0U) ? 0 : 1;
+    }
+  }
+  CHECK(wrong == 0);
+  for (unsigned number = 0; number < Slices; ++number) {
+    cluster.cache.erase_slice({"shop", "large-" + std::to_string(number)});
+  }
+  const std::size_t names = cluster.publisher().index().name_count();
+  cluster.cache.erase_service({"shop", "large"});
+  // The Service, two cluster IPs, and the branches above them.
+  CHECK(cluster.publisher().index().name_count() == names - 1 - 2 - 3 - 31);
 }
 
 TEST_CASE("readers see whole answers while the world changes under them") {
