@@ -600,6 +600,15 @@ void ServiceCache::for_each_pod_in(std::string_view name_space, const VisitPod& 
   }
 }
 
+void ServiceCache::for_each_service_key(const VisitKey& visit) const {
+  services_.for_each(
+      [&](const ServiceRecord& record) { visit(record.name_space->name, record.name()); });
+}
+
+void ServiceCache::for_each_pod_key(const VisitKey& visit) const {
+  pods_.for_each([&](const PodRecord& record) { visit(record.name_space->name, record.name()); });
+}
+
 void ServiceCache::subscribe(Consumer& consumer) {
   consumers_.push_back(&consumer);
   static const ServiceState nothing;

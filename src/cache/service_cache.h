@@ -131,6 +131,11 @@ class ServiceCache {
   void for_each_pod_in(std::string_view name_space, const VisitPod& visit) const;
   void for_each_node(const std::function<void(const kube::Node&)>& visit) const;
 
+  // The keys alone, borrowed for the call: unpacks and allocates nothing.
+  using VisitKey = std::function<void(std::string_view name_space, std::string_view name)>;
+  void for_each_service_key(const VisitKey& visit) const;
+  void for_each_pod_key(const VisitKey& visit) const;
+
   struct Counts {
     std::size_t services = 0;
     std::size_t slices = 0;

@@ -44,7 +44,8 @@ inline constexpr std::size_t MaxSnapshotRecordSize = std::size_t{2} << 20;
 // Makes the octets of a file in steps of bounded work, for the thread that changes the cache.
 // Between steps the cache may change: each object is written at most once, whole, as it is when its
 // turn comes; one that is gone by then is left out, one that came after its kind was begun waits
-// for the next file.  Slices that name no Service are left out: nobody can see them.
+// for the next file.  A slice that moves to another Service may be written twice; loading takes it
+// as it came last.  Slices that name no Service are left out: nobody can see them.
 class SnapshotWriter {
  public:
   // `cache` is borrowed and outlives this object.
@@ -67,7 +68,7 @@ class SnapshotWriter {
   enum class Stage : std::uint8_t { Origin, Namespaces, Services, Pods, Nodes, Done };
 
   void begin(Stage stage);
-  void note(const kube::ObjectKey& key);
+  void note(std::string_view name_space, std::string_view name);
   // Writes the next object, or a part of a Service; false when the stage has no more.
   bool write_next();
   bool write_service(const kube::ObjectKey& key);

@@ -57,26 +57,29 @@ void SnapshotWriter::begin(Stage stage) {
   keys_.clear();
   next_key_ = 0;
   const ServiceCache::Counts& counts = cache_.counts();
+  const auto note_key = [this](std::string_view name_space, std::string_view name) {
+    note(name_space, name);
+  };
   if (stage == Stage::Namespaces) {
     keys_.reserve(counts.namespaces * UsualKeySize);
-    cache_.for_each_namespace([&](const kube::Namespace& each) { note({"", each.name}); });
+    cache_.for_each_namespace([&](const kube::Namespace& each) { note({}, each.name); });
   } else if (stage == Stage::Services) {
     keys_.reserve(counts.services * UsualKeySize);
-    cache_.for_each_service([&](const kube::ObjectKey& key, const ServiceState&) { note(key); });
+    cache_.for_each_service_key(note_key);
   } else if (stage == Stage::Pods) {
     keys_.reserve(counts.pods * UsualKeySize);
-    cache_.for_each_pod([&](const kube::Pod& pod) { note(pod.key); });
+    cache_.for_each_pod_key(note_key);
   } else if (stage == Stage::Nodes) {
-    cache_.for_each_node([&](const kube::Node& each) { note({"", each.name}); });
+    cache_.for_each_node([&](const kube::Node& each) { note({}, each.name); });
   } else {
     keys_.shrink_to_fit();
   }
 }
 
-void SnapshotWriter::note(const kube::ObjectKey& key) {
-  keys_ += key.name_space;
+void SnapshotWriter::note(std::string_view name_space, std::string_view name) {
+  keys_ += name_space;
   keys_ += '\0';
-  keys_ += key.name;
+  keys_ += name;
   keys_ += '\0';
 }
 

@@ -5,11 +5,11 @@
 
 #include "cache/snapshot.h"
 #include "cache/snapshot_format.h"
+#include "support/snapshot_bytes.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <set>
@@ -28,17 +28,6 @@ void expect(bool holds, const char* what) {
     std::fprintf(stderr, "does not hold: %s\n", what);
     std::abort();
   }
-}
-
-std::string with_prelude(std::string_view body) {
-  SnapshotPrelude prelude{};
-  std::copy(format::Magic.begin(), format::Magic.end(), prelude.begin());
-  store_u32(&prelude[format::MajorOffset], format::MajorVersion);
-  format::store_u64(&prelude[format::SizeOffset], prelude.size() + body.size());
-  Checksum checksum;
-  checksum.add(as_bytes(body));
-  format::store_u64(&prelude[format::ChecksumOffset], format::checksum(prelude, checksum.value()));
-  return std::string(as_text(prelude)) + std::string(body);
 }
 
 Result<LoadedSnapshot> load(std::string_view file, ServiceCache& cache) {
@@ -97,7 +86,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* input, std::size_t siz
   const std::string_view octets(reinterpret_cast<const char*>(input), size);
   const bool is_file = octets.starts_with(format::Magic.front());
   ServiceCache cache;
-  const auto loaded = load(is_file ? std::string(octets) : with_prelude(octets), cache);
+  const auto loaded = load(is_file ? std::string(octets) : test::file_of(octets), cache);
   if (!loaded) {
     expect(!loaded.error().message.empty(), "a refusal says why");
     expect(content(cache).empty(), "a refused file changes nothing");

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -262,6 +263,24 @@ TEST_CASE("objects of one namespace are found without a look at the others") {
   CHECK(names_in("shop") == std::set<std::string>{"shop/b"});
   cache.erase_slice({"shop", "b-1"});
   CHECK(names_in("shop").empty());
+}
+
+TEST_CASE("the keys are those of the objects, also where only slices are known") {
+  ServiceCache cache;
+  cache.put(service("a"));
+  cache.put(slice("b-1", "b"));
+  cache.put(kube::Pod{.key = {"other", "c"}});
+  std::set<std::string> services;
+  std::set<std::string> pods;
+  const auto into = [](std::set<std::string>& keys) {
+    return [&keys](std::string_view name_space, std::string_view name) {
+      keys.insert(std::string(name_space) + "/" + std::string(name));
+    };
+  };
+  cache.for_each_service_key(into(services));
+  cache.for_each_pod_key(into(pods));
+  CHECK(services == std::set<std::string>{"shop/a", "shop/b"});
+  CHECK(pods == std::set<std::string>{"other/c"});
 }
 
 TEST_CASE("what no reader wants is not kept, and then makes no difference") {

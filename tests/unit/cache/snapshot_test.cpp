@@ -1,7 +1,7 @@
 #include "cache/snapshot.h"
 
 #include "cache/snapshot_fields.h"
-#include "snapshot_bytes.h"
+#include "support/snapshot_bytes.h"
 
 #include <doctest/doctest.h>
 
