@@ -218,7 +218,8 @@ error_code Walk::add_string(ondemand::value& value, std::string_view token) {
   token = token.substr(1, token.rfind('"') - 1);
   if (token.find('\\') == std::string_view::npos) {
     add_in_place(TreeType::String, token);
-    return simdjson::SUCCESS;
+    // Taken, because simdjson steps over what is not taken as over a key with its value.
+    return value.get_raw_json_string().error();
   }
   std::string_view unescaped;
   if (const error_code error = value.get_string().get(unescaped)) {
@@ -246,7 +247,7 @@ error_code Walk::add_value(ondemand::value& value, std::string_view name) {
     default:
       break;
   }
-  // simdjson steps over scalars that nobody asked it for.
+  // simdjson steps over such scalars by itself.
   const std::string_view text = trim_end(token);
   if (text == "true" || text == "false") {
     add_in_place(TreeType::Boolean, text);

