@@ -2,6 +2,7 @@
 
 #include "ops/node_options.h"
 #include "ops/option_table.h"
+#include "ops/rule_flags.h"
 
 #include <CLI/CLI.hpp>
 
@@ -55,9 +56,11 @@ constexpr std::string_view NodeUsage =
     "          Print this text, or the version, and exit.\n";
 
 constexpr std::string_view ToolUsage =
-    "waypost looks at what waypost-dns would do.\n"
+    "waypost looks at what waypost-dns and waypost-node would do.\n"
     "\n"
     "Usage: waypost check-config FILE [FLAG VALUE]...\n"
+    "       waypost plan [FLAG VALUE]... FILE...\n"
+    "       waypost explain [FLAG VALUE]... SOURCE ADDRESS:PORT/PROTOCOL FILE...\n"
     "       waypost --help | --version\n"
     "\n"
     "  check-config FILE\n"
@@ -65,7 +68,20 @@ constexpr std::string_view ToolUsage =
     "would be\n"
     "          given ('waypost-dns --help' lists them). Prints what is in force and exits with 0, "
     "or\n"
-    "          prints every problem and exits with 1.\n";
+    "          prints every problem and exits with 1.\n"
+    "  plan FILE...\n"
+    "          Print the iptables rules for the Services in these manifests, as iptables-restore "
+    "reads\n"
+    "          them. Nothing is changed.\n"
+    "  explain SOURCE ADDRESS:PORT/PROTOCOL FILE...\n"
+    "          Print where the first packet of a connection goes, and why: the Service and its "
+    "policies,\n"
+    "          each endpoint and why it is used or not, the rules on the way. A SOURCE that is an "
+    "address\n"
+    "          of the node sends from the node itself.\n"
+    "\n"
+    "Flags of plan and explain:\n"
+    "\n";
 
 // Breaks `text` at blanks into lines that start with `indent` blanks.
 std::string wrapped(std::string_view text, std::size_t indent) {
@@ -116,6 +132,16 @@ std::string node_help() {
     help += wrapped("Accepts " + std::string(option.expected) +
                         ". Default: " + std::string(option.shown_default()) + ".",
                     HelpIndent);
+  }
+  return help;
+}
+
+std::string tool_help() {
+  std::string help(ToolUsage);
+  for (const RuleFlag& flag : rule_flags()) {
+    help.append("  --").append(flag.flag);
+    help.append(flag.value_name.empty() ? "" : " ").append(flag.value_name).append("\n");
+    help += wrapped(flag.help, HelpIndent);
   }
   return help;
 }
@@ -276,6 +302,93 @@ bool run(CLI::App& app, std::span<const char* const> arguments, Problems& proble
   return problems.empty();
 }
 
+// ---- plan and explain -------------------------------------------------------------------------
+
+CLI::App* add_rule_command(CLI::App& app, const std::string& name, bool& help) {
+  CLI::App* command = app.add_subcommand(name);
+  command->set_help_flag("");
+  command->add_flag("-h,--help", help);
+  command->allow_extras();
+  for (const RuleFlag& flag : rule_flags()) {
+    if (!flag.is_for_explain || name == "explain") {
+      const std::string text = "--" + std::string(flag.flag);
+      if (flag.form == RuleFlag::Form::Switch) {
+        command->add_flag(text);  // A value only as in "--masquerade-all=false".
+        continue;
+      }
+      CLI::Option* option = command->add_option(text);
+      option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+      option->expected(1);
+      option->allow_extra_args(false);
+    }
+  }
+  return command;
+}
+
+void collect_rule_flag(const RuleFlag& flag, const CLI::Option& option, RuleQuestion& question,
+                       Problems& problems) {
+  std::vector<SettingValue> values;
+  for (const std::string& text : option.results()) {
+    if (flag.form == RuleFlag::Form::List) {
+      split_list(text, values);
+    } else {
+      values.push_back({text, "", false});
+    }
+  }
+  const std::string name = "--" + std::string(flag.flag);
+  if (flag.form != RuleFlag::Form::List && values.size() > 1) {
+    problems.push_back(
+        problem(name + ": found " + std::to_string(values.size()) + " values, expected one"));
+    return;
+  }
+  for (const SettingValue& value : values) {
+    if (auto put = flag.put(question, value.text); !put) {
+      problems.push_back(with_context(std::move(put.error()), name));
+    }
+  }
+}
+
+void collect_rule_question(const CLI::App& command, RuleQuestion& question, Problems& problems) {
+  std::vector<std::string> words;
+  for (const std::string& word : command.remaining()) {
+    if (word.starts_with('-')) {
+      problems.push_back(
+          problem(word.substr(0, word.find('=')) +
+                  ": found an unknown flag, expected one that 'waypost --help' lists"));
+    } else {
+      words.push_back(word);
+    }
+  }
+  std::size_t files_at = 0;
+  if (command.get_name() == "explain") {
+    question.packet.emplace();
+    if (words.size() < 2) {
+      problems.push_back(
+          problem("explain: found no packet, expected SOURCE ADDRESS:PORT/PROTOCOL such as "
+                  "10.244.1.5 10.96.0.10:53/udp"));
+      return;
+    }
+    question.packet->source = words[0];
+    question.packet->destination = words[1];
+    files_at = 2;
+  }
+  for (const char* cidr : {"10.96.0.0/12", "fd00:10:96::/112"}) {  // As waypost-dns does.
+    question.manifests.service_cidrs.push_back(*IpPrefix::from_text(cidr));
+  }
+  question.manifests.files.assign(words.begin() + static_cast<std::ptrdiff_t>(files_at),
+                                  words.end());
+  for (const RuleFlag& flag : rule_flags()) {
+    const CLI::Option* option = command.get_option_no_throw("--" + std::string(flag.flag));
+    if (option != nullptr && option->count() != 0) {
+      collect_rule_flag(flag, *option, question, problems);
+    }
+  }
+  if (question.manifests.files.empty() == question.manifests.folder.empty()) {
+    problems.push_back(problem(command.get_name() +
+                               ": expected either files with manifests or --manifests FOLDER"));
+  }
+}
+
 std::expected<CommandLine, Problems> parse_server_command_line(
     std::span<const char* const> arguments, const std::vector<KnownFlag>& flags,
     std::string_view program, std::string (*help_text)()) {
@@ -323,7 +436,7 @@ std::expected<CommandLine, Problems> parse_node_command_line(
   return parse_server_command_line(arguments, node_flags(), "waypost-node", node_help);
 }
 
-std::expected<CommandLine, Problems> parse_tool_command_line(
+std::expected<ToolCommandLine, Problems> parse_tool_command_line(
     std::span<const char* const> arguments) {
   CLI::App app;
   app.set_help_flag("");
@@ -339,30 +452,42 @@ std::expected<CommandLine, Problems> parse_tool_command_line(
   const CLI::Option* file_option = check->add_option("FILE", file);
   const std::vector<KnownFlag> flags = dns_flags();
   add_option_flags(*check, flags);
+  CLI::App* plan = add_rule_command(app, "plan", help);
+  CLI::App* explain = add_rule_command(app, "explain", help);
 
   Problems problems;
   ConfigOrigin origin;
+  RuleQuestion question;
   if (run(app, arguments, problems)) {
     if (help) {
-      return PrintText{std::string(ToolUsage)};
+      return PrintText{tool_help()};
     }
     if (version) {
       return PrintText{"waypost " + std::string(Version) + "\n"};
     }
-    if (!check->parsed()) {
-      problems.push_back(problem("found no command, expected 'waypost check-config FILE'"));
-    } else if (file_option->count() == 0) {
-      problems.push_back(
-          problem("check-config: found no file, expected 'waypost check-config FILE'"));
+    if (plan->parsed() || explain->parsed()) {
+      collect_rule_question(plan->parsed() ? *plan : *explain, question, problems);
+    } else if (!check->parsed()) {
+      problems.push_back(problem(
+          "found no command, expected 'waypost check-config FILE', 'waypost plan FILE...' or "
+          "'waypost explain SOURCE ADDRESS:PORT/PROTOCOL FILE...'"));
+    } else {
+      if (file_option->count() == 0) {
+        problems.push_back(
+            problem("check-config: found no file, expected 'waypost check-config FILE'"));
+      }
+      origin.file = file;
+      report_rest(check->remaining(), flags, "waypost-dns", problems);
+      collect(*check, flags, origin, problems);
     }
-    origin.file = file;
-    report_rest(check->remaining(), flags, "waypost-dns", problems);
-    collect(*check, flags, origin, problems);
   }
   if (!problems.empty()) {
     return std::unexpected(std::move(problems));
   }
-  return origin;
+  if (check->parsed()) {
+    return origin;
+  }
+  return question;
 }
 
 }  // namespace waypost::ops

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "ops/config.h"
+#include "ops/rule_report.h"
 
 #include <expected>
 #include <filesystem>
@@ -29,6 +30,7 @@ struct ConfigOrigin {
 };
 
 using CommandLine = std::variant<PrintText, ConfigOrigin>;
+using ToolCommandLine = std::variant<PrintText, ConfigOrigin, RuleQuestion>;
 
 // Reads the arguments of waypost-dns, without the program's name.  Problems are about flags as
 // such: unknown ones, values missing, one given twice.
@@ -38,8 +40,9 @@ std::expected<CommandLine, Problems> parse_dns_command_line(std::span<const char
 std::expected<CommandLine, Problems> parse_node_command_line(
     std::span<const char* const> arguments);
 
-// Reads those of waypost: "check-config FILE [flags of waypost-dns]".
-std::expected<CommandLine, Problems> parse_tool_command_line(
+// Reads those of waypost: "check-config FILE [flags of waypost-dns]", "plan FILE...", and "explain
+// SOURCE DESTINATION FILE..." with the flags of ops/rule_flags.h.
+std::expected<ToolCommandLine, Problems> parse_tool_command_line(
     std::span<const char* const> arguments);
 
 }  // namespace waypost::ops

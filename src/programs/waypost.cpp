@@ -1,7 +1,8 @@
-// waypost: looks at what waypost-dns would do.
+// waypost: looks at what waypost-dns and waypost-node would do.
 
 #include "ops/config.h"
 #include "ops/flags.h"
+#include "ops/rule_report.h"
 
 #include <cstdio>
 #include <exception>
@@ -32,6 +33,15 @@ int check_config(const ops::ConfigOrigin& origin) {
   return 0;
 }
 
+int report_rules(const ops::RuleQuestion& question) {
+  const auto report = ops::answer(question);
+  if (!report) {
+    return fail({report.error()});
+  }
+  std::fputs(report->text.c_str(), stdout);
+  return report->problems.empty() ? 0 : fail(report->problems);
+}
+
 int run(std::span<const char* const> arguments) {
   const auto line = ops::parse_tool_command_line(arguments);
   if (!line) {
@@ -40,6 +50,9 @@ int run(std::span<const char* const> arguments) {
   if (const auto* text = std::get_if<ops::PrintText>(&*line)) {
     std::fputs(text->text.c_str(), stdout);
     return 0;
+  }
+  if (const auto* question = std::get_if<ops::RuleQuestion>(&*line)) {
+    return report_rules(*question);
   }
   return check_config(std::get<ops::ConfigOrigin>(*line));
 }

@@ -47,7 +47,7 @@ constexpr HookRule rule_of(Hook hook) noexcept {
 
 // A chain with its rules taken apart.
 struct ReadyChain {
-  std::string name;
+  std::string_view name;  // Like the texts, borrowed from the rule set, or a hook's constant name.
   std::vector<std::string_view> texts;
   std::vector<ParsedRule> rules;
 };
@@ -55,6 +55,7 @@ struct ReadyChain {
 struct Frame {
   const ReadyChain* chain = nullptr;
   std::size_t next = 0;
+  std::size_t steps = 0;  // How many there were when it was jumped to, the jump included.
 };
 
 // One possible way, as far as it has come.
@@ -132,7 +133,8 @@ class Walker {
   Hook next_hook(const Way& way) const;
   void go(Way way);
   bool apply(Way& way, const ParsedRule& rule);  // False: the way has ended.
-  bool matches(const Way& way, const ParsedRule& rule, const std::string& chain);
+  bool matches(const Way& way, const ParsedRule& rule, std::string_view chain);
+  void leave(Way& way) const;
   bool has_states(const Way& way, const std::set<std::string>& states) const;
   std::string_view in_interface(const Way& way) const noexcept;
   bool is_local(const IpAddress& address) const;
@@ -145,7 +147,7 @@ class Walker {
   }
   const ReadyChain* chain(Table table, std::string_view name);
   const ReadyChain* hook_chain(Hook hook);
-  const ReadyChain* ready(Table table, const std::string& name,
+  const ReadyChain* ready(Table table, std::string_view name,
                           const std::vector<std::string_view>& texts);
 
   const RuleSet& rules_;
@@ -161,9 +163,9 @@ class Walker {
 
 // ---- Chains -----------------------------------------------------------------------------------
 
-const ReadyChain* Walker::ready(Table table, const std::string& name,
+const ReadyChain* Walker::ready(Table table, std::string_view name,
                                 const std::vector<std::string_view>& texts) {
-  const auto [at, is_new] = ready_.try_emplace({table, name});
+  const auto [at, is_new] = ready_.try_emplace({table, std::string(name)});
   if (is_new) {
     at->second.name = name;
     for (const std::string_view text : texts) {
@@ -205,7 +207,7 @@ const ReadyChain* Walker::hook_chain(Hook hook) {
       texts.push_back(jump.rule);
     }
   }
-  return ready(table, std::string(name), texts);
+  return ready(table, name, texts);
 }
 
 // ---- Matching ---------------------------------------------------------------------------------
@@ -227,7 +229,7 @@ bool Walker::has_states(const Way& way, const std::set<std::string>& states) con
          (states.contains("SNAT") && way.is_masqueraded);
 }
 
-bool Walker::matches(const Way& way, const ParsedRule& rule, const std::string& chain) {
+bool Walker::matches(const Way& way, const ParsedRule& rule, std::string_view chain) {
   const auto holds = [](const auto& condition, auto test) {
     return !condition || is_met(test(condition->value), condition->is_not);
   };
@@ -269,7 +271,7 @@ bool Walker::matches(const Way& way, const ParsedRule& rule, const std::string& 
     unknown.push_back("--sport");
   }
   for (const std::string& condition : unknown) {
-    result_.unjudged.insert(chain + ": " + condition);
+    result_.unjudged.insert(std::string(chain) + ": " + condition);
   }
   return unknown.empty();
 }
@@ -300,6 +302,15 @@ void Walker::enter(Way& way, Hook hook) {
   way.frames.clear();
   if (hook != Hook::Done) {
     way.frames.push_back({hook_chain(hook), 0});
+  }
+}
+
+// Back from a chain.  Jumps that came to nothing are no part of the way.
+void Walker::leave(Way& way) const {
+  const std::size_t steps = way.frames.back().steps;
+  way.frames.pop_back();
+  if (steps != 0 && way.steps.size() == steps) {
+    way.steps.pop_back();
   }
 }
 
@@ -338,11 +349,12 @@ bool Walker::apply(Way& way, const ParsedRule& rule) {
       if (rule.target == TargetKind::Goto) {
         way.frames.pop_back();
       }
-      way.frames.push_back({target, 0});
+      way.frames.push_back({target, 0, way.steps.size()});
       break;
     }
     case TargetKind::Return:
-      way.frames.pop_back();
+      way.steps.pop_back();
+      leave(way);
       break;
     case TargetKind::Accept:
       enter(way, next_hook(way));
@@ -382,7 +394,7 @@ void Walker::go(Way way) {
     if (way.frames.empty() || way.frames.back().next >= way.frames.back().chain->rules.size()) {
       const bool is_at_end = way.frames.size() <= 1;
       if (!is_at_end) {
-        way.frames.pop_back();
+        leave(way);
         continue;
       }
       const auto [table, name] = rule_of(way.hook);
@@ -397,7 +409,7 @@ void Walker::go(Way way) {
     Frame& frame = way.frames.back();
     const ParsedRule& rule = frame.chain->rules[frame.next];
     const std::string_view text = frame.chain->texts[frame.next];
-    const std::string& name = frame.chain->name;
+    const std::string_view name = frame.chain->name;
     ++frame.next;
     if (!matches(way, rule, name)) {
       continue;
@@ -412,7 +424,9 @@ void Walker::go(Way way) {
       open_.push_back(std::move(other));
       way.probability *= *rule.probability;
     }
-    way.steps.push_back({rule_of(way.hook).table, name, text});
+    if (rule.target != TargetKind::None) {
+      way.steps.push_back({rule_of(way.hook).table, name, text});
+    }
     if (!apply(way, rule)) {
       return;
     }

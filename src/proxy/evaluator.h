@@ -40,7 +40,7 @@ struct Packet {
 
 enum class Verdict : std::uint8_t { Accepted, Dropped, Rejected };
 
-// A rule that matched.  Borrowed from the rule set.
+// A rule that matched, and had a part in the outcome.  Borrowed from the rule set.
 struct Step {
   Table table = Table::Filter;
   std::string_view chain;  // Or the hook.

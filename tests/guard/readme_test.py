@@ -46,6 +46,9 @@ with Server(*demo_arguments(), cwd=ROOT) as dns:
             words[words.index("1053")] = str(dns.port)
             _, got = run(words)
             checks.equal(line, sorted(got), sorted(wanted))
+        elif words[:2] == ["waypost", "explain"]:
+            code, got = run([str(TOOL_PROGRAM), *words[1:]])
+            checks.equal(line, (code, got), (0, wanted))
         elif words[0] == "waypost":
             code, got = run([str(TOOL_PROGRAM), *words[1:]])
             checks.equal(f"{line}: exit code", code, 0)

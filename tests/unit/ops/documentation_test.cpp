@@ -5,6 +5,7 @@
 #include "ops/config_reader.h"
 #include "ops/flags.h"
 #include "ops/option_table.h"
+#include "ops/rule_flags.h"
 #include "support/temporary_folder.h"
 
 #include <doctest/doctest.h>
@@ -112,8 +113,7 @@ TEST_CASE("--help names every option, what it accepts and its default") {
 }
 
 TEST_CASE("no line of --help is wider than 100 columns") {
-  for (const auto& line : {parse_dns_command_line(std::vector<const char*>{"--help"}),
-                           parse_tool_command_line(std::vector<const char*>{"--help"})}) {
+  const auto check = [](const auto& line) {
     REQUIRE(line);
     std::string_view text = std::get<PrintText>(*line).text;
     while (!text.empty()) {
@@ -122,6 +122,20 @@ TEST_CASE("no line of --help is wider than 100 columns") {
       CHECK(end <= 100);
       text.remove_prefix(std::min(end + 1, text.size()));
     }
+  };
+  check(parse_dns_command_line(std::vector<const char*>{"--help"}));
+  check(parse_tool_command_line(std::vector<const char*>{"--help"}));
+}
+
+TEST_CASE("waypost --help has every flag of plan and explain") {
+  const auto line = parse_tool_command_line(std::vector<const char*>{"--help"});
+  REQUIRE(line);
+  const std::string help = unwrapped(std::get<PrintText>(*line).text);
+  for (const RuleFlag& flag : rule_flags()) {
+    std::string wanted = "  --" + std::string(flag.flag) + " ";
+    wanted += flag.value_name.empty() ? "" : std::string(flag.value_name) + " ";
+    CHECK_MESSAGE(help.find(unwrapped(wanted + std::string(flag.help))) != std::string::npos,
+                  "--help lacks: ", wanted);
   }
 }
 

@@ -117,6 +117,23 @@ TEST_CASE("jump comes back, goto does not, RETURN goes up one") {
                  packet("1.1.1.1"))) == "accept 1.1.1.1:80");
 }
 
+TEST_CASE("a way has the rules that led there, and no jumps that came to nothing") {
+  const Evaluation evaluation =
+      run({.filter = "-A FORWARD -j A\n-A A -j B\n-A B -p udp -j DROP\n-A FORWARD -j LOG\n"
+                     "-A FORWARD -j C\n-A C -j RETURN\n-A FORWARD -p tcp -j DROP\n",
+           .nat = "-A PREROUTING -j A\n-A A -j B\n-A B -j MARK --set-xmark 0x1/0x1\n"},
+          packet("1.1.1.1"));
+  REQUIRE(evaluation.outcomes.size() == 1);
+  std::string way;
+  for (const Step& step : evaluation.outcomes[0].way) {
+    way += std::string(to_text(step.table)) + " " + std::string(step.chain) + " " +
+           std::string(step.rule) + "\n";
+  }
+  CHECK(way ==
+        "nat PREROUTING -j A\nnat A -j B\nnat B -j MARK --set-xmark 0x1/0x1\n"
+        "filter FORWARD -p tcp -j DROP\n");
+}
+
 TEST_CASE("marks are set, cleared and compared under their mask") {
   const std::string set = "-A PREROUTING -j MARK --set-xmark 0x4000/0x4000\n";
   const std::string masquerade =

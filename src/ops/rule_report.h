@@ -1,0 +1,47 @@
+// What `waypost plan` and `waypost explain` print: the rules that manifests lead to, and the way of
+// a packet through them, or through what iptables-save printed.  Nothing in the kernel is touched.
+//
+// Not here: the command line (ops/flags.h).
+
+#pragma once
+
+#include "base/error.h"
+#include "base/ip_address.h"
+#include "ops/config.h"
+#include "proxy/config.h"
+#include "sources/manifest_source.h"
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace waypost::ops {
+
+// A packet as it is asked about.
+struct PacketQuestion {
+  std::string source;       // "10.244.1.5"
+  std::string destination;  // "10.96.0.10:53/udp", "[fd00::1]:80"; TCP unless it says otherwise.
+  std::string interface;    // By which it comes in; may be empty.
+  // iptables-save output to walk, instead of the desired rules; "-" is standard input.
+  std::optional<std::filesystem::path> saved_rules;
+};
+
+struct RuleQuestion {
+  sources::ManifestOptions manifests;
+  proxy::Config config;
+  proxy::NodeFacts facts;                // addresses: the loopback ones are added.
+  std::optional<PacketQuestion> packet;  // Nothing: the rules themselves are asked for.
+};
+
+// The answer, to be printed on standard output, and what is wrong with manifests and Services all
+// the same, for standard error.
+struct RuleReport {
+  std::string text;
+  Problems problems;
+};
+
+// Fails when there is no answer: the folder or a file cannot be read, or the packet is none.
+Result<RuleReport> answer(const RuleQuestion& question);
+
+}  // namespace waypost::ops
