@@ -208,6 +208,7 @@ Result<void> NodeLifeCycle::State::open_api() {
 void NodeLifeCycle::State::load_manifests() {
   (void)source->load();  // What it returns is in errors() as well.
   manifest_problems.update(source->errors());
+  ::malloc_trim(0);  // Every object was on the heap to be compared.
 }
 
 void NodeLifeCycle::State::follow_manifests() {
