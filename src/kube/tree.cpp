@@ -4,36 +4,8 @@
 
 namespace waypost::kube {
 
-TreeType TreeNode::type() const noexcept {
-  return tree_ == nullptr ? TreeType::Absent : tree_->nodes_[index_].type;
-}
-
-bool TreeNode::is_present() const noexcept {
-  return type() != TreeType::Absent && type() != TreeType::Null;
-}
-
-std::string_view TreeNode::text() const noexcept {
-  const TreeType own = type();
-  if (own == TreeType::Absent || own == TreeType::Sequence || own == TreeType::Mapping) {
-    return {};
-  }
-  const auto& node = tree_->nodes_[index_];
-  return std::string_view(tree_->text_).substr(node.begin, node.size);
-}
-
 std::size_t TreeNode::line() const noexcept {
   return tree_ == nullptr ? 0 : tree_->nodes_[index_].line;
-}
-
-TreeNode TreeNode::first_child() const noexcept {
-  const TreeType own = type();
-  return own == TreeType::Sequence || own == TreeType::Mapping
-             ? tree_->at(tree_->nodes_[index_].begin)
-             : TreeNode();
-}
-
-TreeNode TreeNode::next_sibling() const noexcept {
-  return tree_ == nullptr ? TreeNode() : tree_->at(tree_->nodes_[index_].next_sibling);
 }
 
 TreeNode TreeNode::find(std::string_view key) const noexcept {
@@ -76,53 +48,18 @@ void TreeBuilder::begin(Tree& tree) {
   open_.clear();
 }
 
-TreeNode TreeBuilder::append(Tree::Node node) {
-  const auto index = static_cast<std::uint32_t>(tree_->nodes_.size());
-  tree_->nodes_.push_back(node);
-  if (!open_.empty()) {
-    Open& parent = open_.back();
-    if (parent.last_child == 0) {
-      tree_->nodes_[parent.node].begin = index;
-    } else {
-      tree_->nodes_[parent.last_child].next_sibling = index;
-    }
-    parent.last_child = index;
-  }
-  return TreeNode(tree_, index);
-}
-
 TreeNode TreeBuilder::add_scalar(TreeType type, std::size_t line, std::string_view text) {
   const std::size_t begin = tree_->text_.size();
   tree_->text_ += text;
   return add_scalar(type, line, begin, text.size());
 }
 
-TreeNode TreeBuilder::add_scalar(TreeType type, std::size_t line, std::size_t begin,
-                                 std::size_t size) {
-  Tree::Node node;
-  node.begin = static_cast<std::uint32_t>(begin);
-  node.size = static_cast<std::uint32_t>(size);
-  node.line = static_cast<std::uint32_t>(line);
-  node.type = type;
-  return append(node);
-}
-
-TreeNode TreeBuilder::open(TreeType type, std::size_t line) {
-  Tree::Node node;
-  node.line = static_cast<std::uint32_t>(line);
-  node.type = type;
-  const TreeNode opened = append(node);
-  open_.push_back({opened.index_, 0});
-  return opened;
-}
-
 TreeNode TreeBuilder::add_copy(TreeNode node, std::size_t line) {
-  Tree::Node copy = tree_->nodes_[node.index_];
-  copy.next_sibling = 0;
-  if (line != 0) {
-    copy.line = static_cast<std::uint32_t>(line);
-  }
-  return append(copy);
+  const Tree::Node original = tree_->nodes_[node.index_];
+  const TreeNode copy =
+      append(original.type, line == 0 ? original.line : line, original.begin, original.size);
+  tree_->nodes_[copy.index_].has_repeated_key = original.has_repeated_key;
+  return copy;
 }
 
 void TreeBuilder::remove_pair(TreeNode before, TreeNode value) {

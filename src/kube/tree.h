@@ -116,11 +116,73 @@ class TreeBuilder {
     std::uint32_t last_child;  // 0: none so far.
   };
 
-  TreeNode append(Tree::Node node);
+  // `begin` and `size` as in a Node.
+  TreeNode append(TreeType type, std::size_t line, std::size_t begin, std::size_t size);
 
   Tree* tree_ = nullptr;
   std::vector<Open> open_;
   std::vector<std::string_view> keys_;
 };
+
+// What every value of every object goes through.
+
+inline TreeType TreeNode::type() const noexcept {
+  return tree_ == nullptr ? TreeType::Absent : tree_->nodes_[index_].type;
+}
+
+inline bool TreeNode::is_present() const noexcept {
+  return type() != TreeType::Absent && type() != TreeType::Null;
+}
+
+inline std::string_view TreeNode::text() const noexcept {
+  const TreeType own = type();
+  if (own == TreeType::Absent || own == TreeType::Sequence || own == TreeType::Mapping) {
+    return {};
+  }
+  const auto& node = tree_->nodes_[index_];
+  return std::string_view(tree_->text_).substr(node.begin, node.size);
+}
+
+inline TreeNode TreeNode::first_child() const noexcept {
+  const TreeType own = type();
+  return own == TreeType::Sequence || own == TreeType::Mapping
+             ? tree_->at(tree_->nodes_[index_].begin)
+             : TreeNode();
+}
+
+inline TreeNode TreeNode::next_sibling() const noexcept {
+  return tree_ == nullptr ? TreeNode() : tree_->at(tree_->nodes_[index_].next_sibling);
+}
+
+inline TreeNode TreeBuilder::append(TreeType type, std::size_t line, std::size_t begin,
+                                    std::size_t size) {
+  const auto index = static_cast<std::uint32_t>(tree_->nodes_.size());
+  Tree::Node& node = tree_->nodes_.emplace_back();
+  node.begin = static_cast<std::uint32_t>(begin);
+  node.size = static_cast<std::uint32_t>(size);
+  node.line = static_cast<std::uint32_t>(line);
+  node.type = type;
+  if (!open_.empty()) {
+    Open& parent = open_.back();
+    if (parent.last_child == 0) {
+      tree_->nodes_[parent.node].begin = index;
+    } else {
+      tree_->nodes_[parent.last_child].next_sibling = index;
+    }
+    parent.last_child = index;
+  }
+  return TreeNode(tree_, index);
+}
+
+inline TreeNode TreeBuilder::add_scalar(TreeType type, std::size_t line, std::size_t begin,
+                                        std::size_t size) {
+  return append(type, line, begin, size);
+}
+
+inline TreeNode TreeBuilder::open(TreeType type, std::size_t line) {
+  const TreeNode opened = append(type, line, 0, 0);
+  open_.push_back({opened.index_, 0});
+  return opened;
+}
 
 }  // namespace waypost::kube

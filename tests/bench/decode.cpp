@@ -12,8 +12,8 @@
 #include <simdjson.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <exception>
 #include <functional>
 #include <stdexcept>
@@ -23,8 +23,6 @@
 
 namespace waypost::bench {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t PieceSize = 16384;
 
@@ -186,6 +184,12 @@ std::size_t decode_versions(const Body& body) {
 
 // ---------------------------------------------------------------------------------------------------
 
+double cpu_seconds() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
 double median(std::vector<double> values) {
   std::ranges::sort(values);
   return values[values.size() / 2];
@@ -208,11 +212,11 @@ void measure(const Body& body, unsigned rounds) {
   };
   for (unsigned round = 0; round < rounds; ++round) {
     for (Job& job : jobs) {
-      const auto before = Clock::now();
+      const double before = cpu_seconds();
       if (job.run() != body.items.size()) {
         throw std::runtime_error(std::string(job.name) + ": objects are missing");
       }
-      job.seconds.push_back(std::chrono::duration<double>(Clock::now() - before).count());
+      job.seconds.push_back(cpu_seconds() - before);
     }
   }
   std::printf("%zu %s objects, %.1f MB, %zu octets each\n", body.items.size(), body.name.c_str(),
