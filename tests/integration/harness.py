@@ -128,9 +128,12 @@ class Answer:
 
 
 class Server:
-    """A running waypost-dns, ready to be asked; stopped at the end of a with block."""
+    """A running waypost-dns, ready to be asked; stopped at the end of a with block.
 
-    def __init__(self, *arguments, config=None, listen=("127.0.0.1:0",), cwd=None):
+    It counts as ready once it has printed a line that matches `ready`.
+    """
+
+    def __init__(self, *arguments, config=None, listen=("127.0.0.1:0",), cwd=None, ready="ready"):
         command = [str(DNS_PROGRAM)]
         if config is not None:
             command += ["--config", str(config)]
@@ -144,7 +147,8 @@ class Server:
         self._news = threading.Condition()
         self._readers = [self._read(self.process.stdout, self.out),
                          self._read(self.process.stderr, self.log)]
-        if not self.wait_for(lambda: "ready" in self.out or self.process.poll() is not None,
+        if not self.wait_for(lambda: any(re.fullmatch(ready, line) for line in self.out)
+                             or self.process.poll() is not None,
                              START_TIMEOUT) or self.process.poll() is not None:
             self.kill()
             raise RuntimeError(f"{command} did not become ready\n" + "\n".join(self.out + self.log))

@@ -211,7 +211,8 @@ def write_manifests(folder, things):
                 files[kind] = open(folder / f"{kind.lower()}.yaml", "w", encoding="utf-8")
             metadata = {name: value for name, value in thing["metadata"].items()
                         if name != "managedFields"}
-            files[kind].write("---\n" + json.dumps({**thing, "metadata": metadata}) + "\n")
+            files[kind].write("---\n" + json.dumps({**thing, "metadata": metadata},
+                                                   ensure_ascii=False) + "\n")
     finally:
         for file in files.values():
             file.close()
