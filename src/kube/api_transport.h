@@ -63,8 +63,8 @@ class ApiTransport {
   virtual ~ApiTransport() = default;
 
   // Sends GET `target` ("/api/v1/services?limit=500") and waits for the response's head, at most
-  // `timeout` for everything: credentials, connecting, TLS, sending, waiting.  Any number of
-  // exchanges may be under way at once.
+  // `timeout` for everything: credentials, connecting, TLS, sending, waiting.  Several
+  // exchanges may be under way at once; an implementation bounds their number.
   virtual boost::asio::awaitable<Result<std::unique_ptr<ApiExchange>>> get(
       std::string target, std::chrono::milliseconds timeout) = 0;
 

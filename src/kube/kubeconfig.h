@@ -27,7 +27,8 @@ namespace waypost::kube {
 // refused.  So is more than one of token, username and exec.
 //
 // Fails with the file, the line, the field, what was found and what was expected, never with a
-// secret.  Files that it names are not opened here (ApiClient::make() does).
+// secret.  Files that it names are opened by ApiClient::make(), but for a certificate authority
+// that an exec plugin is to be told (provideClusterInfo).
 Result<ApiAccess> read_kubeconfig(const std::filesystem::path& file, std::string_view context_name);
 
 // The same for a text; `file` is for messages and relative paths.
