@@ -163,6 +163,7 @@ void ServiceCache::publish(const ServiceRecord& record, const ServiceState& befo
 
 //------------------------------------------------------------------ Services
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): put() takes every kind in the same way.
 ServiceCache::Applied ServiceCache::put(kube::Service service) {
   advance_resource_version(service.resource_version);
   ServiceRecord& record = service_record(service.key.name_space, service.key.name);
@@ -234,6 +235,7 @@ void ServiceCache::remove_from_service(SliceRecord& slice) {
   drop_if_unused(record);
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): put() takes every kind in the same way.
 ServiceCache::Applied ServiceCache::put(kube::EndpointSlice slice) {
   advance_resource_version(slice.resource_version);
   const std::string_view octets = pack_object(slice);
@@ -341,6 +343,7 @@ ServiceCache::Applied ServiceCache::erase_namespace(std::string_view name) {
 
 //------------------------------------------------------------------ Pods
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): put() takes every kind in the same way.
 ServiceCache::Applied ServiceCache::put(kube::Pod pod) {
   advance_resource_version(pod.resource_version);
   const std::string_view octets = pack_object(pod);
