@@ -405,17 +405,11 @@ asio::awaitable<void> Reflector::audit() {
     }
     if (audit_ && status_.is_connected) {
       // Bookmarks come more often than audits, so the stream passes events by.
-      ++status_.audit_mismatches;
-      context_.events.on_mismatch(
-          status_,
-          fmt::format(
-              "the stream is at version {}, the server was at {} "
-              "{} s ago",
-              status_.resource_version, audit_->resource_version,
-              duration_cast<std::chrono::seconds>(context_.timer.now() - audit_->asked).count()));
+      const auto since =
+          duration_cast<std::chrono::seconds>(context_.timer.now() - audit_->asked).count();
+      give_up_stream(fmt::format("the stream is at version {}, the server was at {} {} s ago",
+                                 status_.resource_version, audit_->resource_version, since));
       audit_.reset();
-      needs_list_ = true;
-      is_behind_ = true;
       continue;
     }
     if (!status_.is_connected || is_listing_) {
@@ -429,22 +423,32 @@ asio::awaitable<void> Reflector::audit() {
 // server does not tell its size.  What fails here proves nothing: the next audit comes.
 asio::awaitable<void> Reflector::ask_for_audit() {
   const SteadyTime asked = context_.timer.now();
+  const std::uint64_t known = status_.resource_version;
   const auto exchange = co_await context_.transport.get(
       target_of(request_, request_.has_selector() ? "" : "limit=1"), options_.head_timeout);
   if (context_.is_stopped || !exchange || (*exchange)->status() != Ok) {
     co_return;
   }
   const auto meta = co_await read_items(**exchange, [](std::string_view) {});
-  if (context_.is_stopped || !meta || !status_.is_connected || is_listing_ ||
-      meta->resource_version < last_change_ ||
+  if (context_.is_stopped || !meta || !status_.is_connected || is_listing_) {
+    co_return;
+  }
+  if (meta->resource_version < known) {
+    // A list is never older than what was told before, unless an etcd was restored from a backup;
+    // a watch from a version that is yet to come says nothing at all.
+    give_up_stream(fmt::format("the server is at version {}, version {} is known here",
+                               meta->resource_version, known));
+    co_return;
+  }
+  if (meta->resource_version < last_change_ ||
       (!meta->continue_token.empty() && !meta->remaining_item_count)) {
     co_return;
   }
   audit_ =
       Audit{meta->resource_version, meta->items + meta->remaining_item_count.value_or(0), asked};
   status_.lag = milliseconds(0);
-  if (status_.resource_version >= audit_->resource_version && !settle_audit(writer_.count())) {
-    is_behind_ = true;
+  if (status_.resource_version >= audit_->resource_version) {
+    (void)settle_audit(writer_.count());  // The open stream sees when it has to end.
   }
 }
 
@@ -462,11 +466,15 @@ bool Reflector::settle_audit(std::size_t count) {
   if (count == objects) {
     return true;
   }
+  give_up_stream(fmt::format("{} objects are known here, the server has {}", count, objects));
+  return false;
+}
+
+void Reflector::give_up_stream(const std::string& reason) {
   ++status_.audit_mismatches;
   needs_list_ = true;
-  context_.events.on_mismatch(
-      status_, fmt::format("{} objects are known here, the server has {}", count, objects));
-  return false;
+  is_behind_ = true;
+  context_.events.on_mismatch(status_, reason);
 }
 
 }  // namespace waypost::sources

@@ -112,6 +112,7 @@ class Reflector {
   // These return false when the comparison went wrong and a list has to follow.
   bool advance_audit(std::uint64_t version, std::size_t count);
   bool settle_audit(std::size_t count);
+  void give_up_stream(const std::string& reason);
 
   const ReflectorContext context_;
   const KindRequest request_;

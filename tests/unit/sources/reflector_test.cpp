@@ -487,6 +487,21 @@ TEST_CASE("a stream that lives but does not get on is given up for a list") {
   CHECK(f.reflector.status().audit_mismatches == 1);
 }
 
+TEST_CASE("an audit that finds the server's history set back leads to a list") {
+  Audited f;
+  f.api.script(
+      Path, {f.count(4, 0), stream({added("web", 2, "10.96.0.1"), bookmark("Service", 5, true)})});
+  f.timer.advance(15s);
+  f.deltas.take();
+  f.keep_alive(9);
+  f.timer.advance(2s);
+  CHECK(f.events.take() ==
+        Lines{"mismatch Service: the server is at version 4, version 9 is known here",
+              "listed 1 Service"});
+  CHECK(f.deltas.take() == Lines{"-service shop/db"});
+  CHECK(f.reflector.status().resource_version == 5);
+}
+
 //------------------------------------------------------------------ several kinds
 
 namespace {
