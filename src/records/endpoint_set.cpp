@@ -19,7 +19,10 @@ using Change = EndpointChanges::Change;
 constexpr std::uint32_t NoIndex = ~std::uint32_t{0};
 
 std::vector<PortList> groups_of(const ServiceData* data) {
-  std::vector<PortList> groups(data == nullptr ? 0 : data->group_count());
+  if (data == nullptr) {
+    return {};
+  }
+  std::vector<PortList> groups(data->group_count());
   for (std::uint32_t i = 0; i < groups.size(); ++i) {
     for (const ServiceData::Port& port : data->group(i)) {
       groups[i].push_back({std::string(data->name(port)), port.protocol, port.port});

@@ -111,6 +111,7 @@ std::vector<ServiceData::Endpoint> endpoints_of(const ServiceData& data) {
     sorted.emplace(as_text(data.label_wire(endpoint, buffer).subspan(1)), endpoint);
   }
   std::vector<ServiceData::Endpoint> endpoints;
+  endpoints.reserve(sorted.size());
   for (const auto& [label, endpoint] : sorted) {
     endpoints.push_back(endpoint);
   }
