@@ -67,7 +67,7 @@ std::string apply_line(FakeKernel::Chains& chains, const std::string& line) {
     std::from_chars(rest.data(), rest.data() + end, position);
     rest.erase(0, std::min(end + 1, rest.size()));
   }
-  const auto at = [&] { return rules->begin() + static_cast<std::ptrdiff_t>(position) - 1; };
+  const auto at = [&] { return rules->begin() + (static_cast<std::ptrdiff_t>(position) - 1); };
   if (command == "-A") {
     rules->push_back(rest);
   } else if (command == "-I" && position >= 1 && position <= rules->size() + 1) {

@@ -259,7 +259,7 @@ TEST_CASE("edits turn one list into the other, and are few") {
     const auto edits = edits_between(from, to);
     CHECK(edits.size() == row.edits);
     for (const RuleEdit& edit : edits) {
-      const auto at = list.begin() + static_cast<std::ptrdiff_t>(edit.position) - 1;
+      const auto at = list.begin() + (static_cast<std::ptrdiff_t>(edit.position) - 1);
       if (edit.kind == RuleEdit::Kind::Delete) {
         list.erase(at);
       } else if (edit.kind == RuleEdit::Kind::Replace) {
