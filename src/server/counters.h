@@ -2,25 +2,13 @@
 
 #pragma once
 
+#include "base/counter.h"
+
 #include <array>
-#include <atomic>
-#include <cstddef>
-#include <cstdint>
 
 namespace waypost::server {
 
-// A number with one writer: an increment is a plain load, add and store, never a locked
-// instruction.
-class Counter {
- public:
-  void add(std::uint64_t n = 1) noexcept {
-    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-  }
-  std::uint64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<std::uint64_t> value_{0};
-};
+using waypost::Counter;
 
 // On cache lines of its own, so that workers do not share any.
 struct alignas(64) Counters {

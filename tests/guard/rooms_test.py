@@ -19,8 +19,9 @@ ARROWS = {
     "proxy": {"base", "kube", "cache"},
     "records": {"base", "kube", "cache", "dns"},
     "zones": {"base", "dns"},
-    "server": {"base", "dns", "records", "zones"},
-    "ops": {"base", "dns", "kube", "cache", "proxy", "sources", "records", "zones", "server"},
+    "resolver": {"base", "dns"},
+    "server": {"base", "dns", "records", "resolver", "zones"},
+    "ops": {"base", "dns", "kube", "cache", "proxy", "sources", "records", "resolver", "zones", "server"},
     "programs": {"base", "ops"},
 }
 
