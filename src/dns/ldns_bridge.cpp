@@ -188,6 +188,7 @@ Result<Message> parse_message(Bytes packet) {
   message.truncated = ldns_pkt_tc(parsed);
   message.recursion_desired = ldns_pkt_rd(parsed);
   message.recursion_available = ldns_pkt_ra(parsed);
+  message.authentic_data = ldns_pkt_ad(parsed);
   message.checking_disabled = ldns_pkt_cd(parsed);
   message.opcode = static_cast<std::uint8_t>(ldns_pkt_get_opcode(parsed));
   message.rcode = static_cast<Rcode>(ldns_pkt_get_rcode(parsed));

@@ -39,6 +39,7 @@ struct Message {
   bool truncated = false;
   bool recursion_desired = false;
   bool recursion_available = false;
+  bool authentic_data = false;
   bool checking_disabled = false;
   std::uint8_t opcode = 0;
   Rcode rcode = Rcode::NoError;  // EDNS' high bits included.

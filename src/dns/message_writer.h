@@ -69,6 +69,7 @@ class MessageWriter {
   void set_authoritative(bool on) noexcept { set_flag(2, 0x04, on); }
   void set_truncated(bool on) noexcept { set_flag(2, 0x02, on); }
   void set_recursion_available(bool on) noexcept { set_flag(3, 0x80, on); }
+  void set_authentic_data(bool on) noexcept { set_flag(3, 0x20, on); }
   Rcode rcode() const noexcept { return rcode_; }
   bool is_truncated() const noexcept { return (buffer_[2] & 0x02) != 0; }
   // What was written so far without finish()'s part.

@@ -220,6 +220,7 @@ ReadVerdict read_query(Bytes packet, Query& query) noexcept {
   query.id = load_u16(header);
   query.opcode = static_cast<Opcode>((header[2] >> 3) & 0xf);
   query.recursion_desired = (header[2] & 0x01) != 0;
+  query.authentic_data = (header[3] & 0x20) != 0;
   query.checking_disabled = (header[3] & 0x10) != 0;
   query.question = {};
   query.edns = {};

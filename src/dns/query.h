@@ -69,6 +69,7 @@ struct Query {
   std::uint16_t id = 0;
   Opcode opcode = Opcode::Query;
   bool recursion_desired = false;
+  bool authentic_data = false;  // AD: the client understands it in an answer (RFC 6840, 5.7).
   bool checking_disabled = false;
 
   // QNAME as it was sent, QTYPE and QCLASS: the question section to echo.  Empty when the packet

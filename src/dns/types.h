@@ -58,8 +58,11 @@ enum class ExtendedError : std::uint16_t {
   StaleAnswer = 3,
   NotReady = 14,
   Prohibited = 18,
+  StaleNxDomainAnswer = 19,
   NotAuthoritative = 20,
   NotSupported = 21,
+  NoReachableAuthority = 22,
+  NetworkError = 23,
 };
 
 inline constexpr std::size_t HeaderSize = 12;    // RFC 1035, 4.1.1

@@ -55,7 +55,8 @@ std::string flag_text(const dns::Message& message) {
   for (const auto& [set, word] :
        {std::pair(message.response, "qr"), std::pair(message.authoritative, "aa"),
         std::pair(message.truncated, "tc"), std::pair(message.recursion_desired, "rd"),
-        std::pair(message.recursion_available, "ra"), std::pair(message.checking_disabled, "cd")}) {
+        std::pair(message.recursion_available, "ra"), std::pair(message.authentic_data, "ad"),
+        std::pair(message.checking_disabled, "cd")}) {
     if (set) {
       text.append(text.empty() ? "" : " ").append(word);
     }

@@ -90,14 +90,16 @@ TEST_CASE("flags and rcode are set and taken back") {
   writer.set_authoritative(true);
   writer.set_truncated(true);
   writer.set_recursion_available(true);
+  writer.set_authentic_data(true);
   writer.set_rcode(Rcode::NxDomain);
   CHECK(writer.is_truncated());
   CHECK(writer.rcode() == Rcode::NxDomain);
-  CHECK(finished(writer, buffer).flags == "qr aa tc rd ra");
+  CHECK(finished(writer, buffer).flags == "qr aa tc rd ra ad");
   CHECK(finished(writer, buffer).rcode == "NXDOMAIN");
   writer.set_authoritative(false);
   writer.set_truncated(false);
   writer.set_recursion_available(false);
+  writer.set_authentic_data(false);
   CHECK(finished(writer, buffer).flags == "qr rd");
   CHECK_FALSE(writer.is_truncated());
 }

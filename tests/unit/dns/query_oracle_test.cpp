@@ -148,6 +148,7 @@ void check_agreement(const Query& query, const Message& message) {
   CHECK_FALSE(message.response);
   CHECK(message.opcode == 0);
   CHECK(query.recursion_desired == message.recursion_desired);
+  CHECK(query.authentic_data == message.authentic_data);
   CHECK(query.checking_disabled == message.checking_disabled);
   CHECK(message.question_count == 1);
   CHECK(test::hexdump(message.question_name.wire()) ==

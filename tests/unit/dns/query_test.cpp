@@ -136,6 +136,7 @@ TEST_CASE("a well-formed query is read whole") {
   CHECK(query.id == 0xbeef);
   CHECK(query.opcode == Opcode::Query);
   CHECK(query.recursion_desired);
+  CHECK_FALSE(query.authentic_data);
   CHECK_FALSE(query.checking_disabled);
   CHECK(query.type == RecordType::AAAA);
   CHECK(query.record_class == RecordClass::IN);
@@ -409,9 +410,10 @@ TEST_CASE("a name behind the question is no longer than 255 octets, also when co
 
 TEST_CASE("after an error behind the question, what was read can be answered with") {
   Query query;
-  REQUIRE(read(message("0110", "0001 0000 0000 0001", "00 0029 1000 00008000 0004 000a 0000"),
+  REQUIRE(read(message("0130", "0001 0000 0000 0001", "00 0029 1000 00008000 0004 000a 0000"),
                query) == ReadVerdict::FormErr);
   CHECK(query.recursion_desired);
+  CHECK(query.authentic_data);
   CHECK(query.checking_disabled);
   CHECK(query.type == RecordType::A);
   CHECK(test::hexdump(query.name.wire()) == "03 77 77 77 01 61 00");
