@@ -3,6 +3,9 @@
 #include "base/rcu.h"
 #include "server/socket.h"
 
+#include <boost/asio/post.hpp>
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -11,8 +14,14 @@
 namespace waypost::server {
 namespace {
 
-// Batches in one drain; then timers and TCP have their turn, a millisecond or so later.
-constexpr int MaxBatches = 16;
+namespace asio = boost::asio;
+
+// Batches in one turn; then timers and TCP have theirs, half a millisecond or so later.
+constexpr int MaxBatches = 4;
+
+// A batch of so many makes a socket busy: leaving the reactor and coming back costs as much as
+// being told of about five answers.
+constexpr std::size_t BusyBatch = 16;
 
 std::uint32_t unix_seconds() noexcept {
   timespec now{};
@@ -117,39 +126,83 @@ std::size_t UdpBatch::send(int fd) noexcept {
   return lost;
 }
 
-UdpWorker::UdpWorker(boost::asio::ip::udp::socket socket, UdpBatch& batch, Responder& responder,
+UdpWorker::UdpWorker(asio::ip::udp::socket socket, UdpBatch& batch, Responder& responder,
                      Counters& counters) noexcept
-    : socket_(std::move(socket)), batch_(batch), responder_(responder), counters_(counters) {}
+    : socket_(std::move(socket)),
+      protocol_(asio::ip::udp::v4()),
+      fd_(socket_.native_handle()),
+      batch_(batch),
+      responder_(responder),
+      counters_(counters) {
+  boost::system::error_code ignored;
+  protocol_ = socket_.local_endpoint(ignored).protocol();
+}
+
+UdpWorker::~UdpWorker() {
+  close();
+}
 
 void UdpWorker::start() {
-  socket_.async_wait(boost::asio::socket_base::wait_read,
-                     [this](const boost::system::error_code& error) {
-                       if (error == boost::asio::error::operation_aborted || !socket_.is_open()) {
-                         return;
-                       }
-                       drain();
-                       start();
-                     });
+  socket_.async_wait(asio::socket_base::wait_read, [this](const boost::system::error_code& error) {
+    if (error != asio::error::operation_aborted) {
+      work();
+    }
+  });
 }
 
 void UdpWorker::close() noexcept {
+  if (fd_ >= 0 && !is_registered()) {
+    ::close(fd_);
+  }
   boost::system::error_code ignored;
   socket_.close(ignored);
+  fd_ = -1;
 }
 
-void UdpWorker::drain() noexcept {
-  const int fd = socket_.native_handle();
+void UdpWorker::work() {
+  if (fd_ < 0) {
+    return;
+  }
+  if (drain() == Left::Nothing && (is_registered() || register_again())) {
+    start();
+  } else {
+    asio::post(socket_.get_executor(), [this] { work(); });
+  }
+}
+
+void UdpWorker::unregister() noexcept {
+  boost::system::error_code ignored;
+  socket_.release(ignored);
+}
+
+// Fails when memory is short; then the socket stays busy until there is some.
+bool UdpWorker::register_again() noexcept {
+  boost::system::error_code error;
+  socket_.assign(protocol_, fd_, error);
+  return !error;
+}
+
+UdpWorker::Left UdpWorker::drain() noexcept {
   const rcu::ReadSection section;
   for (int batch = 0; batch < MaxBatches; ++batch) {
-    const int count = batch_.receive(fd);
-    if (count > 0) {
-      answer_batch(static_cast<std::size_t>(count), unix_seconds());
-      rcu::quiescent();
-    } else if (count == 0 || errno == EAGAIN) {
-      return;
+    const int count = batch_.receive(fd_);
+    if (count == 0 || (count < 0 && errno == EAGAIN)) {
+      return Left::Nothing;
     }
-    // Any other error is about an earlier answer (an ICMP message, say), and reading it cleared it.
+    if (count < 0) {
+      continue;  // About an earlier answer (an ICMP message, say), and reading it cleared it.
+    }
+    const auto size = static_cast<std::size_t>(count);
+    if (size >= BusyBatch && is_registered()) {
+      unregister();
+    }
+    answer_batch(size, unix_seconds());
+    rcu::quiescent();
+    if (size < BusyBatch && is_registered()) {
+      return Left::Nothing;  // The wait sees what has come meanwhile, without an empty receive.
+    }
   }
+  return Left::Perhaps;
 }
 
 void UdpWorker::answer_batch(std::size_t count, std::uint32_t now) noexcept {
@@ -166,7 +219,7 @@ void UdpWorker::answer_batch(std::size_t count, std::uint32_t now) noexcept {
       batch_.queue(i, reply.size);
     }
   }
-  counters_.send_failures.add(batch_.send(socket_.native_handle()));
+  counters_.send_failures.add(batch_.send(fd_));
 }
 
 }  // namespace waypost::server

@@ -4,7 +4,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <ctime>
 #include <list>
 #include <thread>
 #include <vector>
@@ -222,12 +221,6 @@ TEST_CASE("connections beyond the bound are closed at once, until one of the oth
 
 // ---------------------------------------------------------------------------------------------------
 // Out of descriptors
-
-milliseconds cpu_time() {
-  timespec time{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-  return milliseconds(time.tv_sec * 1000 + time.tv_nsec / 1000000);
-}
 
 // Leaves the process `count` more descriptors, until its end.
 class DescriptorLimit {

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <stdexcept>
 #include <string>
 
@@ -50,6 +51,12 @@ void connect_to(int fd, const SocketAddress& server) {
 }
 
 }  // namespace
+
+std::chrono::milliseconds cpu_time() {
+  timespec time{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return std::chrono::milliseconds(time.tv_sec * 1000 + time.tv_nsec / 1000000);
+}
 
 Descriptor::~Descriptor() {
   close(fd_);

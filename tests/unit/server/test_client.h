@@ -17,6 +17,9 @@ using Message = std::vector<std::uint8_t>;
 // Far longer than any answer takes; only a test that fails waits so long.
 inline constexpr std::chrono::seconds Patience{5};
 
+// What all threads of the process have used of the CPU so far.
+std::chrono::milliseconds cpu_time();
+
 // A descriptor that is closed in the end.
 class Descriptor {
  public:

@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <set>
+#include <thread>
 #include <vector>
 
 namespace waypost::test {
@@ -10,6 +12,7 @@ namespace {
 
 using dns::RecordType;
 using server::Counters;
+using std::chrono::milliseconds;
 
 TEST_CASE("a UDP query is answered on both families") {
   TestServer server({.listen = {LoopbackV4, LoopbackV6}});
@@ -48,6 +51,40 @@ TEST_CASE("every query of a burst is answered, also one that is longer than a ba
   CHECK(server.count(&Counters::send_failures) == 0);
 }
 
+// What comes all at once makes a socket busy, so that it leaves the reactor.
+TEST_CASE("after a burst a worker waits without spinning, and answers what comes then") {
+  TestServer server({.listen = {LoopbackV4, LoopbackV6}});
+  UdpClient client(server.address());
+  for (int round = 0; round < 3; ++round) {
+    for (std::uint16_t id = 0; id < 300; ++id) {
+      client.send(query(id));
+    }
+    for (int i = 0; i < 300; ++i) {
+      REQUIRE(client.receive());
+    }
+    const milliseconds before = cpu_time();
+    std::this_thread::sleep_for(milliseconds(100));
+    CHECK(cpu_time() - before < milliseconds(50));
+    for (const std::size_t listener : {0U, 1U}) {
+      UdpClient later(server.address(listener));
+      later.send(query(1000));
+      CHECK(summary(later.receive()) == "1000 NOERROR 1");
+    }
+  }
+}
+
+TEST_CASE("a server ends while its sockets are busy") {
+  for (int round = 0; round < 20; ++round) {
+    TestServer server;
+    UdpClient client(server.address());
+    for (std::uint16_t id = 0; id < 200; ++id) {
+      client.send(query(id));
+    }
+    CHECK(client.receive());
+    server.stop();
+  }
+}
+
 TEST_CASE("a socket on the unspecified address answers from the address that was asked") {
   TestServer server({.listen = {{IpAddress::v4(0, 0, 0, 0), 0}, {IpAddress(), 0}}});
   struct Case {
@@ -69,7 +106,7 @@ TEST_CASE("an IPv6 socket on the unspecified address takes no IPv4") {
   TestServer server({.listen = {{IpAddress(), 0}}});
   UdpClient client({IpAddress::v4(127, 0, 0, 1), server.address().port});
   client.send(query(1));
-  CHECK(summary(client.receive(std::chrono::milliseconds(50))) == "nothing");
+  CHECK(summary(client.receive(milliseconds(50))) == "nothing");
 }
 
 TEST_CASE("datagrams that no answer fits are dropped and counted, and the next is answered") {
