@@ -34,6 +34,12 @@ std::string wire_of(const dns::Name& name) {
   return std::string(as_text(name.lowered().wire()));
 }
 
+// The first 128 octets; what is longer, the CPU fetches by itself while they are read.
+void prefetch_lines(const void* object) noexcept {
+  __builtin_prefetch(object);
+  __builtin_prefetch(static_cast<const std::uint8_t*>(object) + 64);
+}
+
 std::vector<Apex> apexes_of(const Options& options) {
   std::vector<Apex> apexes;
   apexes.push_back(
@@ -124,12 +130,42 @@ bool Index::is_at(const Entry& entry, const dns::NameKey& name) const noexcept {
   return false;
 }
 
-Index::Place Index::find(const dns::NameKey& name) const noexcept {
+// How many labels stand in front of a Service's name, if it can be one.  More than two have no
+// place in the schema.
+std::size_t Index::labels_in_front(const dns::NameKey& name) const noexcept {
   constexpr std::size_t ServiceLabels = 3;  // web.shop.svc
   const std::size_t labels =
       name.label_count - std::min<std::size_t>(zone_labels_, name.label_count);
-  if (labels > ServiceLabels && as_text(name.label(labels - 1)) == "svc") {
-    return find_below_service(name, labels - ServiceLabels);
+  return labels > ServiceLabels && as_text(name.label(labels - 1)) == "svc" ? labels - ServiceLabels
+                                                                            : 0;
+}
+
+Index::Hint Index::expect(const dns::NameKey& name) const noexcept {
+  const std::size_t in_front = labels_in_front(name);
+  const Hint hint{in_front == 0 ? name.hash : dns::hash_name(name.suffix(in_front))};
+  table_.prefetch(hint.hash);
+  return hint;
+}
+
+void Index::expect_node(Hint& hint) const noexcept {
+  const Entry entry = table_.find(hint.hash, [](const Entry&) noexcept { return true; });
+  if (entry.kind != NodeKind::None) {
+    prefetch_lines(entry.node);
+  }
+  if (entry.kind == NodeKind::Service) {
+    hint.service = &entry.as<ServiceNode>();
+  }
+}
+
+void Index::expect_data(const Hint& hint) const noexcept {
+  if (hint.service != nullptr) {
+    prefetch_lines(hint.service->data.load(std::memory_order_acquire));
+  }
+}
+
+Index::Place Index::find(const dns::NameKey& name) const noexcept {
+  if (const std::size_t in_front = labels_in_front(name); in_front != 0) {
+    return find_below_service(name, in_front);
   }
   Place place;
   place.entry =
@@ -146,15 +182,15 @@ Index::Place Index::find(const dns::NameKey& name) const noexcept {
 
 // Names that have one label or two in front of a Service's; more have no place in the schema.
 Index::Place Index::find_below_service(const dns::NameKey& name,
-                                       std::size_t labels_in_front) const noexcept {
+                                       std::size_t in_front) const noexcept {
   using What = Place::What;
   const Bytes first = name.label(0);
-  const bool is_port = labels_in_front == 2;
-  if (labels_in_front > 2 || (is_port && (first[0] != '_' || name.label(1)[0] != '_'))) {
+  const bool is_port = in_front == 2;
+  if (in_front > 2 || (is_port && (first[0] != '_' || name.label(1)[0] != '_'))) {
     return {};
   }
   Place place;
-  place.service = find_service(name.suffix(labels_in_front));
+  place.service = find_service(name.suffix(in_front));
   if (place.service == nullptr) {
     return {};
   }

@@ -81,6 +81,12 @@ class NameTable {
     }
   }
 
+  // Has the slot at which find(hash) begins brought into the CPU's cache.  Reader.
+  void prefetch(std::uint64_t hash) const noexcept {
+    const Array& array = *array_.load(std::memory_order_acquire);
+    __builtin_prefetch(&array.slots[hash & array.mask]);
+  }
+
   // Makes room for `count` more entries, so that as many insert() do not move the others.  Writer.
   void reserve(std::size_t count);
 

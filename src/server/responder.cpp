@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <string_view>
 
 namespace waypost::server {
@@ -191,6 +192,7 @@ bool Answer::is_transferable() noexcept {
 
 void Answer::answer_soa() noexcept {
   const Authority authority = find_authority(query_.name);
+  assert(!authority.is_none());  // is_transferable() was true.
   dns::Target unused;
   const dns::Lookup lookup{query_.name, RecordType::SOA, dns::QuestionOffset, rotation_};
   out_.set_authoritative(true);
@@ -248,26 +250,52 @@ Responder::Responder(const Views& views, Counters& counters, std::uint64_t seed)
     : views_(views), counters_(counters), rotation_(seed) {}
 
 Reply Responder::respond(Bytes request, const Client& client, MutableBytes out) noexcept {
+  requests_[0].verdict = dns::read_query(request, requests_[0].query);
+  return answer(0, client, out);
+}
+
+void Responder::read(std::span<const Bytes> requests) noexcept {
+  std::array<records::Index::Hint, MaxRequests> hints;
+  std::size_t count = 0;
+  const records::Index& index = *views_.index.load(std::memory_order_acquire);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    Request& to = requests_[i];
+    to.verdict = dns::read_query(requests[i], to.query);
+    if (to.verdict == dns::ReadVerdict::Answer) {
+      hints[count++] = index.expect(to.query.name);
+    }
+  }
+  // What the second look finds depends on what the first one has brought.
+  for (std::size_t i = 0; i < count; ++i) {
+    index.expect_node(hints[i]);
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    index.expect_data(hints[i]);
+  }
+}
+
+Reply Responder::answer(std::size_t index, const Client& client, MutableBytes out) noexcept {
   (client.transport == Transport::Udp ? counters_.udp_queries : counters_.tcp_queries).add();
-  const dns::ReadVerdict verdict = dns::read_query(request, query_);
+  const dns::ReadVerdict verdict = requests_[index].verdict;
+  const dns::Query& query = requests_[index].query;
   if (verdict == dns::ReadVerdict::Drop) {
     counters_.dropped.add();
     return {};
   }
 
   const AnswerPolicy& policy = *views_.policy.load(std::memory_order_acquire);
-  dns::MessageWriter writer(out.first(size_limit(query_, client, policy, out.size())));
-  writer.start(query_);
-  const bool nsid = query_.edns.nsid_requested && !policy.nsid.empty();
-  const bool cookie = query_.edns.has_cookie && policy.cookies;
-  if (query_.edns.present) {
+  dns::MessageWriter writer(out.first(size_limit(query, client, policy, out.size())));
+  writer.start(query);
+  const bool nsid = query.edns.nsid_requested && !policy.nsid.empty();
+  const bool cookie = query.edns.has_cookie && policy.cookies;
+  if (query.edns.present) {
     writer.reserve(dns::opt_size(nsid ? policy.nsid.size() : 0, cookie, false, 0));
   }
 
-  Answer answer(views_, query_, rotation_, writer);
+  Answer answer(views_, query, rotation_, writer);
   switch (verdict) {
     case dns::ReadVerdict::Answer:
-      if (!answer_question(client, policy, answer, writer)) {
+      if (!answer_question(query, client, policy, answer, writer)) {
         counters_.transfers.add();
         return {.size = 0, .transfer = true};
       }
@@ -285,8 +313,8 @@ Reply Responder::respond(Bytes request, const Client& client, MutableBytes out) 
       break;
   }
 
-  if (query_.edns.present) {
-    add_opt(client, policy, answer, writer);
+  if (query.edns.present) {
+    add_opt(query, client, policy, answer, writer);
   }
   counters_.rcodes[rcode_index(writer.rcode(), counters_.rcodes.size())].add();
   if (writer.is_truncated()) {
@@ -295,18 +323,19 @@ Reply Responder::respond(Bytes request, const Client& client, MutableBytes out) 
   return {.size = writer.finish()};
 }
 
-bool Responder::answer_question(const Client& client, const AnswerPolicy& policy, Answer& answer,
+bool Responder::answer_question(const dns::Query& query, const Client& client,
+                                const AnswerPolicy& policy, Answer& answer,
                                 dns::MessageWriter& writer) noexcept {
-  if (query_.record_class == RecordClass::CH) {
-    answer_chaos(policy, query_, writer);
+  if (query.record_class == RecordClass::CH) {
+    answer_chaos(policy, query, writer);
     return true;
   }
-  if (query_.record_class != RecordClass::IN) {
+  if (query.record_class != RecordClass::IN) {
     writer.set_rcode(Rcode::Refused);
     return true;
   }
-  const bool is_ixfr = query_.type == RecordType::IXFR;
-  if (query_.type != RecordType::AXFR && !is_ixfr) {
+  const bool is_ixfr = query.type == RecordType::IXFR;
+  if (query.type != RecordType::AXFR && !is_ixfr) {
     answer.resolve(first_, second_);
     return true;
   }
@@ -324,19 +353,19 @@ bool Responder::answer_question(const Client& client, const AnswerPolicy& policy
   return false;
 }
 
-void Responder::add_opt(const Client& client, const AnswerPolicy& policy, const Answer& answer,
-                        dns::MessageWriter& writer) noexcept {
+void Responder::add_opt(const dns::Query& query, const Client& client, const AnswerPolicy& policy,
+                        const Answer& answer, dns::MessageWriter& writer) noexcept {
   std::array<std::uint8_t, 24> cookie;
   dns::OptContent content{.udp_size = policy.udp_size,
                           .rcode = writer.rcode(),
-                          .dnssec_ok = query_.edns.dnssec_ok,
+                          .dnssec_ok = query.edns.dnssec_ok,
                           .extended_error = answer.extended_error(),
                           .extended_text = answer.extended_text()};
-  if (query_.edns.nsid_requested) {
+  if (query.edns.nsid_requested) {
     content.nsid = as_bytes(policy.nsid);
   }
-  if (query_.edns.has_cookie && policy.cookies) {
-    const auto& client_cookie = query_.edns.client_cookie;
+  if (query.edns.has_cookie && policy.cookies) {
+    const auto& client_cookie = query.edns.client_cookie;
     const auto server_cookie =
         dns::CookieMaker(policy.cookie_secret).make(client_cookie, client.address, client.now);
     std::copy(client_cookie.begin(), client_cookie.end(), cookie.begin());

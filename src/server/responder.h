@@ -14,9 +14,12 @@
 #include "dns/query.h"
 #include "server/counters.h"
 
+#include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -78,17 +81,30 @@ class Responder {
   // and policy allow) and 65535 for TCP.  Call inside an rcu::ReadSection.
   Reply respond(Bytes request, const Client& client, MutableBytes out) noexcept;
 
+  // The same for several requests in two steps, so that the CPU waits for the memory of all of
+  // their answers at once and not for one after the other: reads at most MaxRequests requests,
+  // which are borrowed until the last of them is answered or the next ones are read…
+  static constexpr std::size_t MaxRequests = 16;
+  void read(std::span<const Bytes> requests) noexcept;
+  // …and answers the one at `index` of them.  Both inside the same rcu::ReadSection.
+  Reply answer(std::size_t index, const Client& client, MutableBytes out) noexcept;
+
  private:
+  struct Request {
+    dns::ReadVerdict verdict = dns::ReadVerdict::Drop;
+    dns::Query query;
+  };
+
   // False when the question is an allowed zone transfer, which is not answered here.
-  bool answer_question(const Client& client, const AnswerPolicy& policy, Answer& answer,
-                       dns::MessageWriter& writer) noexcept;
-  void add_opt(const Client& client, const AnswerPolicy& policy, const Answer& answer,
-               dns::MessageWriter& writer) noexcept;
+  bool answer_question(const dns::Query& query, const Client& client, const AnswerPolicy& policy,
+                       Answer& answer, dns::MessageWriter& writer) noexcept;
+  void add_opt(const dns::Query& query, const Client& client, const AnswerPolicy& policy,
+               const Answer& answer, dns::MessageWriter& writer) noexcept;
 
   const Views& views_;
   Counters& counters_;
   dns::Rotation rotation_;
-  dns::Query query_;
+  std::array<Request, MaxRequests> requests_;
   // Targets of CNAMEs, taken in turns: one is asked about while the next is found.
   dns::Target first_;
   dns::Target second_;

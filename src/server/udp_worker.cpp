@@ -6,9 +6,12 @@
 #include <boost/asio/post.hpp>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <span>
 #include <utility>
 
 namespace waypost::server {
@@ -206,20 +209,33 @@ UdpWorker::Left UdpWorker::drain() noexcept {
 }
 
 void UdpWorker::answer_batch(std::size_t count, std::uint32_t now) noexcept {
-  for (std::size_t i = 0; i < count; ++i) {
-    const SocketAddress source = from_sockaddr(batch_.source(i));
-    if (batch_.is_cut(i) || source.port == 0) {  // Nobody can be answered at port 0.
-      counters_.udp_queries.add();
-      counters_.dropped.add();
-      continue;
+  constexpr std::size_t GroupSize = Responder::MaxRequests;
+  std::array<Bytes, GroupSize> requests;
+  for (std::size_t first = 0; first < count; first += GroupSize) {
+    const std::size_t size = std::min(GroupSize, count - first);
+    for (std::size_t i = 0; i < size; ++i) {
+      requests[i] = batch_.request(first + i);
     }
-    const Client client{.address = source.address, .transport = Transport::Udp, .now = now};
-    const Reply reply = responder_.respond(batch_.request(i), client, batch_.answer(i));
-    if (reply.size != 0) {
-      batch_.queue(i, reply.size);
+    responder_.read(std::span(requests).first(size));
+    for (std::size_t i = 0; i < size; ++i) {
+      answer(i, first + i, now);
     }
   }
   counters_.send_failures.add(batch_.send(fd_));
+}
+
+void UdpWorker::answer(std::size_t in_group, std::size_t in_batch, std::uint32_t now) noexcept {
+  const SocketAddress source = from_sockaddr(batch_.source(in_batch));
+  if (batch_.is_cut(in_batch) || source.port == 0) {  // Nobody can be answered at port 0.
+    counters_.udp_queries.add();
+    counters_.dropped.add();
+    return;
+  }
+  const Client client{.address = source.address, .transport = Transport::Udp, .now = now};
+  const Reply reply = responder_.answer(in_group, client, batch_.answer(in_batch));
+  if (reply.size != 0) {
+    batch_.queue(in_batch, reply.size);
+  }
 }
 
 }  // namespace waypost::server

@@ -101,6 +101,7 @@ class UdpWorker {
   // Takes up to MaxBatches batches.  Perhaps: there may be more, and others have had no turn.
   Left drain() noexcept;
   void answer_batch(std::size_t count, std::uint32_t now) noexcept;
+  void answer(std::size_t in_group, std::size_t in_batch, std::uint32_t now) noexcept;
 
   bool is_registered() const noexcept { return socket_.is_open(); }
   // Takes the socket off the reactor, on which nothing waits, and puts it back.

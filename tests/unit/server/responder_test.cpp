@@ -5,6 +5,7 @@
 #include "server/transfer.h"
 #include "support/cluster.h"
 #include "support/dns_text.h"
+#include "support/schema_cases.h"
 
 #include <doctest/doctest.h>
 
@@ -633,6 +634,50 @@ TEST_CASE("stale answers of the cluster say so, other zones are never stale") {
   CHECK_FALSE(is_marked("www.example.org."));
   cluster.set_stale(false);
   CHECK_FALSE(is_marked(Many));
+}
+
+TEST_CASE("requests that are read together are answered as they are alone") {
+  const auto world = read_file(data_path("schema/world.yaml"));
+  REQUIRE(world);
+  TestCluster cluster;
+  load_world(cluster.cache, *world);
+  std::vector<std::vector<std::uint8_t>> requests = {{}, {1, 2, 3}, std::vector<std::uint8_t>(12)};
+  for (const SchemaTable& table : schema_tables()) {
+    for (const SchemaCase& c : table.cases) {
+      std::string name = c.asks.substr(0, c.asks.find(' '));
+      if (const std::size_t at = name.find('~'); at != std::string::npos) {
+        name.replace(at, 1, "cluster.local.");
+      }
+      for (const RecordType type : {RecordType::A, RecordType::SRV, RecordType::PTR}) {
+        requests.push_back(make_query({.name = name, .type = type, .edns = type == RecordType::A}));
+      }
+    }
+  }
+  REQUIRE(requests.size() > 300);
+
+  constexpr std::uint64_t Seed = 3;
+  server::Counters counters;
+  server::Responder alone(cluster.views(), counters, Seed);
+  server::Responder together(cluster.views(), counters, Seed);
+  const server::Client client{.address = IpAddress::v4(127, 0, 0, 1)};
+  std::vector<std::uint8_t> expected(dns::MaxMessageSize);
+  std::vector<std::uint8_t> got(dns::MaxMessageSize);
+  std::size_t group_size = 0;
+  for (std::size_t first = 0; first < requests.size(); first += group_size) {
+    group_size = std::min(group_size % server::Responder::MaxRequests + 1, requests.size() - first);
+    const std::vector<Bytes> group(
+        requests.begin() + static_cast<std::ptrdiff_t>(first),
+        requests.begin() + static_cast<std::ptrdiff_t>(first + group_size));
+    together.read(group);
+    for (std::size_t i = 0; i < group_size; ++i) {
+      INFO("request ", first + i, ", ", i, " of ", group_size);
+      const server::Reply one = alone.respond(group[i], client, expected);
+      const server::Reply other = together.answer(i, client, got);
+      REQUIRE(other.size == one.size);
+      REQUIRE(std::equal(got.begin(), got.begin() + static_cast<std::ptrdiff_t>(other.size),
+                         expected.begin()));
+    }
+  }
 }
 
 }  // namespace waypost::test
