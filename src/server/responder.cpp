@@ -116,7 +116,7 @@ void Answer::resolve(dns::Target& first, dns::Target& second) noexcept {
   }
   out_.set_authoritative(true);
 
-  std::array<std::uint64_t, MaxHops + 1> seen{};
+  std::array<std::uint64_t, MaxHops + 1> seen;  // Set up to `hops`.
   dns::Target* next = &first;
   const dns::NameKey* name = &query_.name;
   std::uint16_t owner = dns::QuestionOffset;

@@ -10,6 +10,11 @@ namespace waypost::zones {
 
 // Apexes by hash, open addressing.
 struct ZoneSet::Table {
+  // Bit n: apexes of n labels.  Only these suffixes of a name are hashed; of nearly all names there
+  // are none, because nothing else here has their last label.
+  using Depths = std::bitset<dns::MaxLabels + 1>;
+  static constexpr std::size_t Buckets = 64;
+
   struct Slot {
     std::uint64_t hash = 0;
     const Zone* zone = nullptr;
@@ -26,9 +31,7 @@ struct ZoneSet::Table {
       while (slots[at].zone != nullptr) {
         at = (at + 1) & mask;
       }
-      const std::size_t labels = slot.apex.label_count();
-      depths.set(labels);
-      deepest = std::max(deepest, labels);
+      note_depth(slot.apex);
       slots[at] = std::move(slot);
     }
   }
@@ -43,10 +46,30 @@ struct ZoneSet::Table {
     return nullptr;
   }
 
+  // Label counts that the apexes have whose last label is `top`, and perhaps those of others.
+  const Depths& depths_below(Bytes top) const noexcept { return depths[bucket_of(top)]; }
+
   std::vector<Slot> slots;
-  std::bitset<dns::MaxLabels + 1>
-      depths;  // Label counts that some apex has: only these are hashed.
-  std::size_t deepest = 0;
+
+ private:
+  static std::size_t bucket_of(Bytes top) noexcept {
+    return (top.size() * 37 + std::size_t{top.front()} * 11 + std::size_t{top.back()} * 5) %
+           Buckets;
+  }
+  void note_depth(const dns::Name& apex) {
+    const std::size_t labels = apex.label_count();
+    if (labels == 0) {  // The root's: every name is below it.
+      for (Depths& each : depths) {
+        each.set(0);
+      }
+      return;
+    }
+    dns::NameKey key;
+    key.assign(apex.wire());
+    depths[bucket_of(key.label(labels - 1))].set(labels);
+  }
+
+  std::array<Depths, Buckets> depths;
 };
 
 ZoneSet::ZoneSet(std::vector<std::shared_ptr<const Zone>> zones) {
@@ -75,8 +98,15 @@ ZoneSet::~ZoneSet() = default;
 
 const Zone* ZoneSet::closest(const dns::NameKey& name) const noexcept {
   const std::size_t labels = name.label_count;
-  for (std::size_t i = labels > table_->deepest ? labels - table_->deepest : 0; i <= labels; ++i) {
-    if (!table_->depths[labels - i]) {
+  if (labels == 0) {
+    return table_->find(name.hash, name.wire());
+  }
+  const Table::Depths& depths = table_->depths_below(name.label(labels - 1));
+  if (depths.none()) {
+    return nullptr;
+  }
+  for (std::size_t i = 0; i <= labels; ++i) {
+    if (!depths[labels - i]) {
       continue;
     }
     const Bytes suffix = name.suffix(i);
