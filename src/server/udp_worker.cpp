@@ -56,7 +56,8 @@ void prepare_for_reply(msghdr& message) noexcept {
 
 }  // namespace
 
-UdpBatch::UdpBatch() : buffers_(std::make_unique<std::uint8_t[]>(2 * Size * Stride)) {
+UdpBatch::UdpBatch()
+    : buffers_(std::make_unique<std::uint8_t[]>(Size * Stride + Size * MessageSize)) {
   for (std::size_t i = 0; i < Size; ++i) {
     incoming_parts_[i] = {buffers_.get() + i * Stride, MessageSize};
     msghdr& message = incoming_[i].msg_hdr;
@@ -75,6 +76,7 @@ int UdpBatch::receive(int fd) noexcept {
     incoming_[i].msg_hdr.msg_controllen = ControlSize;
   }
   queued_ = 0;
+  answers_end_ = 0;
   const int count = recvmmsg(fd, incoming_.data(), Size, MSG_DONTWAIT, nullptr);
   used_ = count > 0 ? static_cast<std::size_t>(count) : 0;
   return count;
@@ -88,14 +90,15 @@ bool UdpBatch::is_cut(std::size_t index) const noexcept {
   return (incoming_[index].msg_hdr.msg_flags & MSG_TRUNC) != 0;
 }
 
-MutableBytes UdpBatch::answer(std::size_t index) noexcept {
-  return {buffers_.get() + (Size + index) * Stride, MessageSize};
+MutableBytes UdpBatch::answer() noexcept {
+  return {buffers_.get() + Size * Stride + answers_end_, MessageSize};
 }
 
 void UdpBatch::queue(std::size_t index, std::size_t size) noexcept {
   msghdr& from = incoming_[index].msg_hdr;
   msghdr& to = outgoing_[queued_].msg_hdr;
-  outgoing_parts_[queued_] = {buffers_.get() + (Size + index) * Stride, size};
+  outgoing_parts_[queued_] = {answer().data(), size};
+  answers_end_ += (size + LineSize - 1) / LineSize * LineSize;
   to.msg_name = from.msg_name;
   to.msg_namelen = from.msg_namelen;
   to.msg_control = nullptr;
@@ -232,7 +235,7 @@ void UdpWorker::answer(std::size_t in_group, std::size_t in_batch, std::uint32_t
     return;
   }
   const Client client{.address = source.address, .transport = Transport::Udp, .now = now};
-  const Reply reply = responder_.answer(in_group, client, batch_.answer(in_batch));
+  const Reply reply = responder_.answer(in_group, client, batch_.answer());
   if (reply.size != 0) {
     batch_.queue(in_batch, reply.size);
   }

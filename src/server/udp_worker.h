@@ -49,10 +49,10 @@ class UdpBatch {
   bool is_cut(std::size_t index) const noexcept;
   const sockaddr_storage& source(std::size_t index) const noexcept { return sources_[index]; }
 
-  // Where the answer to `index` belongs.
-  MutableBytes answer(std::size_t index) noexcept;
-  // Has the next send() send `size` octets of answer(index) to source(index), from the local
-  // address that the datagram was sent to.
+  // Where the next answer belongs.
+  MutableBytes answer() noexcept;
+  // Has the next send() send `size` octets of answer() to source(index), from the local address
+  // that the datagram was sent to.  answer() is another place then.
   void queue(std::size_t index, std::size_t size) noexcept;
 
   // Sends what is queued.  Returns how many the kernel did not take; those are lost.
@@ -61,7 +61,8 @@ class UdpBatch {
  private:
   // One line more than the message keeps the buffers of a batch from all falling into the same few
   // sets of the first-level cache, whose way is 4096 octets.
-  static constexpr std::size_t Stride = MessageSize + 64;
+  static constexpr std::size_t LineSize = 64;
+  static constexpr std::size_t Stride = MessageSize + LineSize;
   static constexpr std::size_t ControlSize = CMSG_SPACE(sizeof(in6_pktinfo));
 
   struct alignas(cmsghdr) Control {
@@ -74,8 +75,11 @@ class UdpBatch {
   std::array<iovec, Size> outgoing_parts_{};
   std::array<sockaddr_storage, Size> sources_{};
   std::array<Control, Size> controls_{};
-  std::unique_ptr<std::uint8_t[]> buffers_;  // Size requests, then Size answers, Stride apart.
-  std::size_t used_ = Size;                  // Entries of incoming_ that the kernel has written to.
+  // Size requests, Stride apart, then Size answers, one close behind the other: so they fill few
+  // lines and pages.
+  std::unique_ptr<std::uint8_t[]> buffers_;
+  std::size_t answers_end_ = 0;  // In octets behind the requests.
+  std::size_t used_ = Size;      // Entries of incoming_ that the kernel has written to.
   std::size_t queued_ = 0;
 };
 
