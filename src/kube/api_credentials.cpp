@@ -152,7 +152,7 @@ Result<void> ApiCredentials::State::refresh_token() {
 
 Result<void> ApiCredentials::State::refresh_tls() {
   TlsMaterial now{authority.text(), certificate.text(), key.text(),
-                  !access.insecure_skip_tls_verify};
+                  !access.insecure_skip_tls_verify, "http/1.1"};
   if (issued && !issued->client_certificate.empty()) {
     now.certificate = issued->client_certificate;
     now.key = issued->client_key;

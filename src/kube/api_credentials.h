@@ -7,8 +7,8 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/tls.h"
 #include "kube/api_access.h"
-#include "kube/tls.h"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>

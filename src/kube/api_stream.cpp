@@ -37,6 +37,11 @@ using TimePoint = ApiStream::TimePoint;
 
 constexpr auto Await = asio::as_tuple(asio::use_awaitable);
 
+constexpr TlsAdvice Advice{
+    .wrong_name = "use one of its names as the server's address or as tls-server-name",
+    .unknown_authority = "give the cluster's certificate-authority",
+    .no_tls = "expected an http:// address, or another port"};
+
 std::unexpected<Failure> fail(ErrorKind kind, std::string message) {
   return std::unexpected(Failure{{kind, std::move(message)}});
 }
@@ -64,7 +69,7 @@ void set_tcp_options(Socket& socket) {
 class SocketStream : public ApiStream, public std::enable_shared_from_this<SocketStream> {
  public:
   SocketStream(const asio::any_io_executor& executor, std::string_view name)
-      : socket_(executor), timer_(executor), check_(std::string(name)) {}
+      : socket_(executor), timer_(executor), check_(std::string(name), Advice) {}
 
   asio::awaitable<Outcome<std::size_t>> open(Endpoint address, TimePoint deadline);
   asio::awaitable<Outcome<std::size_t>> shake_hands(TlsContext context, TimePoint deadline);

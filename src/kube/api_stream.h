@@ -7,8 +7,8 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/tls.h"
 #include "kube/api_endpoint.h"
-#include "kube/tls.h"
 
 #include <boost/asio/awaitable.hpp>
 

@@ -1,4 +1,4 @@
-#include "kube/tls.h"
+#include "base/tls.h"
 
 #include "base/ip_address.h"
 
@@ -19,7 +19,7 @@
 #include <optional>
 #include <utility>
 
-namespace waypost::kube {
+namespace waypost {
 namespace {
 
 namespace ssl = boost::asio::ssl;
@@ -186,7 +186,8 @@ std::string names_of(const X509* certificate) {
   return text.empty() ? "no name at all" : text;
 }
 
-std::string describe_problem(int error, const X509* certificate, const std::string& name) {
+std::string describe_problem(int error, const X509* certificate, const std::string& name,
+                             const TlsAdvice& advice) {
   switch (error) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
       return "the certificate of '" + to_text(X509_get_subject_name(certificate)) +
@@ -199,7 +200,7 @@ std::string describe_problem(int error, const X509* certificate, const std::stri
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
       return "the server's certificate is for " + names_of(certificate) + ", not for " + name +
-             "; use one of its names as the server's address or as tls-server-name";
+             "; " + std::string(advice.wrong_name);
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
@@ -208,8 +209,8 @@ std::string describe_problem(int error, const X509* certificate, const std::stri
     case X509_V_ERR_CERT_SIGNATURE_FAILURE:
       return "no known certificate authority vouches for the server's certificate, which was "
              "issued by '" +
-             to_text(X509_get_issuer_name(certificate)) +
-             "'; give the cluster's certificate-authority";
+             to_text(X509_get_issuer_name(certificate)) + "'; " +
+             std::string(advice.unknown_authority);
     default:
       return std::string("the server's certificate is refused: ") +
              X509_verify_cert_error_string(error);
@@ -248,9 +249,11 @@ Result<TlsContext> make_tls_context(const TlsMaterial& material) {
   SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION);
   SSL_CTX_set_verify(raw, material.verifies ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
   X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(raw), X509_V_FLAG_PARTIAL_CHAIN);
-  constexpr std::string_view Protocols("\x08http/1.1");
-  SSL_CTX_set_alpn_protos(raw, reinterpret_cast<const unsigned char*>(Protocols.data()),
-                          static_cast<unsigned>(Protocols.size()));
+  if (!material.protocol.empty()) {
+    const std::string protocols = static_cast<char>(material.protocol.size()) + material.protocol;
+    SSL_CTX_set_alpn_protos(raw, reinterpret_cast<const unsigned char*>(protocols.data()),
+                            static_cast<unsigned>(protocols.size()));
+  }
   if (material.verifies) {
     if (auto trusted = trust(raw, material.authority); !trusted) {
       return std::unexpected(trusted.error());
@@ -262,7 +265,8 @@ Result<TlsContext> make_tls_context(const TlsMaterial& material) {
   return context;
 }
 
-PeerCheck::PeerCheck(std::string name) : name_(std::move(name)) {}
+PeerCheck::PeerCheck(std::string name, const TlsAdvice& advice)
+    : name_(std::move(name)), advice_(advice) {}
 
 Result<void> PeerCheck::prepare(ssl_st* connection) const {
   X509_VERIFY_PARAM* const rules = SSL_get0_param(connection);
@@ -285,7 +289,7 @@ bool PeerCheck::look_at(bool is_good, x509_store_ctx_st* chain) {
   if (!is_good && problem_.empty()) {
     const X509* const certificate = X509_STORE_CTX_get_current_cert(chain);
     const int error = X509_STORE_CTX_get_error(chain);
-    problem_ = certificate != nullptr ? describe_problem(error, certificate, name_)
+    problem_ = certificate != nullptr ? describe_problem(error, certificate, name_, advice_)
                                       : X509_verify_cert_error_string(error);
   }
   return is_good;
@@ -309,7 +313,7 @@ std::string PeerCheck::explain(const boost::system::error_code& code) const {
     case SSL_R_WRONG_VERSION_NUMBER:
     case SSL_R_HTTP_REQUEST:
     case SSL_R_PACKET_LENGTH_TOO_LONG:
-      return "the server does not speak TLS; expected an http:// address, or another port";
+      return "the server does not speak TLS; " + std::string(advice_.no_tls);
     case SSL_R_UNSUPPORTED_PROTOCOL:
     case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
       return "the server speaks no version of TLS from 1.2 on";
@@ -326,4 +330,4 @@ TlsRefusal PeerCheck::refusal(const boost::system::error_code& code) const noexc
   return reason && is_client_refused(*reason) ? TlsRefusal::OfClient : TlsRefusal::None;
 }
 
-}  // namespace waypost::kube
+}  // namespace waypost
