@@ -47,6 +47,7 @@ enum class Rcode : std::uint16_t {
   NxDomain = 3,
   NotImp = 4,
   Refused = 5,
+  YxDomain = 6,
   NotAuth = 9,
   BadVers = 16,
   BadCookie = 23,

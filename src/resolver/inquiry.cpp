@@ -1,0 +1,261 @@
+#include "resolver/inquiry.h"
+
+#include "resolver/upstream_set.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace waypost::resolver {
+namespace {
+
+// Of several failures the one that says most is told.
+int weight(FailureKind kind) noexcept {
+  switch (kind) {
+    case FailureKind::AllRefused:
+      return 6;
+    case FailureKind::TlsRefused:
+      return 5;
+    case FailureKind::Timeout:
+      return 4;
+    case FailureKind::BadAnswers:
+      return 3;
+    case FailureKind::Unreachable:
+      return 2;
+    case FailureKind::Overloaded:
+      return 1;
+    case FailureKind::NoUpstream:
+    case FailureKind::Stopped:
+      return 0;
+  }
+  return 0;
+}
+
+FailureKind kind_of(ExchangeFailure failure) noexcept {
+  switch (failure) {
+    case ExchangeFailure::Timeout:
+      return FailureKind::Timeout;
+    case ExchangeFailure::Unreachable:
+      return FailureKind::Unreachable;
+    case ExchangeFailure::TlsRefused:
+      return FailureKind::TlsRefused;
+    case ExchangeFailure::BadAnswers:
+      return FailureKind::BadAnswers;
+    case ExchangeFailure::Overloaded:
+      return FailureKind::Overloaded;
+  }
+  return FailureKind::BadAnswers;
+}
+
+}  // namespace
+
+Inquiry::Inquiry(UpstreamSet& set, const Question& question, SteadyTime deadline,
+                 Forwarder::Completion done)
+    : set_(set),
+      question_(question),
+      done_(std::move(done)),
+      turn_(set.next_turn()),
+      late_(set.surroundings().clock, [this] { on_late(); }),
+      deadline_(set.surroundings().clock, [this] { on_deadline(); }),
+      ends_at_(deadline) {
+  tries_.reserve(MaxTries);
+}
+
+void Inquiry::start() {
+  deadline_.set(ends_at_);
+  if (!ask_next(false)) {
+    failure_ = ForwardFailure{FailureKind::NoUpstream, {}};
+    deadline_.set(set_.surroundings().clock.now());
+  }
+}
+
+void Inquiry::stop() {
+  if (done_) {
+    deliver(std::unexpected(ForwardFailure{FailureKind::Stopped, {}}));
+  }
+}
+
+bool Inquiry::has_asked(const Upstream& upstream) const noexcept {
+  return std::ranges::any_of(tries_,
+                             [&](const Try& one) { return one.upstream.get() == &upstream; });
+}
+
+bool Inquiry::ask_next(bool is_hedge) {
+  if (tries_.size() == MaxTries) {
+    return false;
+  }
+  auto choice = set_.choose(*this);
+  if (!choice.upstream) {
+    return false;
+  }
+  ask(std::move(choice.upstream), is_hedge);
+  late_.set(set_.surroundings().clock.now() + choice.patience);
+  return true;
+}
+
+// A datagram may be lost; a connection repeats by itself what it has lost.
+void Inquiry::ask_again() {
+  const Try* chosen = nullptr;
+  std::size_t fewest = MaxTriesOfOne;
+  for (const Try& one : tries_) {
+    const auto count = static_cast<std::size_t>(std::ranges::count(
+        tries_, one.upstream.get(), [](const Try& t) { return t.upstream.get(); }));
+    if (!one.is_over && one.upstream->address().transport == Transport::Udp && count < fewest &&
+        one.upstream->health().state() != HealthState::Looping) {
+      chosen = &one;
+      fewest = count;
+    }
+  }
+  if (chosen != nullptr && tries_.size() < MaxTries) {
+    ask(chosen->upstream, true);
+  }
+}
+
+void Inquiry::ask(std::shared_ptr<Upstream> upstream, bool is_hedge) {
+  upstream->counters().hedges += is_hedge ? 1 : 0;
+  const std::size_t index = tries_.size();
+  auto exchange = std::make_shared<Exchange>(
+      upstream, question_, Purpose::Query,
+      [this, index](ExchangeResult result) { on_result(index, std::move(result)); });
+  tries_.push_back({.upstream = std::move(upstream), .exchange = exchange, .is_hedge = is_hedge});
+  exchange->start();
+}
+
+void Inquiry::on_late() {
+  if (!done_) {
+    return;
+  }
+  if (!repeat_pause_ && !tries_.back().is_over) {
+    tries_.back().upstream->note_late();
+  }
+  if (ask_next(true)) {
+    return;
+  }
+  // Everybody was asked.  The pauses grow, so that a server that is merely slow is not pressed.
+  if (repeat_pause_) {
+    ask_again();
+    *repeat_pause_ *= 2;
+  } else {
+    repeat_pause_ = FirstRepeat;
+  }
+  late_.set(set_.surroundings().clock.now() + *repeat_pause_);
+}
+
+void Inquiry::on_deadline() {
+  if (!done_) {
+    return;
+  }
+  give_up(FailureKind::Timeout);
+  set_.on_answered(*this, is_waiting());
+}
+
+void Inquiry::on_result(std::size_t index, ExchangeResult result) {
+  Try& one = tries_[index];
+  one.is_over = true;
+  if (result) {
+    take_answer(one, std::move(*result));
+  } else {
+    take_failure(one, result.error());
+  }
+  // What is late with one upstream may still come; another one may be quicker.
+  if (done_ && !ask_next(false) && !is_waiting()) {
+    give_up(FailureKind::NoUpstream);
+  }
+  if (!done_) {
+    set_.on_answered(*this, is_waiting());
+  }
+}
+
+void Inquiry::take_answer(Try& one, Answer answer) {
+  UpstreamCounters& counters = one.upstream->counters();
+  if (answer.is_good()) {
+    one.upstream->note_good();
+    has_good_answer_ = true;
+    blame_those_that_refused();
+    if (!done_) {
+      ++counters.late_answers;
+      return;
+    }
+    counters.hedge_wins += one.is_hedge ? 1 : 0;
+    deliver(std::move(answer.octets));
+    return;
+  }
+  one.has_refused = true;
+  if (has_good_answer_) {
+    blame_those_that_refused();
+  }
+  note_failure(FailureKind::AllRefused, *one.upstream);
+  // All may fail for a reason that lies with the name (RFC 4035, 5.5): that is then the answer, and
+  // nobody's fault.  Refusals and referrals say something about the server, and are no answer.
+  if (!best_ && answer.rcode == dns::Rcode::ServFail) {
+    best_ = std::move(answer);
+  }
+}
+
+void Inquiry::take_failure(Try& one, ExchangeFailure failure) {
+  note_failure(kind_of(failure), *one.upstream);
+  switch (failure) {
+    case ExchangeFailure::Timeout:
+      note_bad(one, "it does not answer");
+      return;
+    case ExchangeFailure::Unreachable:
+      note_bad(one, "it is not reachable");
+      return;
+    case ExchangeFailure::TlsRefused:
+      note_bad(one, "TLS fails");
+      return;
+    case ExchangeFailure::BadAnswers:
+      note_bad(one, "it sends no answers to what it is asked");
+      return;
+    case ExchangeFailure::Overloaded:  // That lies with us.
+      return;
+  }
+}
+
+void Inquiry::blame_those_that_refused() {
+  for (Try& one : tries_) {
+    if (std::exchange(one.has_refused, false)) {
+      note_bad(one, "it refuses what others answer");
+    }
+  }
+}
+
+void Inquiry::note_bad(Try& one, const std::string& reason) {
+  if (std::ranges::find(blamed_, one.upstream.get()) != blamed_.end()) {
+    return;
+  }
+  blamed_.push_back(one.upstream.get());
+  one.upstream->note_bad(reason);
+  set_.on_bad();
+}
+
+void Inquiry::note_failure(FailureKind kind, const Upstream& upstream) {
+  if (!failure_ || weight(kind) >= weight(failure_->kind)) {
+    failure_ = ForwardFailure{kind, upstream.address().to_text()};
+  }
+}
+
+bool Inquiry::is_waiting() const noexcept {
+  return std::ranges::any_of(tries_, [](const Try& one) { return !one.is_over; });
+}
+
+void Inquiry::deliver(Reply reply) {
+  late_.cancel();
+  deadline_.cancel();
+  set_.post(std::exchange(done_, nullptr), std::move(reply));
+}
+
+void Inquiry::give_up(FailureKind kind) {
+  if (best_) {
+    deliver(std::move(best_->octets));
+    return;
+  }
+  // Who is still waited for is why there is no answer at the deadline.
+  for (const Try& one : tries_) {
+    if (!one.is_over) {
+      note_failure(kind, *one.upstream);
+    }
+  }
+  deliver(std::unexpected(failure_ ? *failure_ : ForwardFailure{kind, {}}));
+}
+
+}  // namespace waypost::resolver

@@ -1,0 +1,91 @@
+// One question through a set of upstreams: the first is asked; when it is late, or answers badly,
+// the next one is; the first good answer wins.  Those that answer later are still waited for, to
+// know how long they take.
+
+#pragma once
+
+#include "base/alarm.h"
+#include "resolver/exchange.h"
+#include "resolver/forward_failure.h"
+#include "resolver/forwarder.h"
+#include "resolver/question.h"
+#include "resolver/upstream.h"
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace waypost::resolver {
+
+class UpstreamSet;
+
+// One thread; stays where it is made.  Its set holds it in a list.
+class Inquiry {
+ public:
+  // Questions that it may ask in all, and one upstream: again, when UDP may have lost it.
+  static constexpr std::size_t MaxTries = 8;
+  static constexpr std::size_t MaxTriesOfOne = 3;
+  // The least time before the same upstream is asked again; twice as long each time.
+  static constexpr std::chrono::milliseconds FirstRepeat{250};
+
+  // `set` is borrowed.
+  Inquiry(UpstreamSet& set, const Question& question, SteadyTime deadline,
+          Forwarder::Completion done);
+  Inquiry(const Inquiry&) = delete;
+  Inquiry& operator=(const Inquiry&) = delete;
+
+  // Its set is told when it is answered, and when nothing is waited for any more; never from within
+  // start().
+  void start();
+  // Completes with Stopped if it has not completed yet.
+  void stop();
+
+  bool has_asked(const Upstream& upstream) const noexcept;
+  // Where round robin begins.
+  std::size_t turn() const noexcept { return turn_; }
+
+ private:
+  struct Try {
+    std::shared_ptr<Upstream> upstream;
+    std::shared_ptr<Exchange> exchange;
+    bool is_hedge = false;
+    bool is_over = false;
+    bool has_refused = false;  // It answered, but badly.
+  };
+
+  // Asks the next upstream, or nobody when there is none.
+  bool ask_next(bool is_hedge);
+  void ask_again();
+  void ask(std::shared_ptr<Upstream> upstream, bool is_hedge);
+  void on_late();
+  void on_deadline();
+  void on_result(std::size_t index, ExchangeResult result);
+  void take_answer(Try& one, Answer answer);
+  void take_failure(Try& one, ExchangeFailure failure);
+  void blame_those_that_refused();
+  // Once for each upstream, however often it was asked.
+  void note_bad(Try& one, const std::string& reason);
+  void note_failure(FailureKind kind, const Upstream& upstream);
+  bool is_waiting() const noexcept;
+  void deliver(Reply reply);
+  void give_up(FailureKind kind);
+
+  UpstreamSet& set_;
+  const Question question_;
+  Forwarder::Completion done_;  // Empty once it is answered.
+  const std::size_t turn_;
+  std::vector<Try> tries_;
+  bool has_good_answer_ = false;
+  std::optional<std::chrono::milliseconds> repeat_pause_;  // Once everybody was asked.
+  std::optional<Answer> best_;                             // The best of the bad ones: SERVFAIL.
+  std::optional<ForwardFailure> failure_;
+  std::vector<const Upstream*> blamed_;
+  Alarm late_;
+  Alarm deadline_;
+  const SteadyTime ends_at_;
+};
+
+}  // namespace waypost::resolver

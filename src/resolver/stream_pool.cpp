@@ -1,0 +1,73 @@
+#include "resolver/stream_pool.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace waypost::resolver {
+
+StreamPool::StreamPool(Surroundings& surroundings, const UpstreamAddress& address,
+                       UpstreamCounters& counters, OnTlsRefused on_tls_refused)
+    : surroundings_(surroundings),
+      address_(address),
+      counters_(counters),
+      on_tls_refused_(std::move(on_tls_refused)) {}
+
+StreamPool::Numbered* StreamPool::find_room() {
+  for (Numbered& one : connections_) {
+    if (!one.connection->is_full() && (!is_serial_ || one.connection->in_flight() == 0)) {
+      return &one;
+    }
+  }
+  if (connections_.size() >= (is_serial_ ? MaxSerialConnections : MaxConnections)) {
+    return nullptr;
+  }
+  ++counters_.connections;
+  auto connection = std::make_unique<StreamConnection>(
+      surroundings_, address_,
+      [this](StreamConnection& ended, StreamEnd end, const std::string& reason) {
+        on_end(ended, end, reason);
+      });
+  connections_.push_back({next_number_++, std::move(connection)});
+  return &connections_.back();
+}
+
+std::optional<StreamPool::Ticket> StreamPool::send(OutgoingQuestion& question,
+                                                   StreamClient& client) {
+  Numbered* const room = find_room();
+  if (room == nullptr) {
+    return std::nullopt;
+  }
+  return Ticket{room->number, room->connection->send(question, client)};
+}
+
+void StreamPool::forget(const Ticket& ticket, bool late) {
+  const auto found = std::ranges::find(connections_, ticket.connection, &Numbered::number);
+  if (found != connections_.end()) {
+    found->connection->forget(ticket.id, late);
+  }
+}
+
+void StreamPool::on_end(StreamConnection& connection, StreamEnd end, const std::string& reason) {
+  switch (end) {
+    case StreamEnd::TlsRefused:
+      ++counters_.tls_failures;
+      on_tls_refused_(reason);
+      break;
+    case StreamEnd::Closed:
+      // Not a failure when nobody waited: servers close what idles.
+      counters_.connection_failures += connection.in_flight() != 0 ? 1 : 0;
+      is_serial_ = is_serial_ || (connection.answers() == 1 && connection.in_flight() != 0);
+      break;
+    case StreamEnd::Unreachable:
+    case StreamEnd::TimedOut:
+    case StreamEnd::Garbage:
+      ++counters_.connection_failures;
+      break;
+    case StreamEnd::Idle:
+      break;
+  }
+  std::erase_if(connections_,
+                [&](const Numbered& one) { return one.connection.get() == &connection; });
+}
+
+}  // namespace waypost::resolver

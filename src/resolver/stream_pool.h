@@ -1,0 +1,63 @@
+// The connections to one upstream: as few as will do (RFC 7766, 6.2.2).
+
+#pragma once
+
+#include "resolver/stream_connection.h"
+#include "resolver/surroundings.h"
+#include "resolver/upstream_address.h"
+#include "resolver/upstream_report.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace waypost::resolver {
+
+// One thread.
+class StreamPool {
+ public:
+  static constexpr std::size_t MaxConnections = 4;
+  // For a server that answers one question for each connection and closes it then.
+  static constexpr std::size_t MaxSerialConnections = 32;
+
+  // Where a question went.  Good until its client is called, or the pool is gone.
+  struct Ticket {
+    std::uint64_t connection = 0;
+    std::uint16_t id = 0;
+  };
+  using OnTlsRefused = std::function<void(const std::string& reason)>;
+
+  // All are borrowed.
+  StreamPool(Surroundings& surroundings, const UpstreamAddress& address, UpstreamCounters& counters,
+             OnTlsRefused on_tls_refused);
+
+  // Sends the question on a connection that has room, or on a new one.  Nothing when all are full.
+  std::optional<Ticket> send(OutgoingQuestion& question, StreamClient& client);
+  // Nobody waits for its answer any more; see StreamConnection::forget().
+  void forget(const Ticket& ticket, bool late);
+
+  std::size_t size() const noexcept { return connections_.size(); }
+
+ private:
+  struct Numbered {
+    std::uint64_t number;
+    std::unique_ptr<StreamConnection> connection;
+  };
+
+  Numbered* find_room();
+  void on_end(StreamConnection& connection, StreamEnd end, const std::string& reason);
+
+  Surroundings& surroundings_;
+  const UpstreamAddress& address_;
+  UpstreamCounters& counters_;
+  OnTlsRefused on_tls_refused_;
+  bool is_serial_ = false;
+  std::uint64_t next_number_ = 1;
+  std::vector<Numbered> connections_;
+};
+
+}  // namespace waypost::resolver

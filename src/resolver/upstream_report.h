@@ -1,0 +1,74 @@
+// What is known about an upstream, and what happened to it, for metrics and logs.
+
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace waypost::resolver {
+
+// How long answers took, in buckets for Prometheus: 0.25 ms, 0.5 ms, 1 ms… up to 8.192 s.
+struct LatencyBuckets {
+  static constexpr std::size_t Count = 16;
+  static constexpr double FirstBound = 0.00025;  // Seconds.
+
+  std::array<std::uint64_t, Count + 1> counts{};  // Not cumulative; the last is for all above.
+  double sum_seconds = 0;
+
+  void observe(std::chrono::nanoseconds duration) noexcept;
+};
+
+struct UpstreamCounters {
+  std::uint64_t queries = 0;  // Questions that it was asked, hedges and probes included.
+  std::array<std::uint64_t, 24> rcodes{};  // Its answers; what is above counts as the last.
+  std::uint64_t timeouts = 0;
+  std::uint64_t mismatches = 0;    // Messages that were no answer to the question: ignored.
+  std::uint64_t truncated = 0;     // Answers with TC, which were asked for again over TCP.
+  std::uint64_t lame = 0;          // Referrals, where an answer was wanted.
+  std::uint64_t without_edns = 0;  // Questions repeated without EDNS after FORMERR or NOTIMP.
+  std::uint64_t connections = 0;   // Over TCP or TLS, made.
+  std::uint64_t connection_failures = 0;  // Refused, unreachable, or broken while in use.
+  std::uint64_t tls_failures = 0;
+  std::uint64_t hedges = 0;        // Questions that it was asked because another one was late.
+  std::uint64_t hedge_wins = 0;    // Of these, those that it answered first.
+  std::uint64_t late_answers = 0;  // Good answers after another upstream's.
+  std::uint64_t overloads = 0;     // Questions that did not fit into its connections or sockets.
+  std::uint64_t health_probes = 0;
+  std::uint64_t loop_probes = 0;
+  LatencyBuckets latency;
+};
+
+enum class HealthState : std::uint8_t {
+  Good,
+  Down,     // Not asked while another one is good; probed in the background.
+  Looping,  // Sends our questions back to us: never asked; probed now and then.
+};
+
+struct UpstreamReport {
+  std::string zone;      // "." for the default ones.
+  std::string upstream;  // UpstreamAddress::to_text()
+  HealthState health = HealthState::Good;
+  std::chrono::microseconds smoothed_latency{0};  // 0: not measured yet.
+  double loss = 0;                                // Of late, 0 to 1.
+  std::size_t in_flight = 0;
+  UpstreamCounters counters;
+};
+
+struct UpstreamEvent {
+  enum class Kind : std::uint8_t { Down, Good, Looping, LoopEnded, TlsRefused };
+  Kind kind = Kind::Good;
+  std::string zone;
+  std::string upstream;
+  std::string origin;  // UpstreamAddress::origin
+  std::string reason;
+
+  // A sentence for an operator, with what to do if there is something.
+  std::string to_text() const;
+  // True for what somebody has to mend.
+  bool is_problem() const noexcept { return kind != Kind::Good && kind != Kind::LoopEnded; }
+};
+
+}  // namespace waypost::resolver
