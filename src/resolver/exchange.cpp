@@ -35,8 +35,8 @@ void count_rcode(UpstreamCounters& counters, dns::Rcode rcode) noexcept {
 }  // namespace
 
 bool Answer::is_good() const noexcept {
-  return !is_lame &&
-         (rcode == dns::Rcode::NoError || rcode == dns::Rcode::NxDomain || rcode == YxDomain);
+  return !is_lame && (rcode == dns::Rcode::NoError || rcode == dns::Rcode::NxDomain ||
+                      rcode == dns::Rcode::YxDomain);
 }
 
 Exchange::Exchange(std::shared_ptr<Upstream> upstream, const Question& question, Purpose purpose,
