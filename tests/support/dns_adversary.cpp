@@ -196,14 +196,26 @@ struct DnsAdversary::State : std::enable_shared_from_this<State> {
   State(asio::io_context& context, Respond the_respond, std::optional<Tls> the_tls)
       : respond(std::move(the_respond)),
         tls(std::move(the_tls)),
-        acceptor(context, tcp::endpoint(asio::ip::address_v4::loopback(), 0)),
+        acceptor(context),
         datagrams(context),
         elsewhere(context, udp::endpoint(asio::ip::address_v4::loopback(), 0)) {
-    // Another program may have the port for UDP: then the test fails, and says so.
-    const udp::endpoint same(asio::ip::address_v4::loopback(), acceptor.local_endpoint().port());
-    datagrams.open(same.protocol());
-    datagrams.bind(same);
-    port = same.port();
+    // A port that is free for TCP may be taken for UDP.
+    for (int i = 0; i < 100 && !listen(); ++i) {
+    }
+    if (port == 0) {
+      throw std::runtime_error("no port is free for both UDP and TCP");
+    }
+  }
+
+  bool listen() {
+    error_code code;
+    const auto loopback = asio::ip::address_v4::loopback();
+    acceptor = tcp::acceptor(acceptor.get_executor(), tcp::endpoint(loopback, 0));
+    const udp::endpoint same(loopback, acceptor.local_endpoint().port());
+    datagrams = udp::socket(acceptor.get_executor(), same.protocol());
+    datagrams.bind(same, code);
+    port = code ? std::uint16_t{0} : same.port();
+    return !code;
   }
 
   asio::awaitable<void> receive();
@@ -224,7 +236,7 @@ struct DnsAdversary::State : std::enable_shared_from_this<State> {
   std::uint16_t port = 0;
   std::vector<DnsQuestion> questions;
   std::vector<DnsQuestion> loop_probes;
-  bool ignores_loop_probes = false;
+  DnsScript loop_script{say({})};  // What is said is filled in.
   std::size_t accepted = 0;
   std::map<std::size_t, std::shared_ptr<Connection>> open;
   struct Held {
@@ -325,7 +337,10 @@ void DnsAdversary::State::take(DnsQuestion question, std::shared_ptr<Connection>
   DnsScript script;
   if (question.type == Hinfo) {
     loop_probes.push_back(question);
-    script = ignores_loop_probes ? DnsScript{} : DnsScript{say(no_name(question))};
+    script = loop_script;
+    for (DnsAct& what : script) {
+      what.octets = no_name(question);
+    }
   } else {
     questions.push_back(question);
     script = respond ? respond(question) : DnsScript{say(answer_to(question))};
@@ -399,7 +414,10 @@ const std::vector<DnsQuestion>& DnsAdversary::loop_probes() const noexcept {
   return state_->loop_probes;
 }
 void DnsAdversary::ignore_loop_probes() {
-  state_->ignores_loop_probes = true;
+  state_->loop_script.clear();
+}
+void DnsAdversary::hold_loop_probes() {
+  state_->loop_script = {hold({})};
 }
 std::size_t DnsAdversary::connections() const noexcept {
   return state_->accepted;

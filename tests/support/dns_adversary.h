@@ -89,8 +89,9 @@ class DnsAdversary {
   // Questions so far, but those that look for a loop, which get NXDOMAIN and are counted apart.
   const std::vector<DnsQuestion>& questions() const noexcept;
   const std::vector<DnsQuestion>& loop_probes() const noexcept;
-  // Loop probes are not answered from now on.
+  // Loop probes are not answered from now on, or only at release().
   void ignore_loop_probes();
+  void hold_loop_probes();
   std::size_t connections() const noexcept;
   std::size_t open_connections() const noexcept;
   std::size_t held() const noexcept;
