@@ -101,6 +101,7 @@ void Exchange::send_datagram() {
   socket_.emplace(around.executor);
   socket_->open(endpoint.protocol(), code);
   if (code) {
+    ++upstream_->counters().overloads;
     finish_soon(ExchangeFailure::Overloaded);  // No file descriptor or memory is left.
     return;
   }
@@ -180,6 +181,10 @@ void Exchange::on_stream_end(StreamEnd end, bool was_good) {
   const auto self = shared_from_this();
   ticket_.reset();
   switch (end) {
+    case StreamEnd::NoSocket:
+      ++upstream_->counters().overloads;
+      finish(std::unexpected(ExchangeFailure::Overloaded));
+      return;
     case StreamEnd::Unreachable:
       finish(std::unexpected(ExchangeFailure::Unreachable));
       return;

@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -41,7 +42,6 @@ struct StreamConnection::State : std::enable_shared_from_this<State> {
   State(Surroundings& around, const UpstreamAddress& to, StreamConnection* of, OnEnd end);
 
   asio::awaitable<void> run();
-  asio::awaitable<error_code> open();
   asio::awaitable<error_code> shake_hands();
   asio::awaitable<error_code> read();
   // Hands out the whole messages that were read.
@@ -104,7 +104,14 @@ asio::awaitable<void> StreamConnection::State::run() {
   if (is_closed) {
     co_return;
   }
-  auto code = co_await open();
+  const tcp::endpoint endpoint = to_endpoint<tcp>(address);
+  error_code code;
+  socket.open(endpoint.protocol(), code);
+  if (code) {
+    end(StreamEnd::NoSocket, code.message());
+    co_return;
+  }
+  std::tie(code) = co_await socket.async_connect(endpoint, Await);
   if (is_closed) {
     co_return;
   }
@@ -112,6 +119,8 @@ asio::awaitable<void> StreamConnection::State::run() {
     end(StreamEnd::Unreachable, code.message());
     co_return;
   }
+  error_code ignored;  // Questions leave later without it, and are right all the same.
+  socket.set_option(tcp::no_delay(true), ignored);
   if (address.transport == Transport::Tls) {
     code = co_await shake_hands();
     if (is_closed) {
@@ -137,21 +146,6 @@ asio::awaitable<void> StreamConnection::State::run() {
     }
     take_messages();
   }
-}
-
-asio::awaitable<error_code> StreamConnection::State::open() {
-  const tcp::endpoint endpoint = to_endpoint<tcp>(address);
-  error_code code;
-  socket.open(endpoint.protocol(), code);
-  if (code) {
-    co_return code;
-  }
-  std::tie(code) = co_await socket.async_connect(endpoint, Await);
-  if (!code && !is_closed) {
-    error_code ignored;  // Questions leave later without it, and are right all the same.
-    socket.set_option(tcp::no_delay(true), ignored);
-  }
-  co_return code;
 }
 
 asio::awaitable<error_code> StreamConnection::State::shake_hands() {

@@ -23,6 +23,7 @@ namespace waypost::resolver {
 
 // Why a connection is no more.
 enum class StreamEnd : std::uint8_t {
+  NoSocket,     // The kernel gives none: no file descriptor is left, say.
   Unreachable,  // It could not be made.
   TlsRefused,   // Nor could TLS; the server's certificate is not believed, say.
   TimedOut,     // Making it, or the server says nothing any more.

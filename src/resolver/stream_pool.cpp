@@ -63,6 +63,7 @@ void StreamPool::on_end(StreamConnection& connection, StreamEnd end, const std::
     case StreamEnd::Garbage:
       ++counters_.connection_failures;
       break;
+    case StreamEnd::NoSocket:
     case StreamEnd::Idle:
       break;
   }

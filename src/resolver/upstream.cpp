@@ -102,8 +102,15 @@ void Upstream::note_answer(std::chrono::nanoseconds duration) {
   latency_.note_answer(duration);
   counters_.latency.observe(duration);
   late_streak_ = 0;
+  late_until_ = {};
   if (address_.transport == Transport::Tls) {
     tls_problem_.clear();
+  }
+}
+
+void Upstream::note_late() noexcept {
+  if (++late_streak_ >= LateStreak) {
+    late_until_ = surroundings_.clock.now() + LateFor;
   }
 }
 

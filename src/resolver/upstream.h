@@ -22,8 +22,9 @@ class Upstream {
  public:
   // What a server cannot do is tried again after this time: servers are mended.
   static constexpr std::chrono::minutes MemoryOfShortcomings{15};
-  // Hedges in a row without any answer between them, after which others are preferred.
+  // Hedges in a row without any answer between them, after which others are preferred for a while.
   static constexpr std::size_t LateStreak = 4;
+  static constexpr std::chrono::seconds LateFor{5};
 
   // How long to wait for it before the next one is asked as well.
   static constexpr std::chrono::milliseconds ShortestPatience{10};
@@ -61,9 +62,10 @@ class Upstream {
   void note_probe(bool is_good);
   void note_loop(bool is_looping);
   // The next one was asked because it is late.
-  void note_late() noexcept { ++late_streak_; }
+  void note_late() noexcept;
 
-  bool is_late() const noexcept { return late_streak_ >= LateStreak; }
+  // It lets everybody wait.
+  bool is_late() const noexcept { return surroundings_.clock.now() < late_until_; }
   const Health& health() const noexcept { return health_; }
   // How long its answers are usually waited for.
   std::chrono::microseconds patience() const noexcept;
@@ -81,6 +83,7 @@ class Upstream {
   Health health_;
   std::size_t in_flight_ = 0;
   std::size_t late_streak_ = 0;
+  AlarmClock::Time late_until_;
   AlarmClock::Time edns_again_at_;
   AlarmClock::Time case_again_at_;
   std::string tls_problem_;  // The last one that was told; empty when TLS works.

@@ -1,9 +1,13 @@
 #include "forwarder_fixture.h"
 
 #include "dns/types.h"
+#include "resolver/stream_connection.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
@@ -454,6 +458,31 @@ TEST_CASE_FIXTURE(ForwarderFixture, "a port where nobody listens is known at onc
   CHECK(asked.text() == "Unreachable");
   CHECK(report().counters.connection_failures == 1);
   CHECK(report().counters.timeouts == 0);
+}
+
+TEST_CASE_FIXTURE(ForwarderFixture,
+                  "without a file descriptor a question fails, and nobody is blamed") {
+  DnsAdversary upstream(context);
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  for (const char* scheme : {"udp://", "tcp://"}) {
+    CAPTURE(scheme);
+    table.upstreams.clear();
+    configure();
+    use({scheme + upstream.address()});
+    clock.turn(StreamConnection::IdleTimeout);
+    const int next = dup(0);
+    REQUIRE(next >= 0);
+    close(next);
+    const rlimit none{.rlim_cur = static_cast<rlim_t>(next), .rlim_max = before.rlim_max};
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    const std::string outcome = ask_now();
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    CHECK(outcome == "Overloaded");
+    CHECK(report().loss == 0);
+    CHECK(report().counters.connection_failures == 0);
+    CHECK(ask_now() == "192.0.2.1");
+  }
 }
 
 TEST_CASE_FIXTURE(ForwarderFixture, "an address that the kernel refuses is known at once") {

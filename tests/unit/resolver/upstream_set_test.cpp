@@ -167,7 +167,8 @@ TEST_CASE_FIXTURE(SetFixture, "patience is what the upstream usually takes, and 
   CHECK(second.questions().size() == 1);
 }
 
-TEST_CASE_FIXTURE(SetFixture, "who lets everybody wait is asked after the others") {
+TEST_CASE_FIXTURE(SetFixture, "who lets everybody wait is asked after the others, for a while") {
+  options.upstream_timeout = 60s;  // Nothing is known to be lost yet.
   first.set_respond(say_nothing);
   use_two();
   for (std::size_t i = 0; i < Upstream::LateStreak; ++i) {
@@ -178,6 +179,21 @@ TEST_CASE_FIXTURE(SetFixture, "who lets everybody wait is asked after the others
   CHECK(before == Upstream::LateStreak);
   CHECK(ask_now() == "192.0.2.2");  // At once, long before anything has timed out.
   CHECK(first.questions().size() == before);
+
+  clock.turn(Upstream::LateFor);
+  SUBCASE("one question tells whether it still does") {
+    const Asked asked = ask();
+    clock.turn(Upstream::UnknownPatience);
+    CHECK(asked.text() == "192.0.2.2");
+    CHECK(first.questions().size() == before + 1);
+    CHECK(ask_now() == "192.0.2.2");
+    CHECK(first.questions().size() == before + 1);
+  }
+  SUBCASE("an answer makes it one of the others") {
+    first.set_respond({});
+    CHECK(ask_now() == "192.0.2.1");
+    CHECK(ask_now() == "192.0.2.1");
+  }
 }
 
 TEST_CASE_FIXTURE(SetFixture, "a refusal, an error, a referral and garbage lead to the next one") {
