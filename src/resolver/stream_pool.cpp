@@ -13,12 +13,13 @@ StreamPool::StreamPool(Surroundings& surroundings, const UpstreamAddress& addres
       on_tls_refused_(std::move(on_tls_refused)) {}
 
 StreamPool::Numbered* StreamPool::find_room() {
+  const bool serial = is_serial();
   for (Numbered& one : connections_) {
-    if (!one.connection->is_full() && (!is_serial_ || one.connection->in_flight() == 0)) {
+    if (!one.connection->is_full() && (!serial || one.connection->in_flight() == 0)) {
       return &one;
     }
   }
-  if (connections_.size() >= (is_serial_ ? MaxSerialConnections : MaxConnections)) {
+  if (connections_.size() >= (serial ? MaxSerialConnections : MaxConnections)) {
     return nullptr;
   }
   ++counters_.connections;
@@ -56,7 +57,9 @@ void StreamPool::on_end(StreamConnection& connection, StreamEnd end, const std::
     case StreamEnd::Closed:
       // Not a failure when nobody waited: servers close what idles.
       counters_.connection_failures += connection.in_flight() != 0 ? 1 : 0;
-      is_serial_ = is_serial_ || (connection.answers() == 1 && connection.in_flight() != 0);
+      if (connection.answers() == 1 && connection.in_flight() != 0) {
+        serial_until_ = surroundings_.clock.now() + SerialFor;
+      }
       break;
     case StreamEnd::Unreachable:
     case StreamEnd::TimedOut:

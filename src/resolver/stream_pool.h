@@ -7,6 +7,7 @@
 #include "resolver/upstream_address.h"
 #include "resolver/upstream_report.h"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -21,8 +22,10 @@ namespace waypost::resolver {
 class StreamPool {
  public:
   static constexpr std::size_t MaxConnections = 4;
-  // For a server that answers one question for each connection and closes it then.
+  // For a server that answers one question for each connection and closes it then; it is taken for
+  // such a one for a while.
   static constexpr std::size_t MaxSerialConnections = 32;
+  static constexpr std::chrono::minutes SerialFor{15};
 
   // Where a question went.  Good until its client is called, or the pool is gone.
   struct Ticket {
@@ -48,6 +51,7 @@ class StreamPool {
     std::unique_ptr<StreamConnection> connection;
   };
 
+  bool is_serial() const noexcept { return surroundings_.clock.now() < serial_until_; }
   Numbered* find_room();
   void on_end(StreamConnection& connection, StreamEnd end, const std::string& reason);
 
@@ -55,7 +59,7 @@ class StreamPool {
   const UpstreamAddress& address_;
   UpstreamCounters& counters_;
   OnTlsRefused on_tls_refused_;
-  bool is_serial_ = false;
+  AlarmClock::Time serial_until_;
   std::uint64_t next_number_ = 1;
   std::vector<Numbered> connections_;
 };

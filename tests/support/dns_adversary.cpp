@@ -193,12 +193,14 @@ struct Connection {
 }  // namespace
 
 struct DnsAdversary::State : std::enable_shared_from_this<State> {
-  State(asio::io_context& context, Respond the_respond, std::optional<Tls> the_tls)
+  State(asio::io_context& context, Respond the_respond, std::optional<Tls> the_tls,
+        std::string_view the_host)
       : respond(std::move(the_respond)),
         tls(std::move(the_tls)),
+        host(asio::ip::make_address(the_host)),
         acceptor(context),
         datagrams(context),
-        elsewhere(context, udp::endpoint(asio::ip::address_v4::loopback(), 0)) {
+        elsewhere(context, udp::endpoint(host, 0)) {
     // A port that is free for TCP may be taken for UDP.
     for (int i = 0; i < 100 && !listen(); ++i) {
     }
@@ -209,9 +211,8 @@ struct DnsAdversary::State : std::enable_shared_from_this<State> {
 
   bool listen() {
     error_code code;
-    const auto loopback = asio::ip::address_v4::loopback();
-    acceptor = tcp::acceptor(acceptor.get_executor(), tcp::endpoint(loopback, 0));
-    const udp::endpoint same(loopback, acceptor.local_endpoint().port());
+    acceptor = tcp::acceptor(acceptor.get_executor(), tcp::endpoint(host, 0));
+    const udp::endpoint same(host, acceptor.local_endpoint().port());
     datagrams = udp::socket(acceptor.get_executor(), same.protocol());
     datagrams.bind(same, code);
     port = code ? std::uint16_t{0} : same.port();
@@ -230,6 +231,7 @@ struct DnsAdversary::State : std::enable_shared_from_this<State> {
 
   Respond respond;
   std::optional<Tls> tls;
+  asio::ip::address host;
   tcp::acceptor acceptor;
   udp::socket datagrams;
   udp::socket elsewhere;
@@ -273,6 +275,8 @@ asio::awaitable<void> DnsAdversary::State::accept() {
     if (code) {
       co_return;
     }
+    // Otherwise an answer waits for the client's word about what went before, in real time.
+    socket.set_option(tcp::no_delay(true));
     const std::size_t number = ++accepted;
     const auto connection = std::make_shared<Connection>(std::move(socket));
     open.emplace(number, connection);
@@ -333,7 +337,7 @@ asio::awaitable<void> DnsAdversary::State::converse(Stream& stream,
 
 void DnsAdversary::State::take(DnsQuestion question, std::shared_ptr<Connection> connection) {
   constexpr std::uint16_t Hinfo = 13;
-  const udp::endpoint client(asio::ip::address_v4::loopback(), question.port);
+  const udp::endpoint client(host, question.port);
   DnsScript script;
   if (question.type == Hinfo) {
     loop_probes.push_back(question);
@@ -386,8 +390,9 @@ void DnsAdversary::State::perform(const DnsAct& what, const udp::endpoint& clien
   }
 }
 
-DnsAdversary::DnsAdversary(asio::io_context& context, Respond respond, std::optional<Tls> tls)
-    : state_(std::make_shared<State>(context, std::move(respond), std::move(tls))) {
+DnsAdversary::DnsAdversary(asio::io_context& context, Respond respond, std::optional<Tls> tls,
+                           std::string_view host)
+    : state_(std::make_shared<State>(context, std::move(respond), std::move(tls), host)) {
   const auto state = state_;
   asio::co_spawn(context, state->receive(), asio::detached);
   asio::co_spawn(context, state->accept(), asio::detached);
@@ -402,7 +407,8 @@ std::uint16_t DnsAdversary::port() const noexcept {
   return state_->port;
 }
 std::string DnsAdversary::address() const {
-  return "127.0.0.1:" + std::to_string(port());
+  const std::string host = state_->host.to_string();
+  return (state_->host.is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(port());
 }
 void DnsAdversary::set_respond(Respond respond) {
   state_->respond = std::move(respond);

@@ -75,15 +75,15 @@ class DnsAdversary {
     bool hangs = false;  // Never says a word.
   };
 
-  // Answers everything well when there is no `respond`.
+  // Answers everything well when there is no `respond`.  Listens on `host`, "127.0.0.1" or "::1".
   explicit DnsAdversary(boost::asio::io_context& context, Respond respond = {},
-                        std::optional<Tls> tls = {});
+                        std::optional<Tls> tls = {}, std::string_view host = "127.0.0.1");
   ~DnsAdversary();
   DnsAdversary(const DnsAdversary&) = delete;
   DnsAdversary& operator=(const DnsAdversary&) = delete;
 
   std::uint16_t port() const noexcept;
-  std::string address() const;  // "127.0.0.1:4711"
+  std::string address() const;  // "127.0.0.1:4711", "[::1]:4711"
 
   void set_respond(Respond respond);
   // Questions so far, but those that look for a loop, which get NXDOMAIN and are counted apart.

@@ -180,6 +180,19 @@ TEST_CASE_FIXTURE(StreamFixture,
   for (const Asked& one : asked) {
     CHECK(one.text() == "192.0.2.1");
   }
+
+  // With each on a connection of its own, and for a while.
+  upstream.set_respond(hold_answer);
+  const std::size_t before = upstream.connections();
+  const std::vector<Asked> more = ask_many(10);
+  REQUIRE(clock.until([&] { return upstream.held() == 10; }));
+  CHECK(upstream.connections() == before + 10);
+  clock.turn(StreamPool::SerialFor);
+  const std::size_t later = upstream.connections();
+  const std::size_t held = upstream.held();
+  const std::vector<Asked> again = ask_many(10);
+  REQUIRE(clock.until([&] { return upstream.held() == held + 10; }));
+  CHECK(upstream.connections() <= later + 1);
 }
 
 TEST_CASE_FIXTURE(StreamFixture, "a server that says nothing any more is left") {

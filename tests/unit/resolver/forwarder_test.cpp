@@ -122,13 +122,27 @@ TEST_CASE_FIXTURE(ThreeFixture, "an upstream that is listed twice is one") {
 TEST_CASE_FIXTURE(ThreeFixture, "questions to an upstream that is gone are still answered by it") {
   first.set_respond(
       [](const DnsQuestion& question) { return DnsScript{test::hold(answer_to(question))}; });
-  use({first.address()});
-  const Asked asked = ask();
-  REQUIRE(clock.until([&] { return first.held() == 1; }));
-  use({second.address()});
-  first.release();
-  REQUIRE(clock.until([&] { return asked.is_done(); }));
-  CHECK(asked.text() == "192.0.2.1");
+  for (const char* scheme : {"udp://", "tcp://"}) {
+    CAPTURE(scheme);
+    use({scheme + first.address()});
+    const Asked asked = ask();
+    REQUIRE(clock.until([&] { return first.held() == 1; }));
+    use({second.address()});
+    first.release();
+    REQUIRE(clock.until([&] { return asked.is_done(); }));
+    CHECK(asked.text() == "192.0.2.1");
+    clock.settle();
+    CHECK(first.open_connections() == 0);
+  }
+}
+
+TEST_CASE_FIXTURE(ForwarderFixture, "IPv6 is spoken as well") {
+  for (const char* scheme : {"udp://", "tcp://"}) {
+    DnsAdversary upstream(context, answer_with("192.0.2.6"), {}, "::1");
+    use({scheme + upstream.address()});
+    CHECK(ask_now() == "192.0.2.6");
+    CHECK(report().upstream.find("[::1]:") != std::string::npos);
+  }
 }
 
 TEST_CASE_FIXTURE(ThreeFixture, "questions for a stub domain that is gone are completed") {
