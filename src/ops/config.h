@@ -11,6 +11,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "ops/forwarding.h"
 #include "ops/status_server.h"
 #include "records/options.h"
 #include "server/responder.h"
@@ -69,6 +70,7 @@ struct Config {
   sources::ManifestOptions manifests;  // Without a folder, objects come from the API server.
   ApiConfig api;
   StatusListen status;
+  ForwardConfig forward;
   std::filesystem::path snapshot;            // Empty: none is kept.
   std::chrono::milliseconds max_data_age{};  // 0: data of any age is good.
   std::vector<std::filesystem::path> static_zones;

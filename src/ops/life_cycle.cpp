@@ -128,6 +128,7 @@ struct LifeCycle::State {
   cache::ServiceCache* api_cache = nullptr;  // What the API server fills.
   std::optional<cache::LoadedSnapshot> loaded_world;
   std::optional<SnapshotKeeper> snapshot;  // From the first complete world on.
+  std::optional<Forwarding> forwarding;    // Stopped before the server, destroyed after it.
   std::unique_ptr<server::Server> server;
   std::optional<StatusServer> status;
 
@@ -374,6 +375,7 @@ void LifeCycle::State::put_in_force(Config next) {
   }
   apply_policy();
   apply_world();
+  forwarding->configure(config.forward);
   report_changes(before);
 }
 
@@ -401,7 +403,10 @@ Result<void> LifeCycle::State::serve_status() {
   // Workers do not tell their addresses apart; the first one stands for all.
   const std::string label = fmt::format("dns://:{}", server->addresses().front().port);
   status->metrics().add([this, label](Scrape& scrape) {
-    collect_server(scrape, server->counters(), label);
+    std::vector<const server::Counters*> counters = server->counters();
+    counters.push_back(&forwarding->counters());
+    collect_server(scrape, counters, label);
+    forwarding->collect(scrape);
     collect_world(scrape, world.cache());
     if (world.api() != nullptr) {
       collect_source(scrape, world.api()->statuses(), std::chrono::steady_clock::now());
@@ -478,11 +483,16 @@ Result<std::unique_ptr<LifeCycle>> LifeCycle::start(ConfigOrigin origin, Config 
   } else if (Result<void> served = state->serve_api(); !served) {
     return std::unexpected(std::move(served.error()));
   }
-  auto server = server::Server::start(state->config.server, state->views, state->transfer_source());
+  state->forwarding.emplace(state->context, state->views, state->config.forward);
+  auto server = server::Server::start(state->config.server, state->views, state->transfer_source(),
+                                      &state->forwarding->recursion());
   if (!server) {
     return std::unexpected(server.error());
   }
   state->server = std::move(*server);
+  if (const Result<void> begun = state->forwarding->start(); !begun) {
+    return std::unexpected(begun.error());
+  }
   if (const Result<void> opened = state->serve_status(); !opened) {
     return std::unexpected(opened.error());
   }
@@ -500,8 +510,10 @@ void LifeCycle::run() {
   if (state_->snapshot) {
     state_->snapshot->save_at_end();
   }
-  const std::vector<const server::Counters*> counters = state_->server->counters();
+  std::vector<const server::Counters*> counters = state_->server->counters();
+  counters.push_back(&state_->forwarding->counters());
   state_->print("stopped: " + totals(counters));
+  state_->forwarding->stop();
   state_->server.reset();
 }
 

@@ -228,6 +228,70 @@ Result<void> put_snapshot(Config& config, const std::string& text) {
   return {};
 }
 
+// An upstream, or the resolv.conf that names some.
+Result<void> put_forward(Config& config, const std::string& text) {
+  if (text.starts_with('/')) {
+    std::error_code ec;
+    return fs::is_regular_file(text, ec) ? add_once(config.forward.resolv_confs, fs::path(text))
+                                         : because("there is no such file");
+  }
+  auto upstream = resolver::UpstreamAddress::from_text(text);
+  if (!upstream) {
+    return because(upstream.error().message);
+  }
+  config.forward.upstreams.push_back(std::move(*upstream));
+  return {};
+}
+
+// ZONE=UPSTREAM; a zone that is given again has one more.
+Result<void> put_stub_domain(Config& config, const std::string& text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos) {
+    return unlike_expected();
+  }
+  const auto zone = dns::Name::from_text(text.substr(0, equals));
+  if (!zone) {
+    return because(zone.error().message);
+  }
+  auto upstream = resolver::UpstreamAddress::from_text(text.substr(equals + 1));
+  if (!upstream) {
+    return because(upstream.error().message);
+  }
+  auto& stubs = config.forward.stub_domains;
+  auto stub = std::find_if(stubs.begin(), stubs.end(),
+                           [&](const resolver::StubDomain& each) { return each.zone == *zone; });
+  if (stub == stubs.end()) {
+    stub = stubs.insert(stubs.end(), {zone->lowered(), {}});
+  }
+  stub->upstreams.push_back(std::move(*upstream));
+  return {};
+}
+
+Result<void> put_forward_policy(Config& config, const std::string& text) {
+  using resolver::Policy;
+  for (const auto& [word, policy] :
+       {std::pair{"ranked", Policy::Ranked}, std::pair{"random", Policy::Random},
+        std::pair{"sequential", Policy::Sequential},
+        std::pair{"round_robin", Policy::RoundRobin}}) {
+    if (text == word) {
+      config.forward.options.policy = policy;
+      return {};
+    }
+  }
+  return unlike_expected();
+}
+
+// What stub resolvers wait for is five seconds.
+Result<void> put_query_deadline(Config& config, const std::string& text) {
+  const auto duration = duration_from_text(text);
+  if (!duration || *duration < std::chrono::milliseconds(100) ||
+      *duration > std::chrono::seconds(30)) {
+    return unlike_expected();
+  }
+  config.forward.resolver.query_deadline = *duration;
+  return {};
+}
+
 Result<void> put_max_data_age(Config& config, const std::string& text) {
   const auto age = duration_from_text(text);
   if (!age || (age->count() != 0 && *age < std::chrono::seconds(10)) ||
@@ -335,6 +399,61 @@ constexpr auto Table = std::to_array<Option>({
      "a list of prefixes such as 10.96.0.0/12, at most one of each family",
      "10.96.0.0/12, fd00:10:96::/112", "", Live,
      "Where Services whose manifest leaves out clusterIP get theirs.", put_service_cidr},
+    {"forward", "forward", List, "UPSTREAM",
+     "a list of ADDRESS[:PORT], tcp://ADDRESS, tls://ADDRESS#NAME, or the absolute path of a "
+     "resolv.conf",
+     "", "none; names that no zone here has are refused", Live,
+     "Who is asked for names that no zone here has: servers over UDP with TCP on truncation, TCP, "
+     "or "
+     "TLS (verified as NAME), or the servers of a resolv.conf, which is followed.",
+     put_forward},
+    {"stubDomains", "stub-domains", List, "ZONE=UPSTREAM",
+     "a list of ZONE=UPSTREAM such as corp.example=10.0.0.10", "", "none", Live,
+     "Who is asked for the names of a zone instead of forward. A zone may be given several times, "
+     "once "
+     "for each upstream; the longest zone wins.",
+     put_stub_domain},
+    {"forwardPolicy", "forward-policy", Text, "POLICY", "ranked, random, sequential or round_robin",
+     "ranked", "", Live,
+     "Which upstream is asked first: the one with the best latency and the least loss of late, a "
+     "random one, the first listed, or each in turn.",
+     put_forward_policy},
+    {"queryCase", "query-case", Boolean, "BOOL", "true or false", "true", "", Live,
+     "Whether questions go out in random case, which answers must repeat (0x20).",
+     [](Config& c, const std::string& t) { return put_boolean(c.forward.options.query_case, t); }},
+    {"upstreamTimeout", "upstream-timeout", Text, "DURATION",
+     "a duration from 10ms to 1h such as 500ms or 10s", "2s", "", Live,
+     "How long one upstream is waited for.",
+     [](Config& c, const std::string& t) {
+       return put_timeout(c.forward.options.upstream_timeout, t);
+     }},
+    {"queryDeadline", "query-deadline", Text, "DURATION", "a duration from 100ms to 30s", "4s", "",
+     Live,
+     "After which a question that no upstream has answered fails (SERVFAIL), before clients give "
+     "up.",
+     put_query_deadline},
+    {"maxInFlight", "max-in-flight", Number, "N", "a whole number from 1 to 100000", "1000", "",
+     Live, "Questions that upstreams are asked at one time; further ones fail at once (SERVFAIL).",
+     [](Config& c, const std::string& t) {
+       const auto done = put_number(c.forward.resolver.max_in_flight, t, 1, 100000);
+       c.forward.options.max_in_flight = c.forward.resolver.max_in_flight;
+       return done;
+     }},
+    {"cacheSize", "cache-size", Number, "OCTETS", "a whole number of octets up to 4294967296",
+     "16777216", "", AtRestart, "What the answers of upstreams may take in memory; 0 keeps none.",
+     [](Config& c, const std::string& t) {
+       return put_number(c.forward.cache_size, t, 0, std::uint64_t{1} << 32U);
+     }},
+    {"serveStale", "serve-stale", Boolean, "BOOL", "true or false", "true", "", Live,
+     "Whether an answer that expired within the last hour is given when no upstream answers in "
+     "time "
+     "(RFC 8767), with TTL 30 and EDE 3.",
+     [](Config& c, const std::string& t) {
+       return put_boolean(c.forward.resolver.serve_stale, t);
+     }},
+    {"prefetch", "prefetch", Boolean, "BOOL", "true or false", "true", "", Live,
+     "Whether popular answers are asked for again before they expire.",
+     [](Config& c, const std::string& t) { return put_boolean(c.forward.resolver.prefetch, t); }},
     {"workers", "workers", Number, "N", "a whole number from 1 to 1024", "",
      "the number of usable cores", AtRestart,
      "Threads that answer. Usable are the cores of the process' affinity, within its CPU quota.",

@@ -22,6 +22,10 @@ struct alignas(64) Counters {
   Counter tcp_refused;             // Closed at once, because the bound on connections was reached.
   Counter tcp_timeouts;            // Closed for idling, or for reading or writing too slowly.
   Counter transfers;               // AXFR and IXFR that were begun.
+  Counter cache_hits;              // Answers from the cache of other servers' answers.
+  Counter cache_misses;            // Queries that the cache had no fresh answer for.
+  Counter handover_refused;        // Of these, those that the resolver's queue had no room for.
+  Counter abandoned;               // Answers whose client had gone meanwhile.
 };
 
 }  // namespace waypost::server

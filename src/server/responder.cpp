@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <ctime>
 #include <string_view>
+#include <utility>
 
 namespace waypost::server {
 namespace {
@@ -23,6 +25,20 @@ constexpr unsigned MaxHops = 10;
 // Room for an OPT record with an NSID and an extended error of the sizes that configuration admits.
 constexpr std::size_t MaxOptSize = 512;
 
+// In the cache's seconds; no system call.
+std::uint32_t uptime_seconds() noexcept {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return static_cast<std::uint32_t>(now.tv_sec);
+}
+
+// Whether other servers are asked for it.  OPT and the types that speak of a transaction or a
+// transfer are no data (RFC 6895, 3.1).
+bool is_forwardable(RecordType type) noexcept {
+  const auto number = std::to_underlying(type);
+  return number != 0 && type != RecordType::OPT && !(number >= 249 && number <= 254);
+}
+
 // The data that owns a name: one of the cluster's zones, a static zone, or nobody.
 struct Authority {
   const records::Apex* cluster = nullptr;
@@ -36,12 +52,15 @@ struct Authority {
 // What one response is made with, on the stack.
 class Answer {
  public:
-  Answer(const Views& views, const dns::Query& query, dns::Rotation& rotation,
-         dns::MessageWriter& out) noexcept
+  Answer(const Views& views, const dns::Query& query, const resolver::Resolution* resolution,
+         resolver::Question& elsewhere, dns::Rotation& rotation, dns::MessageWriter& out) noexcept
       : index_(*views.index.load(std::memory_order_acquire)),
         zones_(*views.zones.load(std::memory_order_acquire)),
+        answers_(views.answers.load(std::memory_order_acquire)),
         is_stale_(views.is_stale.load(std::memory_order_relaxed)),
         query_(query),
+        resolution_(resolution),
+        elsewhere_(elsewhere),
         rotation_(rotation),
         out_(out) {}
 
@@ -53,23 +72,40 @@ class Answer {
   // over TCP (RFC 1995, 2).
   void answer_soa() noexcept;
 
+  // What the cache said of a name that nobody here owns.
+  bool is_missing() const noexcept { return is_missing_; }
+  bool is_from_cache() const noexcept { return is_from_cache_; }
+  bool wants_refresh() const noexcept { return wants_refresh_; }
+
   std::optional<dns::ExtendedError> extended_error() const noexcept { return extended_error_; }
   std::string_view extended_text() const noexcept { return extended_text_; }
 
  private:
   Authority find_authority(const dns::NameKey& name) const noexcept;
   Outcome solve(const Authority& authority, const dns::Lookup& lookup, dns::Target& next) noexcept;
+  void resolve_elsewhere(const dns::NameKey& name, std::uint16_t owner) noexcept;
+  // Whether `resolution_` is about the question with this name.
+  bool is_resolved(const dns::NameKey& name) const noexcept;
+  void note_elsewhere(const dns::NameKey& name) noexcept;
+  void write_elsewhere(const resolver::CachedAnswer& answer, resolver::TtlMode ttl,
+                       std::uint16_t owner) noexcept;
   void conclude(Outcome outcome, const Authority& authority, const dns::Lookup& lookup) noexcept;
   void fail(Rcode rcode, dns::ExtendedError error, std::string_view text) noexcept;
 
   const records::Index& index_;
   const zones::ZoneSet& zones_;
+  const resolver::AnswerCache* answers_;
   const bool is_stale_;
   const dns::Query& query_;
+  const resolver::Resolution* resolution_;
+  resolver::Question& elsewhere_;
   dns::Rotation& rotation_;
   dns::MessageWriter& out_;
   std::optional<dns::ExtendedError> extended_error_;
   std::string_view extended_text_;
+  bool is_missing_ = false;
+  bool is_from_cache_ = false;
+  bool wants_refresh_ = false;
 };
 
 void Answer::fail(Rcode rcode, dns::ExtendedError error, std::string_view text) noexcept {
@@ -111,8 +147,7 @@ Outcome Answer::solve(const Authority& authority, const dns::Lookup& lookup,
 void Answer::resolve(dns::Target& first, dns::Target& second) noexcept {
   Authority authority = find_authority(query_.name);
   if (authority.is_none()) {
-    return fail(Rcode::Refused, dns::ExtendedError::NotAuthoritative,
-                "no zone here has this name"sv);
+    return resolve_elsewhere(query_.name, dns::QuestionOffset);
   }
   out_.set_authoritative(true);
 
@@ -127,17 +162,82 @@ void Answer::resolve(dns::Target& first, dns::Target& second) noexcept {
     if (outcome != Outcome::Follow) {
       return conclude(outcome, authority, lookup);
     }
-    // A loop, too long a chain, or a target that nobody here owns: what was found so far is the
-    // answer.
-    authority = find_authority(next->name);
-    if (authority.is_none() || hops == MaxHops ||
-        std::find(seen.begin(), seen.begin() + hops + 1, next->name.hash) !=
-            seen.begin() + hops + 1) {
+    // A loop, or too long a chain: what was found so far is the answer.
+    if (hops == MaxHops || std::find(seen.begin(), seen.begin() + hops + 1, next->name.hash) !=
+                               seen.begin() + hops + 1) {
       return;
+    }
+    authority = find_authority(next->name);
+    if (authority.is_none()) {
+      return resolve_elsewhere(next->name, next->owner);
     }
     name = &next->name;
     owner = next->owner;
     next = next == &first ? &second : &first;
+  }
+}
+
+// A name that nobody here owns: that of the question, or where a CNAME of ours leads.
+void Answer::resolve_elsewhere(const dns::NameKey& name, std::uint16_t owner) noexcept {
+  const bool is_alias = owner != dns::QuestionOffset;
+  if (answers_ == nullptr || !is_forwardable(query_.type)) {
+    // Of a CNAME that leads out of here, the CNAME alone is the answer.
+    return is_alias ? void()
+                    : fail(Rcode::Refused, dns::ExtendedError::NotAuthoritative,
+                           "no zone here has this name"sv);
+  }
+  if (is_resolved(name)) {
+    extended_error_ = resolution_->reason;
+    extended_text_ = resolution_->text;
+    if (resolution_->answer == nullptr) {
+      return out_.set_rcode(resolution_->rcode);
+    }
+    return write_elsewhere(*resolution_->answer, resolution_->ttl, owner);
+  }
+  const resolver::CacheKey key{name, query_.type, query_.edns.dnssec_ok, query_.checking_disabled};
+  const auto found = answers_->find(key, uptime_seconds());
+  if (found.state == resolver::AnswerCache::State::Fresh) {
+    is_from_cache_ = true;
+    if (found.wants_prefetch) {
+      wants_refresh_ = true;
+      note_elsewhere(name);
+    }
+    return write_elsewhere(*found.answer, resolver::TtlMode::CountDown, owner);
+  }
+  // Differs from CoreDNS: who does not desire recursion gets what is at hand, because that is what
+  // the bit says; resolvers that look where a name is delegated must not be led on.
+  if (query_.recursion_desired) {
+    is_missing_ = true;
+    note_elsewhere(name);
+  } else if (!is_alias) {
+    fail(Rcode::Refused, dns::ExtendedError::NotAuthoritative,
+         "no zone here has this name, and recursion was not desired"sv);
+  }
+}
+
+bool Answer::is_resolved(const dns::NameKey& name) const noexcept {
+  return resolution_ != nullptr && resolution_->question.name.hash == name.hash &&
+         resolution_->question.type == query_.type &&
+         resolution_->question.dnssec_ok == query_.edns.dnssec_ok &&
+         resolution_->question.checking_disabled == query_.checking_disabled &&
+         std::ranges::equal(resolution_->question.name.wire(), name.wire());
+}
+
+void Answer::note_elsewhere(const dns::NameKey& name) noexcept {
+  elsewhere_.name = name;
+  elsewhere_.type = query_.type;
+  elsewhere_.dnssec_ok = query_.edns.dnssec_ok;
+  elsewhere_.checking_disabled = query_.checking_disabled;
+}
+
+void Answer::write_elsewhere(const resolver::CachedAnswer& answer, resolver::TtlMode ttl,
+                             std::uint16_t owner) noexcept {
+  out_.set_rcode(answer.rcode());
+  // To who understands it (RFC 6840, 5.8).
+  out_.set_authentic_data(answer.authentic_data() && out_.count(Section::Answer) == 0 &&
+                          (query_.edns.dnssec_ok || query_.authentic_data));
+  if (!resolver::write_answer(answer, uptime_seconds(), ttl, owner, out_)) {
+    out_.set_truncated(true);
   }
 }
 
@@ -276,8 +376,32 @@ void Responder::read(std::span<const Bytes> requests) noexcept {
 
 Reply Responder::answer(std::size_t index, const Client& client, MutableBytes out) noexcept {
   (client.transport == Transport::Udp ? counters_.udp_queries : counters_.tcp_queries).add();
-  const dns::ReadVerdict verdict = requests_[index].verdict;
-  const dns::Query& query = requests_[index].query;
+  const Reply reply = reply_to(requests_[index], client, nullptr, out);
+  if (reply.is_from_cache) {
+    counters_.cache_hits.add();
+  } else if (reply.resolve) {
+    counters_.cache_misses.add();
+  }
+  return reply;
+}
+
+Reply Responder::resume(Bytes request, const Client& client, const resolver::Resolution* resolution,
+                        MutableBytes out) noexcept {
+  requests_[0].verdict = dns::read_query(request, requests_[0].query);
+  return reply_to(requests_[0], client, resolution, out);
+}
+
+Reply Responder::refuse(std::size_t index, const Client& client, std::string_view text,
+                        MutableBytes out) noexcept {
+  const resolver::Resolution refusal{
+      .question = elsewhere_, .reason = dns::ExtendedError::Other, .text = text};
+  return reply_to(requests_[index], client, &refusal, out);
+}
+
+Reply Responder::reply_to(const Request& request, const Client& client,
+                          const resolver::Resolution* resolution, MutableBytes out) noexcept {
+  const dns::ReadVerdict verdict = request.verdict;
+  const dns::Query& query = request.query;
   if (verdict == dns::ReadVerdict::Drop) {
     counters_.dropped.add();
     return {};
@@ -286,18 +410,22 @@ Reply Responder::answer(std::size_t index, const Client& client, MutableBytes ou
   const AnswerPolicy& policy = *views_.policy.load(std::memory_order_acquire);
   dns::MessageWriter writer(out.first(size_limit(query, client, policy, out.size())));
   writer.start(query);
+  writer.set_recursion_available(views_.answers.load(std::memory_order_relaxed) != nullptr);
   const bool nsid = query.edns.nsid_requested && !policy.nsid.empty();
   const bool cookie = query.edns.has_cookie && policy.cookies;
   if (query.edns.present) {
     writer.reserve(dns::opt_size(nsid ? policy.nsid.size() : 0, cookie, false, 0));
   }
 
-  Answer answer(views_, query, rotation_, writer);
+  Answer answer(views_, query, resolution, elsewhere_, rotation_, writer);
   switch (verdict) {
     case dns::ReadVerdict::Answer:
       if (!answer_question(query, client, policy, answer, writer)) {
         counters_.transfers.add();
         return {.size = 0, .transfer = true};
+      }
+      if (answer.is_missing()) {
+        return {.size = 0, .resolve = true};
       }
       break;
     case dns::ReadVerdict::FormErr:
@@ -320,7 +448,9 @@ Reply Responder::answer(std::size_t index, const Client& client, MutableBytes ou
   if (writer.is_truncated()) {
     counters_.truncated.add();
   }
-  return {.size = writer.finish()};
+  return {.size = writer.finish(),
+          .is_from_cache = answer.is_from_cache(),
+          .refresh = answer.wants_refresh()};
 }
 
 bool Responder::answer_question(const dns::Query& query, const Client& client,

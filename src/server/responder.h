@@ -12,6 +12,8 @@
 #include "dns/edns.h"
 #include "dns/lookup.h"
 #include "dns/query.h"
+#include "resolver/question.h"
+#include "resolver/resolution.h"
 #include "server/counters.h"
 
 #include <array>
@@ -21,6 +23,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace waypost::records {
@@ -49,6 +52,9 @@ struct Views {
   std::atomic<const records::Index*> index{nullptr};
   std::atomic<const zones::ZoneSet*> zones{nullptr};
   std::atomic<const AnswerPolicy*> policy{nullptr};
+  // Answers to names that nobody here owns; null: such names are refused.  Stays where it is until
+  // the last worker has ended.
+  std::atomic<const resolver::AnswerCache*> answers{nullptr};
   // The cluster's names are old: from a saved state, or from a source that was lost too long ago.
   // Answers say so (RFC 8914, 4.4).
   std::atomic<bool> is_stale{false};
@@ -67,6 +73,12 @@ struct Reply {
   std::size_t size = 0;  // Octets in the buffer; 0: say nothing.
   bool transfer =
       false;  // A zone transfer that is allowed: `size` is 0, the session asks the control thread.
+  // Not known here: `size` is 0, and elsewhere() has to be resolved first.
+  bool resolve = false;
+  bool is_from_cache = false;
+  // Answered from the cache, and popular: elsewhere() is worth being asked for again, before the
+  // answer expires.
+  bool refresh = false;
 };
 
 class Answer;
@@ -89,12 +101,28 @@ class Responder {
   // …and answers the one at `index` of them.  Both inside the same rcu::ReadSection.
   Reply answer(std::size_t index, const Client& client, MutableBytes out) noexcept;
 
+  // As respond(), for a request that was not answered before.  Where its names lead to the question
+  // of `resolution`, that is the answer; null: the cache is asked again.  Not counted as a query.
+  Reply resume(Bytes request, const Client& client, const resolver::Resolution* resolution,
+               MutableBytes out) noexcept;
+
+  // Answers SERVFAIL with this text, right after the answer to the request at `index` (0 after
+  // respond()) was Reply::resolve.
+  Reply refuse(std::size_t index, const Client& client, std::string_view text,
+               MutableBytes out) noexcept;
+
+  // What the last request led to that nobody here owns; valid until the next one, after Reply::
+  // resolve or refresh.
+  const resolver::Question& elsewhere() const noexcept { return elsewhere_; }
+
  private:
   struct Request {
     dns::ReadVerdict verdict = dns::ReadVerdict::Drop;
     dns::Query query;
   };
 
+  Reply reply_to(const Request& request, const Client& client,
+                 const resolver::Resolution* resolution, MutableBytes out) noexcept;
   // False when the question is an allowed zone transfer, which is not answered here.
   bool answer_question(const dns::Query& query, const Client& client, const AnswerPolicy& policy,
                        Answer& answer, dns::MessageWriter& writer) noexcept;
@@ -108,6 +136,7 @@ class Responder {
   // Targets of CNAMEs, taken in turns: one is asked about while the next is found.
   dns::Target first_;
   dns::Target second_;
+  resolver::Question elsewhere_;
 };
 
 }  // namespace waypost::server

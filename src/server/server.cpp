@@ -30,15 +30,15 @@ Server::Server(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Server::~Server() = default;
 
 Result<std::unique_ptr<Server>> Server::start(const Options& options, const Views& views,
-                                              TransferSource transfers) {
+                                              TransferSource transfers, Recursion* recursion) {
   auto state = std::make_unique<State>();
   state->options = options;
   state->transfers = std::move(transfers);
   state->options.max_tcp_pipeline = std::max(options.max_tcp_pipeline, 1U);
   const unsigned workers = std::max(options.workers, 1U);
   for (unsigned i = 0; i < workers; ++i) {
-    state->workers.emplace_back(state->options, views, state->transfers, state->open_connections,
-                                random_seed());
+    state->workers.emplace_back(state->options, views, state->transfers, recursion,
+                                state->open_connections, random_seed());
   }
   for (const SocketAddress& wanted : options.listen) {
     Claim claim = workers == 1 ? Claim::Alone : Claim::First;

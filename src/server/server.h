@@ -44,13 +44,19 @@ using TransferMessages = std::vector<std::vector<std::uint8_t>>;
 using TransferSource = std::function<void(std::vector<std::uint8_t> request,
                                           std::function<void(TransferMessages)> done)>;
 
+class Recursion;
+
 class Server {
  public:
   // Opens every socket before it returns, so that a port in use is an error here, naming the
   // address, and not later.  A port that another program shares is in use.  `views` is borrowed and
-  // outlives the server.  Without `transfers` connections that ask for one are closed.
+  // outlives the server.  Without `transfers` connections that ask for one are closed.  `recursion`
+  // is borrowed too and not started yet; it is stopped before the server is destroyed, because it
+  // sends on the workers' sockets, and destroyed after.  Without it only zones and the cache are
+  // asked.
   static Result<std::unique_ptr<Server>> start(const Options& options, const Views& views,
-                                               TransferSource transfers);
+                                               TransferSource transfers,
+                                               Recursion* recursion = nullptr);
 
   // Stops and joins every worker; open TCP connections are closed.
   ~Server();

@@ -1,6 +1,7 @@
 #include "server/tcp_session.h"
 
 #include "base/rcu.h"
+#include "server/recursion.h"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
@@ -12,6 +13,7 @@
 #include <array>
 #include <ctime>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 namespace waypost::server {
@@ -30,6 +32,9 @@ std::optional<Bytes> first_message(Bytes input) noexcept {
   return input.subspan(2, load_u16(input.data()));
 }
 
+// What a client is told whose query has to wait, while too many do.
+constexpr std::string_view TooManyPending = "too many queries wait for other servers";
+
 // True when the next message cannot be served: it is empty, or longer than there is room for.
 bool is_unusable(Bytes input) noexcept {
   return input.size() >= 2 &&
@@ -42,6 +47,7 @@ TcpSession::TcpSession(TcpShared& shared, asio::ip::tcp::socket socket, const Ip
     : shared_(shared),
       socket_(std::move(socket)),
       transfer_event_(socket_.get_executor()),
+      answer_event_(socket_.get_executor()),
       client_{.address = client, .transport = Transport::Tcp},
       deadline_(Clock::now() + shared.options.tcp_idle_timeout) {
   shared_.sessions.insert(this);
@@ -66,6 +72,9 @@ asio::awaitable<void> TcpSession::serve(std::shared_ptr<TcpSession> session) {
       case Need::Output:
         co_await session->flush();
         break;
+      case Need::Answer:
+        co_await session->wait_for_answer();
+        break;
       case Need::Transfer:
         co_await session->transfer();
         break;
@@ -80,17 +89,21 @@ void TcpSession::close() noexcept {
   boost::system::error_code ignored;
   socket_.close(ignored);
   transfer_event_.cancel();
+  answer_event_.cancel();
 }
 
 TcpSession::Need TcpSession::advance() {
+  if (unsent_.empty()) {
+    unsent_.swap(arrived_);
+  }
   if (!unsent_.empty()) {
     return Need::Output;
   }
   if (!transfer_request_.empty()) {
     return Need::Transfer;
   }
-  if (closing_) {
-    return Need::Close;
+  if (closing_ || pending_ >= shared_.options.max_tcp_pipeline) {
+    return pending_ == 0 ? Need::Close : Need::Answer;
   }
   std::size_t size = kept_.size();
   std::copy(kept_.begin(), kept_.end(), shared_.input.begin());
@@ -118,7 +131,12 @@ TcpSession::Need TcpSession::read(std::size_t& size) {
   if (error == asio::error::would_block) {
     return Need::Input;
   }
-  // At the end of input every whole message has been answered; half a message has no answer.
+  // At the end of input every whole message has been answered, or is about to be; half a message
+  // has no answer.
+  if (error == asio::error::eof && pending_ != 0) {
+    closing_ = true;
+    return Need::Answer;
+  }
   return error ? Need::Close : Need::Nothing;
 }
 
@@ -133,14 +151,22 @@ std::size_t TcpSession::answer(Bytes& input) {
       break;
     }
     const std::optional<Bytes> message = first_message(input);
-    if (!message || size > TcpShared::GatherSize) {
+    if (!message || size > TcpShared::GatherSize || pending_ >= shared_.options.max_tcp_pipeline) {
       break;
     }
-    deadline_ = Clock::now() + shared_.options.tcp_idle_timeout;
+    deadline_ = idle_deadline();
     input = input.subspan(2 + message->size());
     const MutableBytes room = MutableBytes(shared_.output).subspan(size);
-    const Reply reply =
-        shared_.responder.respond(*message, client_, room.subspan(2, dns::MaxMessageSize));
+    const MutableBytes out = room.subspan(2, dns::MaxMessageSize);
+    Reply reply = shared_.responder.respond(*message, client_, out);
+    if (reply.resolve || reply.refresh) {
+      if (hand_over(*message, reply)) {
+        continue;
+      }
+      if (reply.resolve) {
+        reply = shared_.responder.refuse(0, client_, TooManyPending, out);
+      }
+    }
     if (reply.transfer) {
       transfer_request_.assign(message->begin(), message->end());
       break;
@@ -172,10 +198,17 @@ void TcpSession::send(std::size_t size) {
 }
 
 asio::awaitable<void> TcpSession::wait_for_input() {
+  waits_for_input_ = true;
   const auto [error] = co_await socket_.async_wait(asio::socket_base::wait_read, Await);
-  if (error) {
+  waits_for_input_ = false;
+  if (error && arrived_.empty()) {  // Otherwise deliver() has ended the wait.
     close();
   }
+}
+
+asio::awaitable<void> TcpSession::wait_for_answer() {
+  answer_event_.expires_at(asio::steady_timer::time_point::max());
+  co_await answer_event_.async_wait(Await);
 }
 
 asio::awaitable<void> TcpSession::flush() {
@@ -186,7 +219,63 @@ asio::awaitable<void> TcpSession::flush() {
     close();
   }
   unsent_ = {};
-  deadline_ = Clock::now() + shared_.options.tcp_idle_timeout;
+  deadline_ = idle_deadline();
+}
+
+// ---------------------------------------------------------------------------------------------------
+// Answers from elsewhere
+
+TcpSession::Clock::time_point TcpSession::idle_deadline() const noexcept {
+  return pending_ == 0 ? Clock::now() + shared_.options.tcp_idle_timeout : Clock::time_point::max();
+}
+
+bool TcpSession::hand_over(Bytes message, const Reply& reply) {
+  if (shared_.recursion == nullptr || shared_.pending >= TcpShared::MaxPending) {
+    return false;
+  }
+  if (reply.refresh) {
+    shared_.recursion->ask({message.begin(), message.end()}, client_, nullptr);
+    return false;
+  }
+  ++shared_.pending;
+  ++pending_;
+  deadline_ = idle_deadline();
+  shared_.recursion->ask(
+      {message.begin(), message.end()}, client_,
+      [context = std::weak_ptr(shared_.context), shared = &shared_,
+       session = weak_from_this()](std::vector<std::uint8_t> answer) {
+        const auto alive = context.lock();
+        if (alive == nullptr) {
+          return;
+        }
+        // What runs on the context ends before what it shares.
+        asio::post(*alive, [shared, session, answer = std::move(answer)]() mutable {
+          --shared->pending;
+          if (const auto target = session.lock(); target != nullptr && target->socket_.is_open()) {
+            target->deliver(std::move(answer));
+          } else {
+            shared->counters.abandoned.add();
+          }
+        });
+      });
+  return true;
+}
+
+void TcpSession::deliver(std::vector<std::uint8_t> answer) {
+  --pending_;
+  if (answer.empty()) {
+    closing_ = true;
+  } else {
+    std::array<std::uint8_t, 2> length{};
+    store_u16(length.data(), static_cast<std::uint16_t>(answer.size()));
+    arrived_.insert(arrived_.end(), length.begin(), length.end());
+    arrived_.insert(arrived_.end(), answer.begin(), answer.end());
+  }
+  answer_event_.cancel();
+  if (waits_for_input_) {
+    boost::system::error_code ignored;
+    socket_.cancel(ignored);
+  }
 }
 
 // ---------------------------------------------------------------------------------------------------

@@ -1,5 +1,9 @@
-// One TCP connection (RFC 7766): any number of queries, answered in their order, as many as are at
-// hand in one write.
+// One TCP connection (RFC 7766): any number of queries, as many answers as are at hand in one
+// write.
+//
+// What is known here is answered in order.  A query that has to be resolved elsewhere does not hold
+// up those behind it: its answer is sent when it comes (RFC 7766, 6.2.1.1), because one slow name
+// would otherwise stall a stub that asks for everything on one connection.
 //
 // A connection that waits for its client owns no buffer: it waits for readiness and then reads into
 // memory that all connections of the worker share.  Only what cannot be finished at once is kept by
@@ -32,6 +36,7 @@
 
 namespace waypost::server {
 
+class Recursion;
 class TcpSession;
 
 // What the connections of one worker share.  Used on the worker's thread; the references are
@@ -45,6 +50,8 @@ struct TcpShared {
   // Answers are gathered until they are this long; the last of them may be of any size.
   static constexpr std::size_t GatherSize = 16384;
   static constexpr std::size_t OutputSize = GatherSize + 2 + dns::MaxMessageSize;
+  // Queries of all connections of a worker that may be resolved elsewhere at one time.
+  static constexpr std::size_t MaxPending = 4096;
 
   // A transfer under way holds it weakly, because it may end later than the server.
   std::shared_ptr<boost::asio::io_context> context;
@@ -53,6 +60,8 @@ struct TcpShared {
   Responder& responder;
   Counters& counters;
   std::atomic<unsigned>& open_connections;  // Of all workers.
+  Recursion* recursion = nullptr;           // Absent: nothing is resolved elsewhere.
+  std::size_t pending = 0;                  // Queries that are being resolved, of all connections.
   std::unordered_set<TcpSession*>
       sessions;  // Those that are alive; each enters and leaves by itself.
   // Both hold nothing across a wait.
@@ -83,7 +92,7 @@ class TcpSession : public std::enable_shared_from_this<TcpSession> {
 
  private:
   // What has to happen before the connection can go on.  Turn: others have theirs.
-  enum class Need : std::uint8_t { Nothing, Turn, Input, Output, Transfer, Close };
+  enum class Need : std::uint8_t { Nothing, Turn, Input, Output, Answer, Transfer, Close };
 
   Need advance();
   // Adds what has come in to the `size` octets in shared_.input.  Nothing, Input or Close.
@@ -94,7 +103,16 @@ class TcpSession : public std::enable_shared_from_this<TcpSession> {
   // Sends the first `size` octets of shared_.output; what the kernel does not take goes to unsent_.
   void send(std::size_t size);
 
+  // Has `message` resolved elsewhere, or what `reply` was made of asked for again.  False when it
+  // has to be answered now.
+  bool hand_over(Bytes message, const Reply& reply);
+  // Takes an answer from elsewhere; empty: there is none.
+  void deliver(std::vector<std::uint8_t> answer);
+  // Until when a client may do nothing.  One that waits for an answer may wait for it.
+  Clock::time_point idle_deadline() const noexcept;
+
   boost::asio::awaitable<void> wait_for_input();
+  boost::asio::awaitable<void> wait_for_answer();
   boost::asio::awaitable<void> flush();
   boost::asio::awaitable<void> transfer();
   void begin_transfer();
@@ -103,10 +121,14 @@ class TcpSession : public std::enable_shared_from_this<TcpSession> {
   TcpShared& shared_;
   boost::asio::ip::tcp::socket socket_;
   boost::asio::steady_timer transfer_event_;  // Cancelled once transfer_done_ is set.
+  boost::asio::steady_timer answer_event_;    // Cancelled once an answer has arrived.
   Client client_;
   Clock::time_point deadline_;
-  std::vector<std::uint8_t> kept_;              // Input that is not answered yet.
-  std::vector<std::uint8_t> unsent_;            // Answers that the client has not taken yet.
+  std::vector<std::uint8_t> kept_;     // Input that is not answered yet.
+  std::vector<std::uint8_t> unsent_;   // Answers that the client has not taken yet.
+  std::vector<std::uint8_t> arrived_;  // Answers from elsewhere, to be sent next.
+  std::size_t pending_ = 0;            // Queries that are being resolved elsewhere.
+  bool waits_for_input_ = false;
   std::vector<std::uint8_t> transfer_request_;  // The query to be answered by a transfer, next.
   TransferMessages transfer_messages_;
   bool transfer_done_ = false;  // transfer_messages_ is there.

@@ -90,6 +90,19 @@ bool UdpBatch::is_cut(std::size_t index) const noexcept {
   return (incoming_[index].msg_hdr.msg_flags & MSG_TRUNC) != 0;
 }
 
+ReturnPath UdpBatch::return_path(std::size_t index, int fd) noexcept {
+  msghdr& from = incoming_[index].msg_hdr;
+  ReturnPath path{.fd = fd,
+                  .source_size = std::min<socklen_t>(from.msg_namelen, sizeof path.source)};
+  std::memcpy(&path.source, &sources_[index], sizeof path.source);
+  if (from.msg_controllen != 0) {
+    prepare_for_reply(from);
+    path.control_size = static_cast<std::uint32_t>(from.msg_controllen);
+    std::memcpy(path.control.data(), from.msg_control, from.msg_controllen);
+  }
+  return path;
+}
+
 MutableBytes UdpBatch::answer() noexcept {
   return {buffers_.get() + Size * Stride + answers_end_, MessageSize};
 }
@@ -133,12 +146,13 @@ std::size_t UdpBatch::send(int fd) noexcept {
 }
 
 UdpWorker::UdpWorker(asio::ip::udp::socket socket, UdpBatch& batch, Responder& responder,
-                     Counters& counters) noexcept
+                     Handover& handover, Counters& counters) noexcept
     : socket_(std::move(socket)),
       protocol_(asio::ip::udp::v4()),
       fd_(socket_.native_handle()),
       batch_(batch),
       responder_(responder),
+      handover_(handover),
       counters_(counters) {
   boost::system::error_code ignored;
   protocol_ = socket_.local_endpoint(ignored).protocol();
@@ -224,6 +238,7 @@ void UdpWorker::answer_batch(std::size_t count, std::uint32_t now) noexcept {
       answer(i, first + i, now);
     }
   }
+  handover_.flush();
   counters_.send_failures.add(batch_.send(fd_));
 }
 
@@ -235,10 +250,21 @@ void UdpWorker::answer(std::size_t in_group, std::size_t in_batch, std::uint32_t
     return;
   }
   const Client client{.address = source.address, .transport = Transport::Udp, .now = now};
-  const Reply reply = responder_.answer(in_group, client, batch_.answer());
+  Reply reply = responder_.answer(in_group, client, batch_.answer());
+  if ((reply.resolve || reply.refresh) && !hand_over(in_batch, reply) && reply.resolve) {
+    counters_.handover_refused.add();
+    reply = responder_.refuse(in_group, client, "too many queries wait for other servers",
+                              batch_.answer());
+  }
   if (reply.size != 0) {
     batch_.queue(in_batch, reply.size);
   }
+}
+
+// A popular answer that is fetched again has nobody who waits for it.
+bool UdpWorker::hand_over(std::size_t index, const Reply& reply) noexcept {
+  const ReturnPath path = reply.resolve ? batch_.return_path(index, fd_) : ReturnPath{};
+  return handover_.push(path, batch_.request(index));
 }
 
 }  // namespace waypost::server

@@ -13,6 +13,8 @@
 
 #include "base/bytes.h"
 #include "server/counters.h"
+#include "server/handover_ring.h"
+#include "server/recursion.h"
 #include "server/responder.h"
 
 #include <boost/asio/ip/udp.hpp>
@@ -48,6 +50,9 @@ class UdpBatch {
   // True for one that was longer than MessageSize and is cut.
   bool is_cut(std::size_t index) const noexcept;
   const sockaddr_storage& source(std::size_t index) const noexcept { return sources_[index]; }
+
+  // How an answer gets from `fd`, which the datagram came in on, to source(index).
+  ReturnPath return_path(std::size_t index, int fd) noexcept;
 
   // Where the next answer belongs.
   MutableBytes answer() noexcept;
@@ -87,7 +92,7 @@ class UdpBatch {
 class UdpWorker {
  public:
   UdpWorker(boost::asio::ip::udp::socket socket, UdpBatch& batch, Responder& responder,
-            Counters& counters) noexcept;
+            Handover& handover, Counters& counters) noexcept;
   ~UdpWorker();
   UdpWorker(const UdpWorker&) = delete;
   UdpWorker& operator=(const UdpWorker&) = delete;
@@ -106,6 +111,9 @@ class UdpWorker {
   Left drain() noexcept;
   void answer_batch(std::size_t count, std::uint32_t now) noexcept;
   void answer(std::size_t in_group, std::size_t in_batch, std::uint32_t now) noexcept;
+  // Has the resolver find out what the Responder did not know, or ask for it again.  False when it
+  // has no room.
+  bool hand_over(std::size_t index, const Reply& reply) noexcept;
 
   bool is_registered() const noexcept { return socket_.is_open(); }
   // Takes the socket off the reactor, on which nothing waits, and puts it back.
@@ -117,6 +125,7 @@ class UdpWorker {
   int fd_;  // The socket, registered or not; -1 once closed.
   UdpBatch& batch_;
   Responder& responder_;
+  Handover& handover_;
   Counters& counters_;
 };
 

@@ -19,15 +19,17 @@ constexpr int PortAttempts = 16;
 }  // namespace
 
 Worker::Worker(const Options& options, const Views& views, const TransferSource& transfers,
-               std::atomic<unsigned>& open_connections, std::uint64_t seed)
+               Recursion* recursion, std::atomic<unsigned>& open_connections, std::uint64_t seed)
     : context_(std::make_shared<asio::io_context>(1)),
       responder_(views, counters_, seed),
+      handover_(recursion),
       tcp_(TcpShared{.context = context_,
                      .options = options,
                      .transfers = transfers,
                      .responder = responder_,
                      .counters = counters_,
-                     .open_connections = open_connections}) {}
+                     .open_connections = open_connections,
+                     .recursion = recursion}) {}
 
 // Throws only for lack of memory; then the program ends, as it does anywhere else.
 // NOLINTNEXTLINE(bugprone-exception-escape)
@@ -59,7 +61,7 @@ Result<SocketAddress> Worker::listen(const SocketAddress& address, Claim claim) 
       error = std::move(tcp).error();
       continue;
     }
-    udp_.emplace_back(*std::move(udp), udp_batch_, responder_, counters_);
+    udp_.emplace_back(*std::move(udp), udp_batch_, responder_, handover_, counters_);
     tcp_.add(*std::move(tcp));
     return bound;
   }

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/ip_address.h"
 #include "server/counters.h"
+#include "server/recursion.h"
 #include "server/responder.h"
 #include "server/server.h"
 #include "server/socket.h"
@@ -25,8 +26,9 @@ namespace waypost::server {
 class Worker {
  public:
   // All references are borrowed and outlive the worker.
+  // `recursion` may be absent.
   Worker(const Options& options, const Views& views, const TransferSource& transfers,
-         std::atomic<unsigned>& open_connections, std::uint64_t seed);
+         Recursion* recursion, std::atomic<unsigned>& open_connections, std::uint64_t seed);
   // Closes everything and joins the thread.
   ~Worker();
   Worker(const Worker&) = delete;
@@ -46,6 +48,7 @@ class Worker {
   Counters counters_;
   std::shared_ptr<boost::asio::io_context> context_;
   Responder responder_;
+  Handover handover_;
   UdpBatch udp_batch_;
   std::list<UdpWorker> udp_;
   TcpWorker tcp_;

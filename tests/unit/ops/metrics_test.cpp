@@ -1,8 +1,10 @@
 #include "ops/metrics.h"
 
 #include "base/file.h"
+#include "ops/forwarding.h"
 #include "ops/metric_collectors.h"
 
+#include <boost/asio/io_context.hpp>
 #include <doctest/doctest.h>
 
 #include <array>
@@ -108,6 +110,10 @@ std::string everything() {
     const std::array<const sources::KindStatus*, 1> kinds = {&status};
     collect_source(scrape, kinds, now);
   });
+  boost::asio::io_context context;
+  server::Views views;
+  const Forwarding forwarding(context, views, {});
+  metrics.add([&](Scrape& scrape) { forwarding.collect(scrape); });
   return metrics.text();
 }
 

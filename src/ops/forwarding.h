@@ -1,0 +1,89 @@
+// Names that nobody here owns: the cache, the upstreams and the thread that asks them, as the
+// configuration says.
+//
+// Not here: how upstreams are asked (resolver/), how a query gets there (server/recursion.h).
+
+#pragma once
+
+#include "base/alarm.h"
+#include "base/error.h"
+#include "base/random.h"
+#include "ops/folder_watch.h"
+#include "ops/metrics.h"
+#include "resolver/answer_cache.h"
+#include "resolver/forwarder.h"
+#include "resolver/resolver.h"
+#include "server/recursion.h"
+#include "server/responder.h"
+
+#include <boost/asio/io_context.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace waypost::ops {
+
+// What an operator chose.
+struct ForwardConfig {
+  std::vector<resolver::UpstreamAddress> upstreams;
+  std::vector<std::filesystem::path> resolv_confs;  // Whose servers come behind the upstreams.
+  std::vector<resolver::StubDomain> stub_domains;
+  resolver::ForwarderOptions options;
+  resolver::ResolverOptions resolver;
+  std::size_t cache_size = 0;  // Octets.
+
+  bool is_on() const noexcept {
+    return !upstreams.empty() || !resolv_confs.empty() || !stub_domains.empty();
+  }
+};
+
+// Made, configured and stopped by the control thread.
+class Forwarding {
+ public:
+  // `context` is the control thread's; both are borrowed and outlive this object.  The cache's size
+  // is settled here.
+  Forwarding(boost::asio::io_context& context, server::Views& views, const ForwardConfig& config);
+  ~Forwarding();
+  Forwarding(const Forwarding&) = delete;
+  Forwarding& operator=(const Forwarding&) = delete;
+
+  // For Server::start().
+  server::Recursion& recursion() noexcept { return recursion_; }
+
+  // Begins, once the server has started: from here on names are resolved.
+  Result<void> start();
+  // Puts `config` in force; files that it names are read and followed.
+  void configure(const ForwardConfig& config);
+  // Ends the thread, before the server's sockets close.
+  void stop();
+
+  void collect(Scrape& scrape) const;
+  const server::Counters& counters() const noexcept { return recursion_.counters(); }
+
+ private:
+  void watch();
+  void publish();
+  resolver::Elsewhere elsewhere();
+
+  boost::asio::io_context& control_;
+  server::Views& views_;
+  ForwardConfig config_;
+  std::optional<FolderWatch> watch_;
+  std::string told_;  // What was last said about resolv.conf files.
+
+  // From here on used by the resolver's thread, once it runs.
+  boost::asio::io_context context_{1};
+  SystemAlarmClock clock_{context_.get_executor()};
+  SystemRandom random_;
+  resolver::AnswerCache cache_;
+  resolver::Forwarder forwarder_;
+  resolver::Resolver resolver_;
+  server::Recursion recursion_;
+};
+
+}  // namespace waypost::ops

@@ -1,0 +1,40 @@
+#include "resolver/failures.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace waypost::resolver {
+
+void Failures::remember(const Question& question, Failure failure, SteadyTime now) {
+  auto found = entries_.find(question);
+  if (found == entries_.end()) {
+    if (entries_.size() >= MaxEntries) {
+      sweep(now);
+    }
+    if (entries_.size() >= MaxEntries) {
+      return;
+    }
+    found = entries_.emplace(question, Entry{}).first;
+  }
+  Entry& entry = found->second;
+  // One that succeeded meanwhile was forgotten; one that failed long ago counts as a first.
+  const bool is_again = entry.pause.count() != 0 && now < entry.until + LongestPause;
+  entry.pause = is_again ? std::min(2 * entry.pause, LongestPause) : FirstPause;
+  entry.until = now + entry.pause;
+  entry.failure = std::move(failure);
+}
+
+void Failures::forget(const Question& question) {
+  entries_.erase(question);
+}
+
+const Failure* Failures::find(const Question& question, SteadyTime now) const {
+  const auto found = entries_.find(question);
+  return found == entries_.end() || now >= found->second.until ? nullptr : &found->second.failure;
+}
+
+void Failures::sweep(SteadyTime now) {
+  std::erase_if(entries_, [now](const auto& each) { return now >= each.second.until; });
+}
+
+}  // namespace waypost::resolver

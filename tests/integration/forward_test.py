@@ -1,0 +1,234 @@
+#!/usr/bin/env python3
+"""Names that no zone has: asked of an upstream that this script plays, cached, shared, and served
+stale when the upstream is gone."""
+
+import socket
+import struct
+import threading
+import time
+
+from harness import SHOP, Checks, Folder, Server, skip_name
+
+checks = Checks()
+
+
+class Upstream:
+    """A DNS server on loopback, over UDP and TCP, that does as its fields say."""
+
+    def __init__(self, address="192.0.2.1", ttl=60):
+        self.address, self.ttl = address, ttl
+        self.delay, self.silent, self.rcode, self.truncates = 0.0, False, 0, False
+        self.questions = []  # (name in lower case, type) of each, probes left out.
+        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.udp.bind(("127.0.0.1", 0))
+        self.port = self.udp.getsockname()[1]
+        self.tcp = socket.create_server(("127.0.0.1", self.port))
+        for loop in (self._serve_udp, self._serve_tcp):
+            threading.Thread(target=loop, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.udp.close()
+        self.tcp.close()
+
+    @property
+    def where(self):
+        return f"127.0.0.1:{self.port}"
+
+    def _reply(self, request, over_udp):
+        end = skip_name(request, 12)
+        labels, at = [], 12
+        while request[at] != 0:
+            labels.append(request[at + 1:at + 1 + request[at]].decode())
+            at += request[at] + 1
+        name = ".".join(labels).lower()
+        qtype = struct.unpack(">H", request[end:end + 2])[0]
+        # Questions of the server's own, about health and loops, are answered and not counted.
+        if name.endswith("example.com"):
+            self.questions.append((name, qtype))
+        truncated = over_udp and self.truncates
+        answers = 0
+        records = b""
+        soa = b"\xc0\x0c" + struct.pack(">HHIH", 6, 1, self.ttl, 22) + b"\0\0" + struct.pack(
+            ">5I", 1, 2, 3, 4, 30)
+        rcode, authority = self.rcode, 0
+        if name.startswith("none."):
+            rcode, records, authority = 3, soa, 1
+        elif rcode == 0 and qtype == 1 and not truncated:
+            answers = 1
+            records = b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, self.ttl, 4) + socket.inet_aton(
+                self.address)
+        elif rcode == 0 and not truncated:
+            records, authority = soa, 1
+        flags = 0x8180 | rcode | (0x0200 if truncated else 0)
+        return request[:2] + struct.pack(">5H", flags, 1, answers, authority, 0) + request[
+            12:end + 4] + records
+
+    def _serve_udp(self):
+        while True:
+            try:
+                request, client = self.udp.recvfrom(4096)
+            except OSError:
+                return
+            reply = self._reply(request, True)
+            if self.silent:
+                continue
+
+            def send(reply=reply, client=client):
+                try:
+                    self.udp.sendto(reply, client)
+                except OSError:
+                    pass
+
+            if self.delay:
+                threading.Timer(self.delay, send).start()
+            else:
+                send()
+
+    def _serve_tcp(self):
+        while True:
+            try:
+                connection = self.tcp.accept()[0]
+            except OSError:
+                return
+            with connection:
+                connection.settimeout(2)
+                try:
+                    while size := connection.recv(2):
+                        request = connection.recv(struct.unpack(">H", size)[0])
+                        reply = self._reply(request, False)
+                        connection.sendall(struct.pack(">H", len(reply)) + reply)
+                except OSError:
+                    pass
+
+
+def serving(folder, *arguments):
+    folder.write("shop.yaml", SHOP)
+    return Server("--manifests", folder.path, *arguments)
+
+
+def ttl_of(answer):
+    return int(answer.answer[0].split()[1])
+
+
+def names_elsewhere():
+    with Folder() as folder, Upstream() as upstream, serving(
+            folder, "--forward", upstream.where) as server:
+        first = server.dig("www.example.com", "A", "+recurse")
+        checks.equal("forwarded", (first.status, first.values()), ("NOERROR", ["192.0.2.1"]))
+        checks.equal("flags of a forwarded answer", first.flags, ["qr", "rd", "ra"])
+        time.sleep(1.2)
+        again = server.dig("wWw.ExamplE.com", "A", "+recurse")
+        checks.equal("the cache answers in the asker's case", again.answer[0].split()[0],
+                     "wWw.ExamplE.com.")
+        checks.less("and counts the TTL down", ttl_of(again), 60)
+        checks.equal("the upstream was asked once", len(upstream.questions), 1)
+        checks.equal("over TCP", server.dig("tcp.example.com", "A", "+recurse", "+tcp").values(),
+                     ["192.0.2.1"])
+        checks.equal("without RD: what is cached",
+                     server.dig("www.example.com", "A").values(), ["192.0.2.1"])
+        checks.equal("without RD: what is not", server.dig("new.example.com", "A").status,
+                     "REFUSED")
+        denied = server.dig("none.example.com", "A", "+recurse")
+        checks.equal("denied", (denied.status, len(denied.authority)), ("NXDOMAIN", 1))
+        asked = len(upstream.questions)
+        checks.equal("denied again", server.dig("none.example.com", "A", "+recurse").status,
+                     "NXDOMAIN")
+        checks.equal("from the cache", len(upstream.questions), asked)
+        upstream.truncates = True
+        checks.equal("TCP after truncation",
+                     server.dig("long.example.com", "A", "+recurse").values(), ["192.0.2.1"])
+        local = server.dig("web.shop.svc.cluster.local", "A", "+recurse")
+        checks.equal("the cluster's names are the cluster's",
+                     (local.values(), local.flags), (["10.96.0.7"], ["qr", "aa", "rd", "ra"]))
+        checks.equal("and nobody is asked for them",
+                     [q for q in upstream.questions if "cluster.local" in q[0]], [])
+        checks.equal("it stops as usual", server.stop(), 0)
+
+
+def many_ask_the_same():
+    with Folder() as folder, Upstream() as upstream, serving(
+            folder, "--forward", upstream.where) as server:
+        upstream.delay = 0.1
+        clients = []
+        for number in range(100):
+            client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            client.settimeout(3)
+            client.connect((server.address, server.port))
+            client.send(struct.pack(">6H", number, 0x0100, 1, 0, 0, 0)
+                        + b"\4many\7example\3com\0" + struct.pack(">2H", 1, 1))
+            clients.append(client)
+        ids = [struct.unpack(">H", client.recv(4096)[:2])[0] for client in clients]
+        checks.equal("each of a hundred gets its own answer", ids, list(range(100)))
+        checks.equal("of one question", len(upstream.questions), 1)
+        for client in clients:
+            client.close()
+
+
+def an_upstream_that_is_gone():
+    with Folder() as folder, Upstream(ttl=1) as upstream, serving(
+            folder, "--forward", upstream.where, "--query-deadline", "3s") as server:
+        checks.equal("fresh", server.dig("old.example.com", "A", "+recurse").values(),
+                     ["192.0.2.1"])
+        upstream.silent = True
+        time.sleep(2.1)
+        started = time.monotonic()
+        stale = server.dig("old.example.com", "A", "+recurse", "+time=4")
+        took = time.monotonic() - started
+        checks.equal("stale", (stale.status, stale.values()), ("NOERROR", ["192.0.2.1"]))
+        checks.equal("with TTL 30", ttl_of(stale) if stale.answer else None, 30)
+        checks.contains("and the reason", stale.text, "EDE: 3")
+        checks.less("before clients give up", took, 3)
+        failed = server.dig("other.example.com", "A", "+recurse", "+time=4")
+        checks.equal("nothing to fall back on", failed.status, "SERVFAIL")
+        checks.contains("and why", failed.text, "EDE: 22")
+        checks.contains("naming the upstream", failed.text, upstream.where)
+
+
+def too_many_questions():
+    with Folder() as folder, Upstream() as upstream, serving(
+            folder, "--forward", upstream.where, "--max-in-flight", "1") as server:
+        upstream.delay = 1.0
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.connect((server.address, server.port))
+            client.send(struct.pack(">6H", 7, 0x0100, 1, 0, 0, 0) + b"\4slow\7example\3com\0"
+                        + struct.pack(">2H", 1, 1))
+            time.sleep(0.2)
+            refused = server.dig("more.example.com", "A", "+recurse")
+            checks.equal("past the bound", refused.status, "SERVFAIL")
+            checks.contains("and why", refused.text, "too many questions")
+
+
+def a_stub_domain():
+    with Folder() as folder, Upstream(address="192.0.2.1") as everybody, Upstream(
+            address="192.0.2.9") as corp, serving(
+                folder, "--forward", everybody.where, "--stub-domains",
+                f"corp.example.com={corp.where}") as server:
+        checks.equal("a name of the stub domain",
+                     server.dig("a.corp.example.com", "A", "+recurse").values(), ["192.0.2.9"])
+        checks.equal("a name elsewhere", server.dig("a.example.com", "A", "+recurse").values(),
+                     ["192.0.2.1"])
+
+
+def an_external_name():
+    with Folder() as folder, Upstream() as upstream:
+        folder.write("alias.yaml", "apiVersion: v1\nkind: Service\n"
+                     "metadata: {name: alias, namespace: shop}\n"
+                     "spec: {type: ExternalName, externalName: far.example.com}\n")
+        with serving(folder, "--forward", upstream.where) as server:
+            for turn in ("asked", "cached"):
+                got = server.dig("alias.shop.svc.cluster.local", "A", "+recurse")
+                checks.equal(f"where an ExternalName leads, {turn}",
+                             (got.status, got.values()), ("NOERROR", ["192.0.2.1",
+                                                                      "far.example.com."]))
+
+
+names_elsewhere()
+many_ask_the_same()
+an_upstream_that_is_gone()
+too_many_questions()
+a_stub_domain()
+an_external_name()
+checks.finish()
