@@ -15,16 +15,29 @@ checks = Checks()
 class Upstream:
     """A DNS server on loopback, over UDP and TCP, that does as its fields say."""
 
-    def __init__(self, address="192.0.2.1", ttl=60):
+    def __init__(self, address="192.0.2.1", ttl=60, place=("127.0.0.1", 0)):
         self.address, self.ttl = address, ttl
         self.delay, self.silent, self.rcode, self.truncates = 0.0, False, 0, False
+        self.slow_name = b""  # Only questions with this in them are delayed.
         self.questions = []  # (name in lower case, type) of each, probes left out.
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.bind(("127.0.0.1", 0))
-        self.port = self.udp.getsockname()[1]
-        self.tcp = socket.create_server(("127.0.0.1", self.port))
+        self.udp, self.tcp = self._open(place)
+        self.host, self.port = self.udp.getsockname()
         for loop in (self._serve_udp, self._serve_tcp):
             threading.Thread(target=loop, daemon=True).start()
+
+    @staticmethod
+    def _open(place):
+        """A port that is free for UDP is nearly always free for TCP too."""
+        for attempt in range(8):
+            udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            try:
+                udp.bind(place)
+                return udp, socket.create_server(udp.getsockname())
+            except OSError:
+                udp.close()
+                if attempt == 7:
+                    raise
+        raise AssertionError
 
     def __enter__(self):
         return self
@@ -35,7 +48,7 @@ class Upstream:
 
     @property
     def where(self):
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     def _reply(self, request, over_udp):
         end = skip_name(request, 12)
@@ -82,7 +95,7 @@ class Upstream:
                 except OSError:
                     pass
 
-            if self.delay:
+            if self.delay and self.slow_name in reply.lower():
                 threading.Timer(self.delay, send).start()
             else:
                 send()
@@ -225,6 +238,75 @@ def an_external_name():
                                                                       "far.example.com."]))
 
 
+def a_resolv_conf_that_changes():
+    try:
+        before = Upstream(address="192.0.2.1", place=("127.0.0.77", 53))
+        after = Upstream(address="192.0.2.2", place=("127.0.0.78", 53))
+    except OSError as error:
+        checks.skip(f"port 53 of 127.0.0.77 and 127.0.0.78 cannot be had: {error}")
+        return
+    with Folder() as folder, Folder() as etc, before, after:
+        file = etc.write("resolv.conf", "search example.org\nnameserver 127.0.0.77\n")
+        with serving(folder, "--forward", file) as server:
+            checks.equal("the server of a resolv.conf",
+                         server.dig("a.example.com", "A", "+recurse").values(), ["192.0.2.1"])
+            etc.replace("resolv.conf", "nameserver 127.0.0.78\n")
+            time.sleep(0.3)
+            checks.equal("and the one that it names later",
+                         server.dig("b.example.com", "A", "+recurse").values(), ["192.0.2.2"])
+
+
+def an_upstream_that_dies():
+    with Folder() as folder, Upstream() as first, Upstream() as second, serving(
+            folder, "--forward", f"{first.where},{second.where}") as server:
+        lost = 0
+        for number in range(60):
+            if number == 20:
+                first.silent = True
+            answer = server.dig(f"n{number}.example.com", "A", "+recurse")
+            lost += answer.values() != ["192.0.2.1"]
+        checks.equal("queries lost while an upstream dies", lost, 0)
+        checks.less("both were asked", 0, min(len(first.questions), len(second.questions)))
+
+
+def one_connection_with_a_slow_name():
+    with Folder() as folder, Upstream() as upstream, serving(
+            folder, "--forward", upstream.where) as server:
+        upstream.delay, upstream.slow_name = 0.4, b"slow"
+        with socket.create_connection((server.address, server.port), timeout=5) as client:
+            for number, name in ((1, b"\4slow"), (2, b"\4fast")):
+                query = struct.pack(">6H", number, 0x0100, 1, 0, 0, 0) + name + (
+                    b"\7example\3com\0" + struct.pack(">2H", 1, 1))
+                client.sendall(struct.pack(">H", len(query)) + query)
+            client.shutdown(socket.SHUT_WR)
+            stream = b""
+            while part := client.recv(4096):
+                stream += part
+        ids = []
+        while stream:
+            size = struct.unpack(">H", stream[:2])[0]
+            ids.append(struct.unpack(">H", stream[2:4])[0])
+            stream = stream[2 + size:]
+        checks.equal("a slow name holds up no other, and is answered after the end of input", ids,
+                     [2, 1])
+
+
+def a_popular_name():
+    with Folder() as folder, Upstream(ttl=10) as upstream, serving(
+            folder, "--forward", upstream.where) as server:
+        end = time.monotonic() + 11.5
+        answers = set()
+        while time.monotonic() < end:
+            answers.add(tuple(server.dig("hot.example.com", "A", "+recurse").values()))
+            time.sleep(0.1)
+        checks.equal("answers", answers, {("192.0.2.1",)})
+        checks.equal("asked for at first, and once before it expired", len(upstream.questions), 2)
+
+
+a_resolv_conf_that_changes()
+an_upstream_that_dies()
+one_connection_with_a_slow_name()
+a_popular_name()
 names_elsewhere()
 many_ask_the_same()
 an_upstream_that_is_gone()
