@@ -303,6 +303,22 @@ def a_popular_name():
         checks.equal("asked for at first, and once before it expired", len(upstream.questions), 2)
 
 
+def an_upstream_that_is_this_server():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{free.getsockname()[1]}"
+    with Folder() as folder, Upstream() as upstream:
+        folder.write("shop.yaml", SHOP)
+        with Server("--manifests", folder.path, "--forward", f"{place},{upstream.where}",
+                    listen=(place,)) as server:
+            told = server.wait_for_log("sends queries back to this server", timeout=5)
+            checks.equal("a loop is told, once, and by name",
+                         [place in line for line in told], [True])
+            checks.equal("and the other upstream is asked",
+                         server.dig("www.example.com", "A", "+recurse").values(), ["192.0.2.1"])
+
+
+an_upstream_that_is_this_server()
 a_resolv_conf_that_changes()
 an_upstream_that_dies()
 one_connection_with_a_slow_name()
