@@ -96,7 +96,12 @@ Resolver::Resolver(AnswerCache& cache, AlarmClock& clock, Elsewhere elsewhere,
       options_(options),
       response_(std::make_unique<dns::Response>()) {}
 
-Resolver::~Resolver() = default;
+// What upstreams still hold of a flight may live longer than the clock.
+Resolver::~Resolver() {
+  for (const auto& [question, flight] : flights_) {
+    flight->late.cancel();
+  }
+}
 
 void Resolver::resolve(const Question& question, Resolved done) {
   counters_.questions.add();

@@ -212,6 +212,7 @@ def too_many_questions():
             refused = server.dig("more.example.com", "A", "+recurse")
             checks.equal("past the bound", refused.status, "SERVFAIL")
             checks.contains("and why", refused.text, "too many questions")
+            checks.equal("it stops with a question under way", server.stop(), 0)
 
 
 def a_stub_domain():
