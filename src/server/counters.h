@@ -17,6 +17,8 @@ struct alignas(64) Counters {
   Counter dropped;                 // Not answered: shorter than a header, too long, or responses.
   Counter truncated;               // Answers with TC.
   std::array<Counter, 24> rcodes;  // Answers by rcode, EDNS' included (RFC 6895, 2.3).
+  Counter receive_drops;           // Datagrams that no socket buffer had room for.  Written by who
+                                   // asks Server::counters().
   Counter send_failures;           // Answers that the kernel did not take, or a client did not.
   Counter tcp_connections;         // Accepted and served.
   Counter tcp_refused;             // Closed at once, because the bound on connections was reached.

@@ -67,7 +67,8 @@ const std::vector<SocketAddress>& Server::addresses() const noexcept {
 
 std::vector<const Counters*> Server::counters() const {
   std::vector<const Counters*> counters;
-  for (const Worker& worker : state_->workers) {
+  for (Worker& worker : state_->workers) {
+    worker.count_drops();
     counters.push_back(&worker.counters());
   }
   return counters;

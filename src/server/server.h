@@ -25,7 +25,10 @@ namespace waypost::server {
 struct Options {
   // Each for UDP and TCP.  Port 0: the kernel chooses one for both.
   std::vector<SocketAddress> listen;
-  unsigned workers = 1;                 // Threads.  0 means 1, here and for the pipeline.
+  unsigned workers = 1;  // Threads.  0 means 1, here and for the pipeline.
+  // What each UDP socket may hold while its worker is busy, in bytes of the kernel's memory: some
+  // ten thousand queries.  The kernel grants less where net.core.rmem_max says so.
+  unsigned udp_buffer_size = 4U << 20;
   unsigned max_tcp_connections = 4096;  // In all; more are closed at once and counted.
   // Answers that one connection gets before it waits its turn again.
   unsigned max_tcp_pipeline = 64;
@@ -66,7 +69,8 @@ class Server {
   // What the sockets are bound to, in the order of Options::listen, with real ports.
   const std::vector<SocketAddress>& addresses() const noexcept;
 
-  // One for each worker; valid as long as the server.
+  // One for each worker; valid as long as the server.  Asks the kernel what it has dropped since
+  // the last call, so that workers need not: one thread at a time calls it.
   std::vector<const Counters*> counters() const;
 
  private:

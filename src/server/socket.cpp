@@ -10,10 +10,6 @@ namespace {
 
 namespace asio = boost::asio;
 
-// What a UDP socket may hold while its worker is busy, in bytes: some ten thousand queries.  The
-// kernel grants less where net.core.rmem_max says so.
-constexpr int UdpBufferSize = 4 << 20;
-
 constexpr int TcpBacklog = 1024;
 
 bool set(int fd, int level, int name, int value) noexcept {
@@ -64,12 +60,13 @@ boost::system::error_code bind_as(Socket& socket, const Endpoint& endpoint, Clai
 }
 
 // Best effort: without these the server works, only less well.
-void tune_udp(int fd, bool v4) noexcept {
-  if (!set(fd, SOL_SOCKET, SO_RCVBUFFORCE, UdpBufferSize)) {
-    set(fd, SOL_SOCKET, SO_RCVBUF, UdpBufferSize);
+void tune_udp(int fd, bool v4, unsigned buffer_size) noexcept {
+  const int size = static_cast<int>(buffer_size);
+  if (!set(fd, SOL_SOCKET, SO_RCVBUFFORCE, size)) {
+    set(fd, SOL_SOCKET, SO_RCVBUF, size);
   }
-  if (!set(fd, SOL_SOCKET, SO_SNDBUFFORCE, UdpBufferSize)) {
-    set(fd, SOL_SOCKET, SO_SNDBUF, UdpBufferSize);
+  if (!set(fd, SOL_SOCKET, SO_SNDBUFFORCE, size)) {
+    set(fd, SOL_SOCKET, SO_SNDBUF, size);
   }
   // A forged "fragmentation needed" must not make answers travel in fragments, which can be
   // spoofed.
@@ -87,7 +84,7 @@ bool report_local_address(int fd, bool v4) noexcept {
 }  // namespace
 
 Result<asio::ip::udp::socket> open_udp(asio::io_context& context, const SocketAddress& address,
-                                       Claim claim) {
+                                       Claim claim, unsigned buffer_size) {
   const auto endpoint = to_endpoint<asio::ip::udp>(address);
   asio::ip::udp::socket socket(context);
   boost::system::error_code error;
@@ -102,7 +99,7 @@ Result<asio::ip::udp::socket> open_udp(asio::io_context& context, const SocketAd
   if (error) {
     return std::unexpected(cannot_listen(address, "UDP", error));
   }
-  tune_udp(socket.native_handle(), address.address.is_v4());
+  tune_udp(socket.native_handle(), address.address.is_v4(), buffer_size);
   return socket;
 }
 

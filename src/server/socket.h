@@ -25,9 +25,11 @@ enum class Claim : std::uint8_t {
 
 // Opens a UDP socket on `address`.  Fails, naming the address, when it is taken or not local.  Port
 // 0: the kernel chooses.  IPv6 sockets take no IPv4.  On an unspecified address every datagram
-// comes with the local address that it was sent to (IP_PKTINFO, RFC 3542, 6.1).
+// comes with the local address that it was sent to (IP_PKTINFO, RFC 3542, 6.1).  `buffer_size` is
+// in bytes of the kernel's memory, for each direction; the kernel may grant less.
 Result<boost::asio::ip::udp::socket> open_udp(boost::asio::io_context& context,
-                                              const SocketAddress& address, Claim claim);
+                                              const SocketAddress& address, Claim claim,
+                                              unsigned buffer_size);
 
 // The same for TCP; the socket listens.
 Result<boost::asio::ip::tcp::acceptor> open_tcp(boost::asio::io_context& context,

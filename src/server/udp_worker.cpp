@@ -4,6 +4,7 @@
 #include "server/socket.h"
 
 #include <boost/asio/post.hpp>
+#include <linux/sock_diag.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -177,6 +178,13 @@ void UdpWorker::close() noexcept {
   boost::system::error_code ignored;
   socket_.close(ignored);
   fd_ = -1;
+}
+
+std::uint32_t UdpWorker::drops() const noexcept {
+  std::array<std::uint32_t, SK_MEMINFO_VARS> info{};
+  socklen_t size = sizeof info;
+  getsockopt(fd_, SOL_SOCKET, SO_MEMINFO, info.data(), &size);  // All zero when it fails.
+  return info[SK_MEMINFO_DROPS];
 }
 
 void UdpWorker::work() {

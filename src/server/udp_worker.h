@@ -102,6 +102,10 @@ class UdpWorker {
   // What is under way ends on the io_context; the object stays until that has run.
   void close() noexcept;
 
+  // Datagrams that the kernel dropped because the socket's buffer was full, modulo 2^32.  Any
+  // thread, before close().
+  std::uint32_t drops() const noexcept;
+
  private:
   enum class Left : std::uint8_t { Nothing, Perhaps };
 

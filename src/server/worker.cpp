@@ -20,7 +20,8 @@ constexpr int PortAttempts = 16;
 
 Worker::Worker(const Options& options, const Views& views, const TransferSource& transfers,
                Recursion* recursion, std::atomic<unsigned>& open_connections, std::uint64_t seed)
-    : context_(std::make_shared<asio::io_context>(1)),
+    : udp_buffer_size_(options.udp_buffer_size),
+      context_(std::make_shared<asio::io_context>(1)),
       responder_(views, counters_, seed),
       handover_(recursion),
       tcp_(TcpShared{.context = context_,
@@ -51,7 +52,7 @@ Result<SocketAddress> Worker::listen(const SocketAddress& address, Claim claim) 
   const int attempts = address.port == 0 ? PortAttempts : 1;
   Error error;
   for (int attempt = 0; attempt < attempts; ++attempt) {
-    auto udp = open_udp(*context_, address, claim);
+    auto udp = open_udp(*context_, address, claim, udp_buffer_size_);
     if (!udp) {
       return std::unexpected(std::move(udp).error());
     }
@@ -75,6 +76,15 @@ Result<void> Worker::start() {
     return failure(ErrorKind::System, std::string("cannot start a thread: ") + error.what());
   }
   return {};
+}
+
+void Worker::count_drops() noexcept {
+  std::uint32_t drops = 0;
+  for (const UdpWorker& udp : udp_) {
+    drops += udp.drops();
+  }
+  // The kernel counts modulo 2^32.
+  counters_.receive_drops.add(drops - static_cast<std::uint32_t>(counters_.receive_drops.value()));
 }
 
 void Worker::run() {

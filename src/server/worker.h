@@ -40,11 +40,14 @@ class Worker {
 
   Result<void> start();
 
+  // Brings receive_drops up to date; on the thread that owns the worker.
+  void count_drops() noexcept;
   const Counters& counters() const noexcept { return counters_; }
 
  private:
   void run();
 
+  unsigned udp_buffer_size_;
   Counters counters_;
   std::shared_ptr<boost::asio::io_context> context_;
   Responder responder_;

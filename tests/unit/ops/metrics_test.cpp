@@ -156,6 +156,7 @@ TEST_CASE("the counters of all workers are summed up under CoreDNS' names") {
   other.rcodes[0].add(4);
   other.rcodes[5].add(2);
   one.truncated.add(9);
+  other.receive_drops.add(6);
   const std::array<const server::Counters*, 2> workers = {&one, &other};
   Scrape scrape;
   collect_server(scrape, workers, "dns://:1053");
@@ -167,7 +168,8 @@ TEST_CASE("the counters of all workers are summed up under CoreDNS' names") {
         "coredns_dns_responses_total{server=\"dns://:1053\",zone=\"\",rcode=\"SERVFAIL\"} 0\n",
         "coredns_dns_responses_total{server=\"dns://:1053\",zone=\"\",rcode=\"NXDOMAIN\"} 0\n",
         "coredns_dns_responses_total{server=\"dns://:1053\",zone=\"\",rcode=\"REFUSED\"} 2\n",
-        "waypost_dns_truncated_total 9\n", "waypost_dns_dropped_total 0\n"}) {
+        "waypost_dns_truncated_total 9\n", "waypost_dns_receive_drops_total 6\n",
+        "waypost_dns_dropped_total 0\n"}) {
     CHECK_MESSAGE(text.find(line) != std::string::npos, line, " is not in\n", text);
   }
   CHECK(text.find("NOTIMP") == std::string::npos);

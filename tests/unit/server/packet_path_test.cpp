@@ -92,4 +92,69 @@ TEST_CASE("an answer from the cache does not allocate, nor does a query that has
   CHECK(counters.cache_misses.value() == 1);
 }
 
+TEST_CASE("no kind of request allocates, read alone or with others") {
+  TestCluster cluster;
+  cluster.cache.put(kube::Namespace{"shop", 1, {}});
+  kube::Service service;
+  service.key = {"shop", "many"};
+  service.headless = true;
+  cluster.cache.put(service);
+  kube::EndpointSlice slice;
+  slice.key = {"shop", "many-a"};
+  slice.service_name = "many";
+  slice.ports = {{"http", kube::Protocol::Tcp, 80}};
+  for (std::uint8_t i = 1; i < 200; ++i) {
+    slice.add({.address = IpAddress::v4(10, 244, 0, i)}, "", "");
+  }
+  cluster.cache.put(slice);
+  server::AnswerPolicy policy;
+  policy.nsid = "here";
+  policy.chaos_version = "version";
+  server::Views views;
+  views.index.store(cluster.views().index.load());
+  views.zones.store(cluster.views().zones.load());
+  views.policy.store(&policy);
+  views.is_stale.store(true);
+
+  const std::string many = "many.shop.svc.cluster.local.";
+  const std::vector<std::uint8_t> cookie_and_nsid = {0, 10, 0, 8, 1, 2, 3, 4,
+                                                     5, 6,  7, 8, 0, 3, 0, 0};
+  std::vector<std::vector<std::uint8_t>> requests = {
+      make_query({.name = many}),
+      make_query({.name = many, .type = dns::RecordType::SRV}),
+      make_query({.name = many, .edns = true, .options = cookie_and_nsid}),
+      make_query({.name = "_http._tcp." + many, .type = dns::RecordType::SRV, .edns = true}),
+      make_query({.name = "10-244-0-7." + many}),
+      make_query({.name = "10-244-1-7." + many, .edns = true, .options = cookie_and_nsid}),
+      make_query({.name = "api.example.com.shop.svc.cluster.local."}),
+      make_query({.name = "www.example.org.", .edns = true}),
+      make_query({.name = "cluster.local.", .type = dns::RecordType::AXFR}),
+      make_query({.name = "cluster.local.", .type = dns::RecordType::IXFR}),
+      make_query({.name = "version.bind.",
+                  .type = dns::RecordType::TXT,
+                  .record_class = dns::RecordClass::CH}),
+      make_query({.name = many, .edns = true, .edns_version = 1}),
+      std::vector<std::uint8_t>(12),
+      {1, 2, 3},
+  };
+  REQUIRE(requests.size() <= server::Responder::MaxRequests);
+  const std::vector<Bytes> group(requests.begin(), requests.end());
+  server::Counters counters;
+  server::Responder responder(views, counters, 3);
+  std::vector<std::uint8_t> out(dns::MaxMessageSize);
+  for (const server::Transport transport : {server::Transport::Udp, server::Transport::Tcp}) {
+    const server::Client client{IpAddress::v4(127, 0, 0, 1), transport, 1};
+    const std::size_t before = count_allocations();
+    responder.read(group);
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      responder.answer(i, client, out);
+      responder.respond(group[i], client, out);
+    }
+    CHECK(count_allocations() - before == 0);
+  }
+  CHECK(counters.truncated.value() >= 4);
+  CHECK(counters.rcodes[3].value() >= 8);
+  CHECK(counters.dropped.value() == 4);
+}
+
 }  // namespace waypost::test

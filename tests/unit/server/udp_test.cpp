@@ -73,6 +73,21 @@ TEST_CASE("after a burst a worker waits without spinning, and answers what comes
   }
 }
 
+TEST_CASE("what a full socket buffer has no room for is counted, and all else is answered") {
+  TestServer server({.udp_buffer_size = 1});  // The kernel makes it its least, some five datagrams.
+  UdpClient client(server.address());
+  std::uint64_t sent = 0;
+  while (server.count(&Counters::receive_drops) == 0 && sent < 1'000'000) {
+    for (int i = 0; i < 1000; ++i, ++sent) {
+      client.send(query(1));
+    }
+  }
+  while (client.receive(milliseconds(50))) {
+  }
+  CHECK(server.count(&Counters::receive_drops) > 0);
+  CHECK(server.count(&Counters::udp_queries) + server.count(&Counters::receive_drops) == sent);
+}
+
 TEST_CASE("a server ends while its sockets are busy") {
   for (int round = 0; round < 20; ++round) {
     TestServer server;
