@@ -18,6 +18,13 @@ constexpr std::uint32_t StaleTtl = 30;  // RFC 8767, 5
 // Answers that live shorter are not worth a question ahead of time.
 constexpr std::uint32_t ShortestPrefetchTtl = 10;
 
+// Seconds since an answer was stored.  The writer's clock is exact, a reader's coarse clock may be
+// a tick behind it, and so in the second before: that is no age yet.
+std::uint32_t age_of(std::uint32_t stored, std::uint32_t now) noexcept {
+  const std::uint32_t age = now - stored;
+  return age > UINT32_MAX / 2 ? 0 : age;
+}
+
 // What stands before a record: section, whether the owner is the question's name, its size if not,
 // type, TTL, size of the rdata.
 constexpr std::size_t HeadSize = 1 + 1 + 1 + 2 + 4 + 2;
@@ -121,7 +128,7 @@ AnswerCache::Found AnswerCache::find(const CacheKey& key, std::uint32_t now) con
     if (uses < MostUses) {
       answer->uses_.store(uses + 1, std::memory_order_relaxed);
     }
-    const std::uint32_t age = now - answer->stored_;
+    const std::uint32_t age = age_of(answer->stored_, now);
     if (age >= answer->ttl_) {
       const bool is_usable = age - answer->ttl_ < StaleTime;
       return {is_usable ? State::Stale : State::Miss, false, is_usable ? answer : nullptr};
@@ -231,7 +238,7 @@ void AnswerCache::make_room(std::size_t size) {
 
 bool write_answer(const CachedAnswer& answer, std::uint32_t now, TtlMode mode, std::uint16_t owner,
                   dns::MessageWriter& out) noexcept {
-  const std::uint32_t age = now - answer.stored_;
+  const std::uint32_t age = age_of(answer.stored_, now);
   const Bytes records(answer.records_);
   for (std::size_t at = 0; at < records.size();) {
     const std::uint8_t* head = records.data() + at;

@@ -66,6 +66,12 @@ TEST_CASE("an answer with TTL 0 is not kept") {
   CHECK(fixture.cache.entries() == 0);
 }
 
+TEST_CASE("a reader whose clock is a tick behind the writer's finds a new answer fresh") {
+  Fixture fixture(1 << 20);
+  fixture.store("a.example.", 100, 1000);
+  CHECK(fixture.find("a.example.", 999).state == State::Fresh);
+}
+
 TEST_CASE("one reader is told that a popular answer is about to expire") {
   Fixture fixture(1 << 20);
   fixture.store("a.example.", 100, 0);
