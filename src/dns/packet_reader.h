@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "dns/name_hash.h"
 #include "dns/query.h"
 #include "dns/types.h"
 
@@ -49,6 +50,23 @@ inline std::size_t find_labels(const std::uint8_t* wire, std::size_t available,
     at += 1U + length;
   }
   return 0;
+}
+
+// The question of a message that has a header: one name, uncompressed as there is nothing before
+// it, type and class.  `Message` is Query or Response.  Returns where it ends, or Broken.
+template <typename Message>
+Offset read_question(Bytes packet, Message& out) noexcept {
+  const std::uint8_t* start = packet.data() + HeaderSize;
+  const std::size_t available = packet.size() - HeaderSize;
+  const std::size_t size = find_labels(start, available, out.name);
+  if (size == 0 || available - size < 4) {
+    return Broken;
+  }
+  out.name.hash = lower_and_hash(start, size, out.name.octets.data());
+  out.type = static_cast<RecordType>(load_u16(start + size));
+  out.record_class = static_cast<RecordClass>(load_u16(start + size + 2));
+  out.question = packet.subspan(HeaderSize, size + 4);
+  return HeaderSize + size + 4;
 }
 
 // Returns where the name that begins at `start` ends, or Broken.  Follows compression only to check

@@ -1,8 +1,8 @@
 #include "dns/query.h"
 
 #include "dns/name_hash.h"
+#include "dns/packet_reader.h"
 
-#include <algorithm>
 #include <cstring>
 
 namespace waypost::dns {
@@ -13,107 +13,15 @@ namespace {
 constexpr std::uint16_t NsidOption = 3;     // RFC 5001
 constexpr std::uint16_t CookieOption = 10;  // RFC 7873
 
-constexpr std::size_t FixedRecordSize = 10;  // Type, class, TTL and RDLENGTH (RFC 1035, 4.1.3).
-constexpr std::size_t SoaTimesSize = 20;     // What stands in a SOA behind its names.
+constexpr std::size_t SoaTimesSize = 20;  // What stands in a SOA behind its names.
 
-// A place in the packet.  0 is no place: no name and no record can end there.
-using Offset = std::size_t;
-constexpr Offset Broken = 0;
-
-// Notes where the labels of the name at `wire` begin.  Returns its size, root included; 0 when it
-// does not end within `available` octets and 255, or has a length octet that is none.
-std::size_t find_labels(const std::uint8_t* wire, std::size_t available, NameKey& name) noexcept {
-  const std::size_t end = std::min(available, MaxNameSize);
-  std::size_t at = 0;
-  std::size_t count = 0;
-  while (at < end) {
-    const std::uint8_t length = wire[at];
-    if (length == 0) {
-      name.label_count = static_cast<std::uint8_t>(count);
-      name.size = static_cast<std::uint16_t>(at + 1);
-      return at + 1;
-    }
-    if (length > MaxLabelSize) {
-      return 0;
-    }
-    name.label_offsets[count++] = static_cast<std::uint8_t>(at);
-    at += 1U + length;
-  }
-  return 0;
-}
-
-// Returns where the name that begins at `start` ends, or Broken.  Follows compression only to check
-// it: each pointer leads to before the place that the last one led to, so that the walk ends.
-Offset skip_name(Bytes packet, Offset start) noexcept {
-  Offset end = Broken;
-  Offset at = start;
-  Offset earliest = start;
-  std::size_t size = 0;
-  while (at < packet.size()) {
-    const std::uint8_t length = packet[at];
-    if (length > MaxLabelSize) {
-      if (length < 0xc0 || at + 2 > packet.size()) {
-        return Broken;
-      }
-      const Offset target = load_u16(packet.data() + at) & 0x3fff;
-      if (target >= earliest || target < HeaderSize) {
-        return Broken;
-      }
-      end = end == Broken ? at + 2 : end;
-      earliest = at = target;
-      continue;
-    }
-    size += 1U + length;
-    at += 1U + length;
-    if (size > MaxNameSize) {
-      return Broken;
-    }
-    if (length == 0) {
-      return end == Broken ? at : end;
-    }
-  }
-  return Broken;
-}
-
-// The fixed part and rdata of a record whose owner has been passed.
-struct RecordBody {
-  RecordType type{};
-  std::uint16_t record_class = 0;
-  std::uint32_t ttl = 0;
-  Offset rdata_at = 0;
-  std::size_t rdata_size = 0;
-
-  Offset end() const noexcept { return rdata_at + rdata_size; }
-};
-
-// False when the record does not lie within the packet.
-bool read_body(Bytes packet, Offset at, RecordBody& body) noexcept {
-  if (packet.size() - at < FixedRecordSize) {
-    return false;
-  }
-  const std::uint8_t* fixed = packet.data() + at;
-  body.type = static_cast<RecordType>(load_u16(fixed));
-  body.record_class = load_u16(fixed + 2);
-  body.ttl = load_u32(fixed + 4);
-  body.rdata_size = load_u16(fixed + 8);
-  body.rdata_at = at + FixedRecordSize;
-  return packet.size() - body.rdata_at >= body.rdata_size;
-}
-
-// The question: fills name, type, class and the view to echo.  Returns where it ends, or Broken.
-Offset read_question(Bytes packet, Query& query) noexcept {
-  const std::uint8_t* start = packet.data() + HeaderSize;
-  const std::size_t available = packet.size() - HeaderSize;
-  const std::size_t size = find_labels(start, available, query.name);
-  if (size == 0 || available - size < 4) {
-    return Broken;
-  }
-  query.name.hash = detail::lower_and_hash(start, size, query.name.octets.data());
-  query.type = static_cast<RecordType>(load_u16(start + size));
-  query.record_class = static_cast<RecordClass>(load_u16(start + size + 2));
-  query.question = packet.subspan(HeaderSize, size + 4);
-  return HeaderSize + size + 4;
-}
+using detail::Broken;
+using detail::find_labels;
+using detail::Offset;
+using detail::read_body;
+using detail::read_question;
+using detail::RecordBody;
+using detail::skip_name;
 
 // The SOA in an IXFR query's authority section (RFC 1995, 3): only its serial matters.
 Offset read_ixfr_soa(Bytes packet, Offset at, Query& query) noexcept {

@@ -1,6 +1,5 @@
 #include "dns/response.h"
 
-#include "dns/name_hash.h"
 #include "dns/packet_reader.h"
 
 #include <algorithm>
@@ -143,22 +142,6 @@ bool read_opt(Bytes packet, const RecordBody& body, Response& out) noexcept {
   return read_options(packet.subspan(body.rdata_at, body.rdata_size), out);
 }
 
-// The question: one name, uncompressed as there is nothing before it, type and class.  Returns
-// where it ends, or Broken.
-Offset read_question(Bytes packet, Response& out) noexcept {
-  const std::uint8_t* start = packet.data() + HeaderSize;
-  const std::size_t available = packet.size() - HeaderSize;
-  const std::size_t size = detail::find_labels(start, available, out.name);
-  if (size == 0 || available - size < 4) {
-    return Broken;
-  }
-  out.name.hash = detail::lower_and_hash(start, size, out.name.octets.data());
-  out.type = static_cast<RecordType>(load_u16(start + size));
-  out.record_class = static_cast<RecordClass>(load_u16(start + size + 2));
-  out.question = packet.subspan(HeaderSize, size + 4);
-  return HeaderSize + size + 4;
-}
-
 // Reads sections one behind the other.
 class RecordReader {
  public:
@@ -245,7 +228,7 @@ std::expected<void, WireError> read_response(Bytes packet, Response& out) noexce
   }
   const std::uint16_t questions = load_u16(header + 4);
   const Offset question_end = questions == 0   ? HeaderSize
-                              : questions == 1 ? read_question(packet, out)
+                              : questions == 1 ? detail::read_question(packet, out)
                                                : Broken;
   if (question_end == Broken) {
     return std::unexpected(WireError::BadQuestion);
