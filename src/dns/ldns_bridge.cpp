@@ -1,5 +1,7 @@
 #include "dns/ldns_bridge.h"
 
+#include "base/freed_by.h"
+
 #include <fmt/format.h>
 #include <ldns/ldns.h>
 
@@ -12,17 +14,9 @@ namespace waypost::dns {
 
 namespace {
 
-// Each ldns object is freed by its own function.
-template <auto Free>
-struct Freed {
-  template <typename T>
-  void operator()(T* object) const noexcept {
-    Free(object);
-  }
-};
-using OwnedRecord = std::unique_ptr<ldns_rr, Freed<ldns_rr_free>>;
-using OwnedPacket = std::unique_ptr<ldns_pkt, Freed<ldns_pkt_free>>;
-using OwnedText = std::unique_ptr<char, Freed<std::free>>;
+using OwnedRecord = std::unique_ptr<ldns_rr, FreedBy<ldns_rr_free>>;
+using OwnedPacket = std::unique_ptr<ldns_pkt, FreedBy<ldns_pkt_free>>;
+using OwnedText = std::unique_ptr<char, FreedBy<std::free>>;
 
 Bytes octets_of(const ldns_rdf* field) {
   return {ldns_rdf_data(field), ldns_rdf_size(field)};

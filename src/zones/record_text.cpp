@@ -1,6 +1,7 @@
 #include "zones/record_text.h"
 
 #include "base/bytes.h"
+#include "base/freed_by.h"
 
 #include <fmt/format.h>
 #include <ldns/ldns.h>
@@ -15,14 +16,8 @@ namespace waypost::zones {
 
 namespace {
 
-struct FreeRecord {
-  void operator()(ldns_rr* record) const noexcept { ldns_rr_free(record); }
-};
-struct FreeField {
-  void operator()(ldns_rdf* field) const noexcept { ldns_rdf_deep_free(field); }
-};
-using OwnedRecord = std::unique_ptr<ldns_rr, FreeRecord>;
-using OwnedField = std::unique_ptr<ldns_rdf, FreeField>;
+using OwnedRecord = std::unique_ptr<ldns_rr, FreedBy<ldns_rr_free>>;
+using OwnedField = std::unique_ptr<ldns_rdf, FreedBy<ldns_rdf_deep_free>>;
 
 constexpr std::uint32_t MaxTtl = 0x7fffffff;  // RFC 2181, 8
 
