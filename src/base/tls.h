@@ -1,7 +1,6 @@
 // TLS as a client: whom to trust, what to show, and why a handshake failed, in words.
 //
-// With the files that move octets through it (kube/api_stream.cpp, resolver/stream_connection.cpp),
-// this is the door to OpenSSL's TLS.
+// With base/tls_stream.h this is the door to OpenSSL's TLS.
 
 #pragma once
 

@@ -1,14 +1,15 @@
 #include "kube/api_stream.h"
 
+#include "base/endpoint.h"
 #include "base/ip_address.h"
 #include "base/pending.h"
+#include "base/tls_stream.h"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
-#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -146,21 +147,11 @@ asio::awaitable<ApiStream::Outcome<std::size_t>> SocketStream::shake_hands(TlsCo
                                                                            TimePoint deadline) {
   context_ = std::move(context);
   tls_.emplace(std::move(socket_), *context_);
-  if (auto prepared = check_.prepare(tls_->native_handle()); !prepared) {
-    co_return std::unexpected(Failure{prepared.error()});
+  if (auto checked = check_peer(*tls_, check_); !checked) {
+    co_return std::unexpected(Failure{checked.error()});
   }
-  error_code code;
-  if (SSL_get_verify_mode(tls_->native_handle()) != SSL_VERIFY_NONE) {
-    tls_->set_verify_callback(
-        [this](bool is_good, asio::ssl::verify_context& chain) {
-          return check_.look_at(is_good, chain.native_handle());
-        },
-        code);
-  }
-  if (!code) {
-    arm(deadline);
-    std::tie(code) = co_await tls_->async_handshake(asio::ssl::stream_base::client, Await);
-  }
+  arm(deadline);
+  const auto [code] = co_await tls_->async_handshake(asio::ssl::stream_base::client, Await);
   co_return disarm(code, 0, "setting up TLS");
 }
 
@@ -233,23 +224,13 @@ asio::awaitable<ApiStream::Outcome<Addresses>> resolve(std::string host, std::ui
   co_return **resolved;
 }
 
-Endpoint to_endpoint(const IpAddress& address, std::uint16_t port) {
-  using namespace asio::ip;
-  if (address.is_v4()) {
-    address_v4::bytes_type octets;
-    std::copy_n(address.octets().begin(), octets.size(), octets.begin());
-    return tcp::endpoint(address_v4(octets), port);
-  }
-  return tcp::endpoint(address_v6(address.mapped()), port);
-}
-
 asio::awaitable<ApiStream::Outcome<Addresses>> addresses_of(ApiEndpoint endpoint,
                                                             TimePoint deadline) {
   if (endpoint.transport == ApiEndpoint::Transport::UnixSocket) {
     co_return Addresses{asio::local::stream_protocol::endpoint(endpoint.path)};
   }
   if (const auto address = IpAddress::from_text(endpoint.host)) {
-    co_return Addresses{to_endpoint(*address, endpoint.port)};
+    co_return Addresses{to_endpoint<asio::ip::tcp>({*address, endpoint.port})};
   }
   co_return co_await resolve(std::move(endpoint.host), endpoint.port, deadline);
 }

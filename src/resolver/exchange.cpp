@@ -1,7 +1,7 @@
 #include "resolver/exchange.h"
 
+#include "base/endpoint.h"
 #include "resolver/answer_outline.h"
-#include "resolver/endpoint.h"
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
@@ -95,7 +95,7 @@ void Exchange::send() {
 
 void Exchange::send_datagram() {
   Surroundings& around = upstream_->surroundings();
-  const auto endpoint = to_endpoint<udp>(upstream_->address());
+  const auto endpoint = to_endpoint<udp>(upstream_->address().socket, upstream_->address().scope);
   message_.set_id(static_cast<std::uint16_t>(around.random.next()));
   error_code code;
   socket_.emplace(around.executor);

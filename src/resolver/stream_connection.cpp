@@ -1,6 +1,7 @@
 #include "resolver/stream_connection.h"
 
-#include "resolver/endpoint.h"
+#include "base/endpoint.h"
+#include "base/tls_stream.h"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
@@ -8,7 +9,6 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
@@ -104,7 +104,7 @@ asio::awaitable<void> StreamConnection::State::run() {
   if (is_closed) {
     co_return;
   }
-  const tcp::endpoint endpoint = to_endpoint<tcp>(address);
+  const tcp::endpoint endpoint = to_endpoint<tcp>(address.socket, address.scope);
   error_code code;
   socket.open(endpoint.protocol(), code);
   if (code) {
@@ -150,20 +150,10 @@ asio::awaitable<void> StreamConnection::State::run() {
 
 asio::awaitable<error_code> StreamConnection::State::shake_hands() {
   tls.emplace(std::move(socket), *context);
-  if (!check.prepare(tls->native_handle())) {
+  if (!check_peer(*tls, check)) {
     co_return error_code(asio::error::invalid_argument);
   }
-  error_code code;
-  if (SSL_get_verify_mode(tls->native_handle()) != SSL_VERIFY_NONE) {
-    tls->set_verify_callback(
-        [this](bool is_good, asio::ssl::verify_context& chain) {
-          return check.look_at(is_good, chain.native_handle());
-        },
-        code);
-  }
-  if (!code) {
-    std::tie(code) = co_await tls->async_handshake(asio::ssl::stream_base::client, Await);
-  }
+  const auto [code] = co_await tls->async_handshake(asio::ssl::stream_base::client, Await);
   co_return code;
 }
 

@@ -1,5 +1,7 @@
 #include "server/socket.h"
 
+#include "base/endpoint.h"
+
 #include <netinet/in.h>
 
 #include <cerrno>
@@ -14,19 +16,6 @@ constexpr int TcpBacklog = 1024;
 
 bool set(int fd, int level, int name, int value) noexcept {
   return setsockopt(fd, level, name, &value, sizeof value) == 0;
-}
-
-template <typename Protocol>
-typename Protocol::endpoint to_endpoint(const SocketAddress& address) {
-  const Bytes octets = address.address.octets();
-  if (address.address.is_v4()) {
-    asio::ip::address_v4::bytes_type bytes;
-    std::copy(octets.begin(), octets.end(), bytes.begin());
-    return {asio::ip::address_v4(bytes), address.port};
-  }
-  asio::ip::address_v6::bytes_type bytes;
-  std::copy(octets.begin(), octets.end(), bytes.begin());
-  return {asio::ip::address_v6(bytes), address.port};
 }
 
 Error cannot_listen(const SocketAddress& address, const char* protocol,

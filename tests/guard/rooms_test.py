@@ -37,7 +37,7 @@ DOORS = {
     "urcu": {"src/base/rcu.cpp"},
     "zlib.h": {"src/kube/gunzip.cpp"},
     "boost/beast/http": {"src/kube/http_response.cpp", "src/ops/http_server.cpp"},
-    "boost/asio/ssl": {"src/base/tls.cpp", "src/kube/api_stream.cpp", "src/resolver/stream_connection.cpp"},
+    "boost/asio/ssl": {"src/base/tls.cpp", "src/base/tls_stream.h"},
     "boost/url": {"src/kube/api_endpoint.cpp"},
     "xxhash.h": {"src/base/checksum.cpp"},
 }
