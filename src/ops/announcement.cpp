@@ -32,7 +32,8 @@ class Trial {
       request.push_back(static_cast<std::uint8_t>(number >> 8U));
       request.push_back(static_cast<std::uint8_t>(number & 0xffU));
     }
-    const server::Client client{IpAddress::v4(127, 0, 0, 1), server::Transport::Tcp, 0};
+    const server::Client client{.address = IpAddress::v4(127, 0, 0, 1),
+                                .transport = server::Transport::Tcp};
     const server::Reply reply = responder_.respond(request, client, reply_);
     return reply.size >= dns::HeaderSize && (reply_[3] & 0xfU) == 0 && load_u16(&reply_[6]) != 0;
   }

@@ -9,7 +9,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <ctime>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -107,7 +106,6 @@ void Recursion::take_work() {
   std::uint64_t count = 0;
   // Before the rings are read, so that what is pushed meanwhile wakes this thread again.
   [[maybe_unused]] const ssize_t size = read(wake_.native_handle(), &count, sizeof count);
-  const auto now = static_cast<std::uint32_t>(std::time(nullptr));
   for (HandoverRing& ring : rings_) {
     ring.drain([&](const ReturnPath& path, Bytes request) {
       auto parked = std::make_shared<Parked>();
@@ -115,8 +113,7 @@ void Recursion::take_work() {
       parked->path = path;
       sockaddr_storage source{};
       std::memcpy(&source, &path.source, sizeof path.source);
-      parked->client = {
-          .address = from_sockaddr(source).address, .transport = Transport::Udp, .now = now};
+      parked->client = {.address = from_sockaddr(source).address, .transport = Transport::Udp};
       serve(parked, 0);
     });
   }
@@ -149,8 +146,9 @@ void Recursion::serve(const std::shared_ptr<Parked>& parked, unsigned round) {
       });
 }
 
-Reply Recursion::respond(const Parked& parked, const resolver::Resolution* resolution) {
+Reply Recursion::respond(Parked& parked, const resolver::Resolution* resolution) {
   const rcu::ReadSection section;
+  parked.client.time = Moment::now();  // Each time anew, because the request may have waited.
   return responder_.resume(parked.request, parked.client, resolution, output_);
 }
 

@@ -71,7 +71,7 @@ class Recursion {
   void await_work();
   void take_work();
   void serve(const std::shared_ptr<Parked>& parked, unsigned round);
-  Reply respond(const Parked& parked, const resolver::Resolution* resolution);
+  Reply respond(Parked& parked, const resolver::Resolution* resolution);
   void send(const Parked& parked, Bytes answer);
 
   boost::asio::io_context& context_;

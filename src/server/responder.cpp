@@ -25,10 +25,9 @@ constexpr unsigned MaxHops = 10;
 // Room for an OPT record with an NSID and an extended error of the sizes that configuration admits.
 constexpr std::size_t MaxOptSize = 512;
 
-// In the cache's seconds; no system call.
-std::uint32_t uptime_seconds() noexcept {
+std::uint32_t seconds_of(clockid_t clock) noexcept {
   timespec now{};
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  clock_gettime(clock, &now);
   return static_cast<std::uint32_t>(now.tv_sec);
 }
 
@@ -52,13 +51,16 @@ struct Authority {
 // What one response is made with, on the stack.
 class Answer {
  public:
-  Answer(const Views& views, const dns::Query& query, const resolver::Resolution* resolution,
-         resolver::Question& elsewhere, dns::Rotation& rotation, dns::MessageWriter& out) noexcept
+  // `uptime` is a Moment's.
+  Answer(const Views& views, const dns::Query& query, std::uint32_t uptime,
+         const resolver::Resolution* resolution, resolver::Question& elsewhere,
+         dns::Rotation& rotation, dns::MessageWriter& out) noexcept
       : index_(*views.index.load(std::memory_order_acquire)),
         zones_(*views.zones.load(std::memory_order_acquire)),
         answers_(views.answers.load(std::memory_order_acquire)),
         is_stale_(views.is_stale.load(std::memory_order_relaxed)),
         query_(query),
+        uptime_(uptime),
         resolution_(resolution),
         elsewhere_(elsewhere),
         rotation_(rotation),
@@ -97,6 +99,7 @@ class Answer {
   const resolver::AnswerCache* answers_;
   const bool is_stale_;
   const dns::Query& query_;
+  const std::uint32_t uptime_;
   const resolver::Resolution* resolution_;
   resolver::Question& elsewhere_;
   dns::Rotation& rotation_;
@@ -195,7 +198,7 @@ void Answer::resolve_elsewhere(const dns::NameKey& name, std::uint16_t owner) no
     return write_elsewhere(*resolution_->answer, resolution_->ttl, owner);
   }
   const resolver::CacheKey key{name, query_.type, query_.edns.dnssec_ok, query_.checking_disabled};
-  const auto found = answers_->find(key, uptime_seconds());
+  const auto found = answers_->find(key, uptime_);
   if (found.state == resolver::AnswerCache::State::Fresh) {
     is_from_cache_ = true;
     if (found.wants_prefetch) {
@@ -236,7 +239,7 @@ void Answer::write_elsewhere(const resolver::CachedAnswer& answer, resolver::Ttl
   // To who understands it (RFC 6840, 5.8).
   out_.set_authentic_data(answer.authentic_data() && out_.count(Section::Answer) == 0 &&
                           (query_.edns.dnssec_ok || query_.authentic_data));
-  if (!resolver::write_answer(answer, uptime_seconds(), ttl, owner, out_)) {
+  if (!resolver::write_answer(answer, uptime_, ttl, owner, out_)) {
     out_.set_truncated(true);
   }
 }
@@ -346,6 +349,10 @@ std::uint64_t rcode_index(Rcode rcode, std::size_t size) noexcept {
 
 }  // namespace
 
+Moment Moment::now() noexcept {
+  return {seconds_of(CLOCK_REALTIME_COARSE), seconds_of(CLOCK_MONOTONIC_COARSE)};
+}
+
 Responder::Responder(const Views& views, Counters& counters, std::uint64_t seed) noexcept
     : views_(views), counters_(counters), rotation_(seed) {}
 
@@ -417,7 +424,7 @@ Reply Responder::reply_to(const Request& request, const Client& client,
     writer.reserve(dns::opt_size(nsid ? policy.nsid.size() : 0, cookie, false, 0));
   }
 
-  Answer answer(views_, query, resolution, elsewhere_, rotation_, writer);
+  Answer answer(views_, query, client.time.uptime, resolution, elsewhere_, rotation_, writer);
   switch (verdict) {
     case dns::ReadVerdict::Answer:
       if (!answer_question(query, client, policy, answer, writer)) {
@@ -496,8 +503,8 @@ void Responder::add_opt(const dns::Query& query, const Client& client, const Ans
   }
   if (query.edns.has_cookie && policy.cookies) {
     const auto& client_cookie = query.edns.client_cookie;
-    const auto server_cookie =
-        dns::CookieMaker(policy.cookie_secret).make(client_cookie, client.address, client.now);
+    const auto server_cookie = dns::CookieMaker(policy.cookie_secret)
+                                   .make(client_cookie, client.address, client.time.unix_seconds);
     std::copy(client_cookie.begin(), client_cookie.end(), cookie.begin());
     std::copy(server_cookie.begin(), server_cookie.end(), cookie.begin() + client_cookie.size());
     content.cookie = cookie;

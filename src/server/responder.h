@@ -62,10 +62,19 @@ struct Views {
 
 enum class Transport : std::uint8_t { Udp, Tcp };
 
+// The time of a batch, so that no clock is read for each query.
+struct Moment {
+  std::uint32_t unix_seconds = 0;  // For cookies.
+  std::uint32_t uptime = 0;        // Seconds of the monotonic clock, for the cache.
+
+  // Both from the kernel's coarse clocks, up to some milliseconds behind; no system call.
+  static Moment now() noexcept;
+};
+
 struct Client {
   IpAddress address;
   Transport transport = Transport::Udp;
-  std::uint32_t now = 0;  // Unix seconds, for cookies; as coarse as a batch.
+  Moment time;
 };
 
 // What to do with a request.

@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <array>
-#include <ctime>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -143,7 +142,7 @@ TcpSession::Need TcpSession::read(std::size_t& size) {
 std::size_t TcpSession::answer(Bytes& input) {
   std::size_t size = 0;
   const rcu::ReadSection section;
-  client_.now = static_cast<std::uint32_t>(std::time(nullptr));
+  client_.time = Moment::now();
   for (unsigned count = 0; count < shared_.options.max_tcp_pipeline; ++count) {
     if (is_unusable(input)) {
       shared_.counters.dropped.add();

@@ -11,7 +11,6 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <ctime>
 #include <span>
 #include <utility>
 
@@ -26,12 +25,6 @@ constexpr int MaxBatches = 4;
 // A batch of so many makes a socket busy: leaving the reactor and coming back costs as much as
 // being told of about five answers.
 constexpr std::size_t BusyBatch = 16;
-
-std::uint32_t unix_seconds() noexcept {
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME_COARSE, &now);
-  return static_cast<std::uint32_t>(now.tv_sec);
-}
 
 // Turns what the kernel said about a datagram's way in into a request for the way back: the same
 // local address, but any interface, because the route back may be another one.  A link-local
@@ -224,7 +217,7 @@ UdpWorker::Left UdpWorker::drain() noexcept {
     if (size >= BusyBatch && is_registered()) {
       unregister();
     }
-    answer_batch(size, unix_seconds());
+    answer_batch(size, Moment::now());
     rcu::quiescent();
     if (size < BusyBatch && is_registered()) {
       return Left::Nothing;  // The wait sees what has come meanwhile, without an empty receive.
@@ -233,7 +226,7 @@ UdpWorker::Left UdpWorker::drain() noexcept {
   return Left::Perhaps;
 }
 
-void UdpWorker::answer_batch(std::size_t count, std::uint32_t now) noexcept {
+void UdpWorker::answer_batch(std::size_t count, const Moment& time) noexcept {
   constexpr std::size_t GroupSize = Responder::MaxRequests;
   std::array<Bytes, GroupSize> requests;
   for (std::size_t first = 0; first < count; first += GroupSize) {
@@ -243,21 +236,21 @@ void UdpWorker::answer_batch(std::size_t count, std::uint32_t now) noexcept {
     }
     responder_.read(std::span(requests).first(size));
     for (std::size_t i = 0; i < size; ++i) {
-      answer(i, first + i, now);
+      answer(i, first + i, time);
     }
   }
   handover_.flush();
   counters_.send_failures.add(batch_.send(fd_));
 }
 
-void UdpWorker::answer(std::size_t in_group, std::size_t in_batch, std::uint32_t now) noexcept {
+void UdpWorker::answer(std::size_t in_group, std::size_t in_batch, const Moment& time) noexcept {
   const SocketAddress source = from_sockaddr(batch_.source(in_batch));
   if (batch_.is_cut(in_batch) || source.port == 0) {  // Nobody can be answered at port 0.
     counters_.udp_queries.add();
     counters_.dropped.add();
     return;
   }
-  const Client client{.address = source.address, .transport = Transport::Udp, .now = now};
+  const Client client{.address = source.address, .transport = Transport::Udp, .time = time};
   Reply reply = responder_.answer(in_group, client, batch_.answer());
   if ((reply.resolve || reply.refresh) && !hand_over(in_batch, reply) && reply.resolve) {
     counters_.handover_refused.add();

@@ -113,8 +113,8 @@ class UdpWorker {
   void work();
   // Takes up to MaxBatches batches.  Perhaps: there may be more, and others have had no turn.
   Left drain() noexcept;
-  void answer_batch(std::size_t count, std::uint32_t now) noexcept;
-  void answer(std::size_t in_group, std::size_t in_batch, std::uint32_t now) noexcept;
+  void answer_batch(std::size_t count, const Moment& time) noexcept;
+  void answer(std::size_t in_group, std::size_t in_batch, const Moment& time) noexcept;
   // Has the resolver find out what the Responder did not know, or ask for it again.  False when it
   // has no room.
   bool hand_over(std::size_t index, const Reply& reply) noexcept;

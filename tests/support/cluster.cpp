@@ -59,7 +59,8 @@ std::vector<std::uint8_t> TestCluster::ask(Bytes request, server::Transport tran
   static thread_local const rcu::ReaderThread registered;  // A test may have several clusters.
   const rcu::ReadSection section;
   std::vector<std::uint8_t> out(transport == server::Transport::Udp ? 4096 : dns::MaxMessageSize);
-  const server::Client from{*IpAddress::from_text(client), transport, 1'700'000'000};
+  const server::Client from{
+      *IpAddress::from_text(client), transport, {.unix_seconds = 1'700'000'000}};
   const server::Reply reply = responder_->respond(request, from, out);
   out.resize(reply.size);
   return out;

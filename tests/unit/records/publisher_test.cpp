@@ -421,7 +421,7 @@ TEST_CASE("readers see whole answers while the world changes under them") {
           std::size_t size = 0;
           {
             const rcu::ReadSection section;
-            size = responder.respond(*query, {IpAddress::v4(127, 0, 0, 1)}, out).size;
+            size = responder.respond(*query, {.address = IpAddress::v4(127, 0, 0, 1)}, out).size;
           }
           const auto message = dns::parse_message(Bytes(out).first(size));
           const bool is_whole = message && message->answer.size() == 8;
