@@ -60,6 +60,8 @@ def certificates():
                          "certificate"),
                         ("an expired certificate", authority.server(expired=True), "expired"),
                         ("a certificate of an unknown authority", other.server(), "certificate")):
+                    # One that is still on its way after the last change would be taken for a new one.
+                    api.wait_for_watches(*WATCHED, timeout=RECOVERY)
                     lines = len(server.log)
                     api.requests(clear=True)
                     present(pair)
