@@ -42,8 +42,9 @@ bool is_name(Bytes name, const dns::NameKey& key) noexcept {
 // Writes records in the form that they are kept in.
 class Packer {
  public:
-  Packer(Bytes packet, const dns::NameKey& name, std::vector<std::uint8_t>& out)
-      : packet_(packet), name_(name), out_(out), rdata_(dns::MaxMessageSize) {}
+  // `rdata` is room for the longest there is.
+  Packer(Bytes packet, const dns::NameKey& name, MutableBytes rdata, std::vector<std::uint8_t>& out)
+      : packet_(packet), name_(name), rdata_(rdata), out_(out) {}
 
   // False for one whose names are too long when they are uncompressed.
   bool add(dns::Section section, const dns::ResponseRecord& record) {
@@ -73,8 +74,8 @@ class Packer {
  private:
   Bytes packet_;
   const dns::NameKey& name_;
+  MutableBytes rdata_;
   std::vector<std::uint8_t>& out_;
-  std::vector<std::uint8_t> rdata_;
 };
 
 // How long a denial is good for: RFC 2308, 5.  0 without a SOA.
@@ -155,7 +156,8 @@ const CachedAnswer* AnswerCache::store(const Question& question, Bytes packet,
   answer->stored_ = now;
 
   const bool positive = is_positive(response, question.type);
-  Packer packer(packet, question.name, answer->records_);
+  rdata_.resize(dns::MaxMessageSize);
+  Packer packer(packet, question.name, rdata_, answer->records_);
   bool is_whole = true;
   answer->ttl_ = positive ? MaxTtl : negative_ttl(packet, response);
   for (const dns::ResponseRecord& record : response.answer()) {
@@ -178,7 +180,7 @@ const CachedAnswer* AnswerCache::store(const Question& question, Bytes packet,
   }
   make_room(answer->size());
   Slot* set = set_of(question.name.hash);
-  const CacheKey key{question.name, question.type, question.dnssec_ok, question.checking_disabled};
+  const CacheKey key = question.key();
   // The place of the same question, or an empty one, or that of the least used.
   const auto rank = [&](const Slot& slot) {
     const CachedAnswer* old = slot.load(std::memory_order_relaxed);

@@ -29,14 +29,6 @@
 
 namespace waypost::resolver {
 
-// What an answer is kept under, without a copy of the name.
-struct CacheKey {
-  const dns::NameKey& name;
-  dns::RecordType type;
-  bool dnssec_ok;
-  bool checking_disabled;
-};
-
 enum class TtlMode : std::uint8_t {
   CountDown,  // What is left of each TTL.
   Stale30,    // 30 seconds (RFC 8767, 5).
@@ -115,6 +107,7 @@ class AnswerCache {
   std::size_t set_mask_ = 0;
   std::size_t hand_ = 0;
   std::unique_ptr<Slot[]> slots_;
+  std::vector<std::uint8_t> rdata_;            // Of the record that is being stored.
   std::unique_ptr<const CachedAnswer> loose_;  // The last answer that was not kept.
   rcu::RetireList retired_;
   std::atomic<std::uint64_t> entries_{0};

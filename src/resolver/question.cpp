@@ -7,7 +7,7 @@
 
 namespace waypost::resolver {
 
-bool operator==(const Question& left, const Question& right) noexcept {
+bool operator==(const CacheKey& left, const CacheKey& right) noexcept {
   return left.type == right.type && left.dnssec_ok == right.dnssec_ok &&
          left.checking_disabled == right.checking_disabled && left.name.hash == right.name.hash &&
          std::ranges::equal(left.name.wire(), right.name.wire());

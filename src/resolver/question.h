@@ -11,14 +11,29 @@
 
 namespace waypost::resolver {
 
+// What an answer is kept under, without a copy of the name.
+struct CacheKey {
+  const dns::NameKey& name;
+  dns::RecordType type;
+  bool dnssec_ok;          // DO (RFC 3225): answers with and without signatures differ.
+  bool checking_disabled;  // CD (RFC 4035, 3.2.2): what did not validate is wanted too.
+
+  friend bool operator==(const CacheKey& left, const CacheKey& right) noexcept;
+};
+
 // Of class IN, always.  A plain value of about 400 octets.
 struct Question {
   dns::NameKey name;
   dns::RecordType type{};
-  bool dnssec_ok = false;          // DO (RFC 3225): answers with and without signatures differ.
-  bool checking_disabled = false;  // CD (RFC 4035, 3.2.2): what did not validate is wanted too.
+  bool dnssec_ok = false;
+  bool checking_disabled = false;
 
-  friend bool operator==(const Question& left, const Question& right) noexcept;
+  // A view of this.
+  CacheKey key() const noexcept { return {name, type, dnssec_ok, checking_disabled}; }
+
+  friend bool operator==(const Question& left, const Question& right) noexcept {
+    return left.key() == right.key();
+  }
 
   // Such as "example.com. AAAA".
   std::string to_text() const;

@@ -18,10 +18,6 @@ std::uint32_t seconds_of(SteadyTime time) {
       std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count());
 }
 
-CacheKey key_of(const Question& question) {
-  return {question.name, question.type, question.dnssec_ok, question.checking_disabled};
-}
-
 Resolution stale(const Question& question, const CachedAnswer& answer, std::string_view why) {
   return {.question = question,
           .answer = &answer,
@@ -151,14 +147,14 @@ const CachedAnswer* Resolver::find_stale(const Question& question) const {
   if (!options_.serve_stale) {
     return nullptr;
   }
-  const auto found = cache_.find(key_of(question), seconds_of(clock_.now()));
+  const auto found = cache_.find(question.key(), seconds_of(clock_.now()));
   return found.state == AnswerCache::State::Stale ? found.answer : nullptr;
 }
 
 // From the cache, or from what has failed just now.
 bool Resolver::answer_at_once(const Question& question, const Resolved& done) {
   const SteadyTime now = clock_.now();
-  const auto found = cache_.find(key_of(question), seconds_of(now));
+  const auto found = cache_.find(question.key(), seconds_of(now));
   if (found.state == AnswerCache::State::Fresh) {
     counters_.late_hits.add();
     done({.question = question, .answer = found.answer});

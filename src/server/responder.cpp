@@ -86,9 +86,7 @@ class Answer {
   Authority find_authority(const dns::NameKey& name) const noexcept;
   Outcome solve(const Authority& authority, const dns::Lookup& lookup, dns::Target& next) noexcept;
   void resolve_elsewhere(const dns::NameKey& name, std::uint16_t owner) noexcept;
-  // Whether `resolution_` is about the question with this name.
-  bool is_resolved(const dns::NameKey& name) const noexcept;
-  void note_elsewhere(const dns::NameKey& name) noexcept;
+  void note_elsewhere(const resolver::CacheKey& key) noexcept;
   void write_elsewhere(const resolver::CachedAnswer& answer, resolver::TtlMode ttl,
                        std::uint16_t owner) noexcept;
   void conclude(Outcome outcome, const Authority& authority, const dns::Lookup& lookup) noexcept;
@@ -189,7 +187,8 @@ void Answer::resolve_elsewhere(const dns::NameKey& name, std::uint16_t owner) no
                     : fail(Rcode::Refused, dns::ExtendedError::NotAuthoritative,
                            "no zone here has this name"sv);
   }
-  if (is_resolved(name)) {
+  const resolver::CacheKey key{name, query_.type, query_.edns.dnssec_ok, query_.checking_disabled};
+  if (resolution_ != nullptr && resolution_->question.key() == key) {
     extended_error_ = resolution_->reason;
     extended_text_ = resolution_->text;
     if (resolution_->answer == nullptr) {
@@ -197,13 +196,12 @@ void Answer::resolve_elsewhere(const dns::NameKey& name, std::uint16_t owner) no
     }
     return write_elsewhere(*resolution_->answer, resolution_->ttl, owner);
   }
-  const resolver::CacheKey key{name, query_.type, query_.edns.dnssec_ok, query_.checking_disabled};
   const auto found = answers_->find(key, uptime_);
   if (found.state == resolver::AnswerCache::State::Fresh) {
     is_from_cache_ = true;
     if (found.wants_prefetch) {
       wants_refresh_ = true;
-      note_elsewhere(name);
+      note_elsewhere(key);
     }
     return write_elsewhere(*found.answer, resolver::TtlMode::CountDown, owner);
   }
@@ -211,26 +209,15 @@ void Answer::resolve_elsewhere(const dns::NameKey& name, std::uint16_t owner) no
   // the bit says; resolvers that look where a name is delegated must not be led on.
   if (query_.recursion_desired) {
     is_missing_ = true;
-    note_elsewhere(name);
+    note_elsewhere(key);
   } else if (!is_alias) {
     fail(Rcode::Refused, dns::ExtendedError::NotAuthoritative,
          "no zone here has this name, and recursion was not desired"sv);
   }
 }
 
-bool Answer::is_resolved(const dns::NameKey& name) const noexcept {
-  return resolution_ != nullptr && resolution_->question.name.hash == name.hash &&
-         resolution_->question.type == query_.type &&
-         resolution_->question.dnssec_ok == query_.edns.dnssec_ok &&
-         resolution_->question.checking_disabled == query_.checking_disabled &&
-         std::ranges::equal(resolution_->question.name.wire(), name.wire());
-}
-
-void Answer::note_elsewhere(const dns::NameKey& name) noexcept {
-  elsewhere_.name = name;
-  elsewhere_.type = query_.type;
-  elsewhere_.dnssec_ok = query_.edns.dnssec_ok;
-  elsewhere_.checking_disabled = query_.checking_disabled;
+void Answer::note_elsewhere(const resolver::CacheKey& key) noexcept {
+  elsewhere_ = {key.name, key.type, key.dnssec_ok, key.checking_disabled};
 }
 
 void Answer::write_elsewhere(const resolver::CachedAnswer& answer, resolver::TtlMode ttl,
