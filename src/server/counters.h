@@ -26,7 +26,7 @@ struct alignas(64) Counters {
   Counter transfers;               // AXFR and IXFR that were begun.
   Counter cache_hits;              // Answers from the cache of other servers' answers.
   Counter cache_misses;            // Queries that the cache had no fresh answer for.
-  Counter handover_refused;        // Of these, those that the resolver's queue had no room for.
+  Counter handover_refused;        // Of these, those that the resolver had no room for.
   Counter abandoned;               // Answers whose client had gone meanwhile.
 };
 

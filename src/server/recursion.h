@@ -27,6 +27,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -38,6 +39,9 @@ using TakeAnswer = std::function<void(std::vector<std::uint8_t>)>;
 // Made, started and stopped by one thread.
 class Recursion {
  public:
+  // What a client is told whose query is not taken.
+  static constexpr std::string_view TooManyWait = "too many queries wait for other servers";
+
   // All are borrowed and outlive this object; `resolver` lives on `context`, which is run by this
   // object's thread alone.
   Recursion(boost::asio::io_context& context, resolver::Resolver& resolver, const Views& views,

@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <array>
 #include <optional>
-#include <string_view>
 #include <utility>
 
 namespace waypost::server {
@@ -30,9 +29,6 @@ std::optional<Bytes> first_message(Bytes input) noexcept {
   }
   return input.subspan(2, load_u16(input.data()));
 }
-
-// What a client is told whose query has to wait, while too many do.
-constexpr std::string_view TooManyPending = "too many queries wait for other servers";
 
 // True when the next message cannot be served: it is empty, or longer than there is room for.
 bool is_unusable(Bytes input) noexcept {
@@ -163,7 +159,8 @@ std::size_t TcpSession::answer(Bytes& input) {
         continue;
       }
       if (reply.resolve) {
-        reply = shared_.responder.refuse(0, client_, TooManyPending, out);
+        shared_.counters.handover_refused.add();
+        reply = shared_.responder.refuse(0, client_, Recursion::TooManyWait, out);
       }
     }
     if (reply.transfer) {

@@ -254,8 +254,7 @@ void UdpWorker::answer(std::size_t in_group, std::size_t in_batch, const Moment&
   Reply reply = responder_.answer(in_group, client, batch_.answer());
   if ((reply.resolve || reply.refresh) && !hand_over(in_batch, reply) && reply.resolve) {
     counters_.handover_refused.add();
-    reply = responder_.refuse(in_group, client, "too many queries wait for other servers",
-                              batch_.answer());
+    reply = responder_.refuse(in_group, client, Recursion::TooManyWait, batch_.answer());
   }
   if (reply.size != 0) {
     batch_.queue(in_batch, reply.size);

@@ -41,6 +41,8 @@ class TestCluster {
   const server::Views& views() const noexcept { return views_; }
   // From here on answers are, or are not, marked as stale.
   void set_stale(bool stale) noexcept { views_.is_stale.store(stale); }
+  // From here on names that nobody here owns are looked for there.  Borrowed; may be null.
+  void set_answers(const resolver::AnswerCache* answers) noexcept { views_.answers.store(answers); }
   const records::Publisher& publisher() const noexcept { return *publisher_; }
   const zones::ZoneSet& zones() const noexcept { return zones_; }
 

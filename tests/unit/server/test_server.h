@@ -23,7 +23,9 @@ class TestServer {
  public:
   // `options.listen` may be empty: then it is 127.0.0.1 with port 0.  Fails the test when the
   // server does not start.
-  explicit TestServer(server::Options options = {}, server::TransferSource transfers = {});
+  // With `answers` other names are to be resolved elsewhere, but nobody is there to do it.
+  explicit TestServer(server::Options options = {}, server::TransferSource transfers = {},
+                      const resolver::AnswerCache* answers = nullptr);
 
   const SocketAddress& address(std::size_t index = 0) const { return server_->addresses()[index]; }
   server::Server& server() { return *server_; }
