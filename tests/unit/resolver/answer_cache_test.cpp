@@ -1,12 +1,18 @@
 #include "resolver/answer_cache.h"
 
+#include "base/rcu.h"
+#include "dns/message_writer.h"
 #include "dns/name.h"
 #include "support/dns_text.h"
 
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <thread>
+#include <vector>
 
 namespace waypost::resolver {
 namespace {
@@ -95,6 +101,53 @@ TEST_CASE("the cache stays within its size, and what is used survives a scan") {
   CHECK(found == 5000);
   CHECK(fixture.cache.evictions() > 4000);
   CHECK(fixture.cache.entries() > 100);
+}
+
+TEST_CASE("readers find whole answers while the writer replaces and evicts them") {
+  constexpr std::uint32_t Names = 64;
+  constexpr int Rounds = 300;
+  const auto name_of = [](std::uint32_t i) { return "n" + std::to_string(i) + ".example."; };
+  Fixture fixture(8 << 10);  // Less than all of them take.
+  std::atomic<bool> is_over{false};
+  std::atomic<std::uint64_t> found{0};
+  std::atomic<std::uint64_t> wrong{0};
+  const auto read = [&] {
+    const rcu::ReaderThread registered;
+    const auto query = std::make_unique<dns::Query>();
+    std::vector<std::uint8_t> out(dns::PlainUdpSize);
+    while (!is_over) {
+      const rcu::ReadSection section;
+      for (std::uint32_t i = 0; i < Names; ++i) {
+        const auto request = test::make_query({.name = name_of(i)});
+        dns::read_query(request, *query);
+        const auto result = fixture.cache.find({query->name, query->type, false, false}, 0);
+        if (result.answer == nullptr) {
+          continue;
+        }
+        dns::MessageWriter writer(out);
+        writer.start(*query);
+        const bool is_written =
+            write_answer(*result.answer, 0, TtlMode::CountDown, dns::QuestionOffset, writer);
+        // Each name has a TTL of its own.
+        const bool is_its = is_written && writer.finish() == request.size() + 16 &&
+                            load_u32(out.data() + request.size() + 6) == 100 + i;
+        ++(is_its ? found : wrong);
+      }
+    }
+  };
+  std::thread first(read);
+  std::thread second(read);
+  for (int round = 0; round < Rounds || (found < 1000 && round < 100 * Rounds); ++round) {
+    for (std::uint32_t i = 0; i < Names; ++i) {
+      fixture.store(name_of(i), static_cast<std::uint8_t>(100 + i), 0);
+    }
+  }
+  is_over = true;
+  first.join();
+  second.join();
+  CHECK(found >= 1000);
+  CHECK(wrong == 0);
+  CHECK(fixture.cache.evictions() > 0);
 }
 
 }  // namespace waypost::resolver
