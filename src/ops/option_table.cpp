@@ -10,7 +10,10 @@
 #include <array>
 #include <cctype>
 #include <cstdint>
+#include <initializer_list>
+#include <string_view>
 #include <system_error>
+#include <utility>
 
 namespace waypost::ops {
 namespace {
@@ -37,12 +40,21 @@ Result<void> put_number(Number& target, const std::string& text, std::uint64_t l
   return {};
 }
 
-Result<void> put_boolean(bool& target, const std::string& text) {
-  if (text != "true" && text != "false") {
-    return unlike_expected();
+// Puts what the word stands for into `target`.
+template <typename Value>
+Result<void> put_word(Value& target, const std::string& text,
+                      std::initializer_list<std::pair<std::string_view, Value>> meanings) {
+  for (const auto& [word, value] : meanings) {
+    if (text == word) {
+      target = value;
+      return {};
+    }
   }
-  target = text == "true";
-  return {};
+  return unlike_expected();
+}
+
+Result<void> put_boolean(bool& target, const std::string& text) {
+  return put_word(target, text, {{"true", true}, {"false", false}});
 }
 
 // Bounds that keep a typing mistake from making the server useless or its connections immortal.
@@ -134,24 +146,14 @@ Result<void> put_reverse_zones(Config& config, const std::string& text) {
 }
 
 Result<void> put_pods(Config& config, const std::string& text) {
-  using records::PodsMode;
-  for (const auto& [word, mode] :
-       {std::pair{"disabled", PodsMode::Disabled}, std::pair{"insecure", PodsMode::Insecure},
-        std::pair{"verified", PodsMode::Verified}}) {
-    if (text == word) {
-      config.records.pods = mode;
-      return {};
-    }
-  }
-  return unlike_expected();
+  using enum records::PodsMode;
+  return put_word(config.records.pods, text,
+                  {{"disabled", Disabled}, {"insecure", Insecure}, {"verified", Verified}});
 }
 
 Result<void> put_ptr(Config& config, const std::string& text) {
-  if (text != "all" && text != "single") {
-    return unlike_expected();
-  }
-  config.records.ptr = text == "all" ? records::PtrMode::All : records::PtrMode::Single;
-  return {};
+  using enum records::PtrMode;
+  return put_word(config.records.ptr, text, {{"all", All}, {"single", Single}});
 }
 
 Result<void> put_namespace(Config& config, const std::string& text) {
@@ -268,17 +270,12 @@ Result<void> put_stub_domain(Config& config, const std::string& text) {
 }
 
 Result<void> put_forward_policy(Config& config, const std::string& text) {
-  using resolver::Policy;
-  for (const auto& [word, policy] :
-       {std::pair{"ranked", Policy::Ranked}, std::pair{"random", Policy::Random},
-        std::pair{"sequential", Policy::Sequential},
-        std::pair{"round_robin", Policy::RoundRobin}}) {
-    if (text == word) {
-      config.forward.options.policy = policy;
-      return {};
-    }
-  }
-  return unlike_expected();
+  using enum resolver::Policy;
+  return put_word(config.forward.options.policy, text,
+                  {{"ranked", Ranked},
+                   {"random", Random},
+                   {"sequential", Sequential},
+                   {"round_robin", RoundRobin}});
 }
 
 // What stub resolvers wait for is five seconds.
