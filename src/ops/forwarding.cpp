@@ -5,17 +5,10 @@
 
 #include <boost/asio/post.hpp>
 
-#include <random>
-
 namespace waypost::ops {
 namespace {
 
 namespace asio = boost::asio;
-
-std::uint64_t random_seed() {
-  std::random_device device;
-  return (std::uint64_t{device()} << 32U) | device();
-}
 
 // An event of the resolver's thread; the logger may be used by any.
 void log_event(const resolver::UpstreamEvent& event) {
@@ -35,7 +28,7 @@ Forwarding::Forwarding(asio::io_context& context, server::Views& views, const Fo
       cache_(config.cache_size),
       forwarder_(context_.get_executor(), clock_, random_, log_event),
       resolver_(cache_, clock_, elsewhere(), config.resolver),
-      recursion_(context_, resolver_, views, random_seed()) {}
+      recursion_(context_, resolver_, views, random_.next()) {}
 
 Forwarding::~Forwarding() {
   stop();
@@ -56,12 +49,13 @@ Result<void> Forwarding::start() {
   if (auto started = recursion_.start(); !started) {
     return started;
   }
-  configure(config_);
+  watch();
+  publish();
   return {};
 }
 
 void Forwarding::configure(const ForwardConfig& config) {
-  config_ = ForwardConfig(config);
+  config_ = config;
   watch();
   publish();
 }
@@ -78,7 +72,7 @@ void Forwarding::watch() {
   }
   watch_.emplace(control_, [this] { publish(); });
   for (const std::filesystem::path& file : config_.resolv_confs) {
-    const auto added = watch_->add(std::filesystem::absolute(file).parent_path());
+    const auto added = watch_->add(file.parent_path());
     if (!added) {
       log::warn("{}; its changes are not seen", added.error().message);
     }

@@ -31,7 +31,8 @@ namespace waypost::ops {
 // What an operator chose.
 struct ForwardConfig {
   std::vector<resolver::UpstreamAddress> upstreams;
-  std::vector<std::filesystem::path> resolv_confs;  // Whose servers come behind the upstreams.
+  // Absolute; their servers come behind the upstreams.
+  std::vector<std::filesystem::path> resolv_confs;
   std::vector<resolver::StubDomain> stub_domains;
   resolver::ForwarderOptions options;
   resolver::ResolverOptions resolver;

@@ -1,22 +1,14 @@
 #include "server/server.h"
 
+#include "base/random.h"
 #include "server/worker.h"
 
 #include <algorithm>
 #include <atomic>
 #include <list>
-#include <random>
 #include <utility>
 
 namespace waypost::server {
-namespace {
-
-std::uint64_t random_seed() {
-  std::random_device device;
-  return (std::uint64_t{device()} << 32) | device();
-}
-
-}  // namespace
 
 struct Server::State {
   Options options;
@@ -36,9 +28,10 @@ Result<std::unique_ptr<Server>> Server::start(const Options& options, const View
   state->transfers = std::move(transfers);
   state->options.max_tcp_pipeline = std::max(options.max_tcp_pipeline, 1U);
   const unsigned workers = std::max(options.workers, 1U);
+  SystemRandom random;
   for (unsigned i = 0; i < workers; ++i) {
     state->workers.emplace_back(state->options, views, state->transfers, recursion,
-                                state->open_connections, random_seed());
+                                state->open_connections, random.next());
   }
   for (const SocketAddress& wanted : options.listen) {
     Claim claim = workers == 1 ? Claim::Alone : Claim::First;
