@@ -3,9 +3,10 @@
 
 usage: tests/run.py BUILD [SANITIZER_BUILD...]
 
-In the first build folder: every unit test program, the guard tests and the integration tests.  In an
-address-sanitizer build: every unit test program, the integration tests of bad input, and each fuzzer
-for a moment.  In a thread-sanitizer build: the programs of the suite 'threads'.
+In the first build folder: every unit test program, the guard tests, the integration tests and the
+bound on instructions.  In an address-sanitizer build: every unit test program, the integration tests
+of bad input, and each fuzzer for a moment.  In a thread-sanitizer build: the programs of the suite
+'threads'.
 
 Prints a line for each program, what it skipped and why, the output of those that failed, and last
 "N passed, N failed", with ", N skipped" when something could not be tested here.
@@ -84,7 +85,7 @@ def sanitizer_of(build):
 def run_release(totals, build):
     for name, command in unit_tests(build):
         run(totals, name, command, pattern=DOCTEST)
-    for kind in ("guard", "integration"):
+    for kind in ("guard", "integration", "bench"):
         for script in sorted((ROOT / "tests" / kind).glob("*_test.py")):
             run(totals, f"{kind}/{script.stem}", [sys.executable, str(script)],
                 env={"WAYPOST_BUILD_DIR": str(ROOT / build)}, pattern=CLOSING)

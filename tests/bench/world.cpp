@@ -39,6 +39,8 @@ constexpr std::uint32_t MovedNetwork = 0x64400000;     // 100.64.0.0
 // An EDNS record with a size of 1232 octets and no options (RFC 6891, 6.1.2).
 constexpr std::array<std::uint8_t, 11> Opt = {0, 0, 41, 1232 >> 8, 1232 & 0xff, 0, 0, 0, 0, 0, 0};
 
+}  // namespace
+
 Question make_question(const std::string& name, RecordType type, bool edns, dns::Rcode rcode,
                        std::uint16_t answers) {
   Question question{
@@ -58,6 +60,8 @@ Question make_question(const std::string& name, RecordType type, bool edns, dns:
   }
   return question;
 }
+
+namespace {
 
 // Names that programs in pods look up outside the cluster.
 constexpr std::array<const char*, 4> Elsewhere = {"api.example.com", "registry.example.org",

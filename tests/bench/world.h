@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace waypost::bench {
@@ -50,6 +51,11 @@ struct Question {
   dns::Rcode rcode = dns::Rcode::NoError;
   std::uint16_t answers = 0;
 };
+
+// A question of class IN about `name`, a domain name in presentation form, and what it expects;
+// `edns`: with an OPT record for 1232 octets.
+Question make_question(const std::string& name, dns::RecordType type, bool edns, dns::Rcode rcode,
+                       std::uint16_t answers);
 
 // `count` questions in random order, equal in every run: 60 % hits (A and AAAA by halves), 32 %
 // names that the search path makes of names elsewhere (NXDOMAIN), 5 % SRV, 3 % names of endpoints.
