@@ -59,4 +59,7 @@ checks.equal("README has its examples", ran >= 9, True)
 
 for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", README):
     checks.equal(f"the link to {target} leads somewhere", (ROOT / target).exists(), True)
+for page in sorted((ROOT / "docs").glob("*.md")):
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+        checks.equal(f"{page.name}: the link to {target} leads somewhere", (page.parent / target).exists(), True)
 checks.finish()

@@ -1,0 +1,320 @@
+#!/usr/bin/env python3
+"""container/deploy: each overlay is rendered, every field of every object is looked at, and what names something else
+finds it.  The configuration in it is read by the programs, and the dashboards ask for metrics that there are."""
+
+import copy
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "integration"))
+
+from harness import TOOL_PROGRAM, Checks, Folder, run  # noqa: E402
+from kubernetes_fields import problems  # noqa: E402
+
+checks = Checks()
+DEPLOY = ROOT / "container" / "deploy"
+# ConfigMaps that are in a cluster before an overlay comes.
+ALREADY_THERE = {"node-kube-proxy": {"kube-proxy"}}
+MEBIBYTES = {"Mi": 1, "Gi": 1024}
+
+
+def why_not_render():
+    """Why kustomizations cannot be rendered here, or None."""
+    if shutil.which("kubectl") is None:
+        return "there is no kubectl"
+    _, out, _ = run("kubectl", "version", "--client", "-o", "json")
+    found = re.search(r'"kustomizeVersion": "v(\d+)', out)
+    return None if found and int(found.group(1)) >= 4 else "kubectl is older than 1.21"
+
+
+def render(name):
+    code, out, err = run("kubectl", "kustomize", DEPLOY / name)
+    checks.equal(f"{name}: kubectl kustomize", (code, err), (0, ""))
+    return [thing for thing in yaml.safe_load_all(out) if thing]
+
+
+def named(things, kind):
+    return {thing["metadata"]["name"]: thing for thing in things if thing["kind"] == kind}
+
+
+def selects(selector, labels):
+    return selector.items() <= labels.items()
+
+
+def mebibytes(text):
+    return int(text[:-2]) * MEBIBYTES[text[-2:]]
+
+
+def fields(name, things):
+    for thing in things:
+        checks.equal(f"{name}: {thing['kind']}/{thing['metadata']['name']} has the fields that it may have",
+                     problems(thing), [])
+    identities = [(thing["kind"], thing["metadata"]["name"]) for thing in things]
+    checks.equal(f"{name}: no object is there twice", len(set(identities)), len(identities))
+
+
+def references(name, things, workload):
+    """Everything that a workload and the objects around it name is there."""
+    pod = workload["spec"]["template"]["spec"]
+    labels = workload["spec"]["template"]["metadata"]["labels"]
+    container, = pod["containers"]
+    ports = {port["name"]: port for port in container["ports"]}
+    where = f"{name}: {workload['kind']}"
+    checks.equal(f"{where} selects its own Pods", selects(workload["spec"]["selector"]["matchLabels"], labels), True)
+    checks.equal(f"{where} spreads its own Pods",
+                 [selects(one["labelSelector"]["matchLabels"], labels)
+                  for one in pod.get("topologySpreadConstraints", [])].count(False), 0)
+    checks.equal(f"{where}: the ServiceAccount", pod["serviceAccountName"] in named(things, "ServiceAccount"), True)
+    checks.equal(f"{where}: each port has a name of its own", len(ports), len(container["ports"]))
+    for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
+        if probe in container:
+            checks.equal(f"{where}: {probe} asks a port", container[probe]["httpGet"]["port"] in ports, True)
+    checks.equal(f"{where}: mounts are volumes, and all of them",
+                 sorted(one["name"] for one in container["volumeMounts"]), sorted(one["name"] for one in pod["volumes"]))
+    wanted = {one["configMap"]["name"] for one in pod["volumes"] if "configMap" in one}
+    checks.equal(f"{where}: ConfigMaps", wanted - set(named(things, "ConfigMap")), ALREADY_THERE.get(name, set()))
+    stop = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+    checks.less(f"{where}: there is time to end after preStop", stop, pod["terminationGracePeriodSeconds"])
+    resources = container["resources"]
+    if "limits" in resources:
+        checks.less(f"{where}: requests are below limits", mebibytes(resources["requests"]["memory"]),
+                    mebibytes(resources["limits"]["memory"]) + 1)
+    for binding in named(things, "ClusterRoleBinding").values():
+        checks.equal(f"{name}: the role of {binding['metadata']['name']}",
+                     binding["roleRef"]["name"] in named(things, "ClusterRole"), True)
+        checks.equal(f"{name}: whose rights they are",
+                     [(one["name"], one["namespace"]) for one in binding["subjects"]],
+                     [(pod["serviceAccountName"], workload["metadata"]["namespace"])])
+    for budget in named(things, "PodDisruptionBudget").values():
+        checks.equal(f"{name}: the budget is for its Pods", selects(budget["spec"]["selector"]["matchLabels"], labels),
+                     True)
+    for service in named(things, "Service").values():
+        checks.equal(f"{name}: the Service selects its Pods", selects(service["spec"]["selector"], labels), True)
+        for port in service["spec"]["ports"]:
+            checks.equal(f"{name}: the Service's port {port['name']}",
+                         ports.get(port["targetPort"], {}).get("protocol"), port["protocol"])
+    for policy in named(things, "NetworkPolicy").values():
+        checks.equal(f"{name}: the policy is for its Pods", selects(policy["spec"]["podSelector"]["matchLabels"], labels),
+                     True)
+        opened = {(port["port"], port["protocol"]) for rule in policy["spec"]["ingress"] for port in rule["ports"]}
+        checks.equal(f"{name}: the policy lets in what listens", opened,
+                     {(port["containerPort"], port["protocol"]) for port in ports.values()})
+    return pod, container, ports
+
+
+def restrictions(name, pod, container, user, capabilities):
+    """As little as the program gets along with."""
+    own = {**pod.get("securityContext", {}), **container["securityContext"]}
+    checks.equal(f"{name}: the user", own["runAsUser"], user)
+    checks.equal(f"{name}: root is refused unless it is needed", own.get("runAsNonRoot", False), user != 0)
+    checks.equal(f"{name}: restrictions",
+                 [own[key] for key in ("allowPrivilegeEscalation", "readOnlyRootFilesystem", "seccompProfile")],
+                 [False, True, {"type": "RuntimeDefault"}])
+    checks.equal(f"{name}: capabilities", own["capabilities"], {"drop": ["ALL"], "add": capabilities})
+    checks.lacks(f"{name}: not privileged", own, "privileged")
+
+
+def dns(name, things, workload):
+    pod, container, ports = references(name, things, workload)
+    restrictions(name, pod, container, 65532, ["NET_BIND_SERVICE"])
+    spec = workload["spec"]
+    checks.equal(f"{name}: two replicas, replaced one by one",
+                 (spec["replicas"] >= 2, spec["strategy"]["rollingUpdate"]["maxUnavailable"]), (True, 1))
+    checks.equal(f"{name}: names outside of the cluster are not asked of itself", pod["dnsPolicy"], "Default")
+    quick = {one["key"].rpartition("/")[2]: one["tolerationSeconds"] for one in pod["tolerations"]
+             if "tolerationSeconds" in one}
+    checks.equal(f"{name}: nodes that are gone", (set(quick), max(quick.values()) <= 30),
+                 ({"not-ready", "unreachable"}, True))
+    return pod, container, ports
+
+
+def own_configuration(name, things, container, ports):
+    """The ConfigMap's file is what the program reads, and says where Service, probes and policy look."""
+    text = named(things, "ConfigMap")["waypost-dns"]["data"]["waypost.yaml"]
+    mounted = {f"{mount['mountPath']}/waypost.yaml" for mount in container["volumeMounts"]}
+    checks.equal(f"{name}: the file is where the program looks",
+                 (container["args"][0], container["args"][1] in mounted), ("--config", True))
+    with Folder() as folder:
+        file = folder.write("waypost.yaml", text)
+        code, out, err = run(TOOL_PROGRAM, "check-config", file, *container["args"][2:])
+    checks.equal(f"{name}: the configuration is taken", (code, err), (0, ""))
+    for key, port in (("listen", "dns"), ("listen", "dns-tcp"), ("healthListen", "liveness-probe"),
+                      ("readyListen", "readiness-probe"), ("metricsListen", "metrics")):
+        places = re.search(rf"^  {key}: (.*)$", out, re.MULTILINE).group(1)
+        checks.equal(f"{name}: {key} and the port {port}",
+                     {int(place.rpartition(":")[2]) for place in places.split(", ")}, {ports[port]["containerPort"]})
+    checks.equal(f"{name}: probes", [container[one]["httpGet"]["path"] for one in ("livenessProbe", "readinessProbe")],
+                 ["/health", "/ready"])
+
+
+def cluster_dns():
+    name = "cluster-dns"
+    things = render(name)
+    fields(name, things)
+    workload = named(things, "Deployment")["waypost-dns"]
+    _, container, ports = dns(name, things, workload)
+    own_configuration(name, things, container, ports)
+    service = named(things, "Service")["kube-dns"]
+    checks.equal(f"{name}: the Service is the one that everybody looks for",
+                 (service["metadata"]["namespace"], service["metadata"]["labels"]["k8s-app"],
+                  [(port["name"], port["port"], port["protocol"]) for port in service["spec"]["ports"]]),
+                 ("kube-system", "kube-dns", [("dns", 53, "UDP"), ("dns-tcp", 53, "TCP"), ("metrics", 9153, "TCP")]))
+    return things
+
+
+def node_kube_proxy():
+    name = "node-kube-proxy"
+    things = render(name)
+    fields(name, things)
+    workload = named(things, "DaemonSet")["waypost-node"]
+    pod, container, ports = references(name, things, workload)
+    restrictions(name, pod, container, 0, ["NET_ADMIN", "NET_RAW"])
+    checks.equal(f"{name}: it is in the node's network, on every node",
+                 (pod["hostNetwork"], pod["tolerations"]), (True, [{"operator": "Exists"}]))
+    checks.equal(f"{name}: the port is the host's", ports["healthz"]["hostPort"], ports["healthz"]["containerPort"])
+    lock, = (one for one in pod["volumes"] if "hostPath" in one)
+    mount, = (one for one in container["volumeMounts"] if one["name"] == lock["name"])
+    checks.equal(f"{name}: the lock that all programs of the host take",
+                 (lock["hostPath"], mount["mountPath"], mount.get("readOnly", False)),
+                 ({"path": "/run/xtables.lock", "type": "FileOrCreate"}, "/run/xtables.lock", False))
+
+
+def documented_metrics():
+    """Name → (type, labels) of both programs."""
+    found = {}
+    for page in ("metrics.md", "waypost-node.md"):
+        for name, kind, labels in re.findall(r"^\| `([a-z0-9_]+)` \| (\w+) \|([^|]*)\|",
+                                             (ROOT / "docs" / page).read_text(), re.MULTILINE):
+            found[name] = (kind, {label.strip() for label in labels.split(",") if label.strip()})
+    return found
+
+
+def expressions(dashboard):
+    for panel in dashboard["panels"]:
+        for target in panel["targets"]:
+            yield panel["title"], target["expr"], target["legendFormat"]
+
+
+def metric_problems(expression, legend, metrics):
+    """What an expression asks for that there is not."""
+    found = []
+    labels = {"instance", "le"}
+    for name in re.findall(r"\b((?:coredns|waypost|process|kubeproxy)_[a-z0-9_]+)", expression):
+        base = name.removesuffix("_bucket")
+        kind, own = metrics.get(base, (None, set()))
+        labels |= own
+        if kind is None:
+            found.append(f"no metric {base}")
+        elif (kind == "histogram") != (base != name):
+            found.append(f"{name} is a {kind}")
+        elif kind == "gauge" and f"rate({name}" in expression:
+            found.append(f"the rate of the gauge {name}")
+        elif kind == "counter" and f"rate({name}" not in expression:
+            found.append(f"the counter {name} without rate")
+    used = set(re.findall(r"[{,]([a-z_]+)[=!]", expression)) | set(re.findall(r"\{\{(\w+)\}\}", legend))
+    for group in re.findall(r"by \(([^)]*)\)", expression):
+        used |= {label.strip() for label in group.split(",")}
+    return found + [f"no label {label}" for label in sorted(used - labels)]
+
+
+def monitoring(cluster):
+    name = "monitoring"
+    things = render(name)
+    fields(name, things)
+    monitor = named(things, "ServiceMonitor")["waypost-dns"]["spec"]
+    service = named(cluster, "Service")["kube-dns"]
+    checks.equal(f"{name}: the monitor finds the Service",
+                 (selects(monitor["selector"]["matchLabels"], service["metadata"]["labels"]),
+                  monitor["namespaceSelector"]["matchNames"],
+                  monitor["endpoints"][0]["port"] in {port["name"] for port in service["spec"]["ports"]}),
+                 (True, [service["metadata"]["namespace"]], True))
+    metrics = documented_metrics()
+    for file, text in named(things, "ConfigMap")["waypost-dashboards"]["data"].items():
+        dashboard = json.loads(text)
+        for title, expression, legend in expressions(dashboard):
+            checks.equal(f"{file}: {title}: {expression}", metric_problems(expression, legend, metrics), [])
+            checks.equal(f"{file}: {title}: brackets", [expression.count(one) for one in "({["],
+                         [expression.count(one) for one in ")}]"])
+        panels = dashboard["panels"]
+        checks.equal(f"{file}: panels have numbers of their own", len({one["id"] for one in panels}), len(panels))
+        places = {(one["gridPos"]["x"], one["gridPos"]["y"]) for one in panels}
+        checks.equal(f"{file}: panels have places of their own", len(places), len(panels))
+        variables = [one["query"] for one in dashboard["templating"]["list"] if one["type"] == "query"]
+        checks.equal(f"{file}: instances are those of a metric",
+                     [re.fullmatch(r"label_values\((\w+), instance\)", one).group(1) in metrics for one in variables],
+                     [True])
+    checks.equal("a metric that there is not is seen", metric_problems("sum(waypost_nothing)", "", metrics),
+                 ["no metric waypost_nothing"])
+    checks.equal("a label that there is not is seen",
+                 metric_problems('sum by (zonk) (rate(coredns_dns_requests_total{proto="udp"}[1m]))', "", metrics),
+                 ["no label zonk"])
+
+
+def the_look_at_fields_sees(things):
+    """Breaks an object at each place and wants to hear of it."""
+    deployment = named(things, "Deployment")["waypost-dns"]
+    checks.equal("an object as it is", problems(deployment), [])
+    breaks = {
+        "an unknown field": lambda pod, box: box.update(livenesProbe={}),
+        "found '53', expected port": lambda pod, box: box["ports"][0].update(containerPort="53"),
+        "found 'tcp', expected UDP|TCP|SCTP": lambda pod, box: box["ports"][0].update(protocol="tcp"),
+        "found 'a-name-that-is-too-long', expected portname":
+            lambda pod, box: box["ports"][0].update(name="a-name-that-is-too-long"),
+        ".image: missing": lambda pod, box: box.pop("image"),
+        "found '70 MB', expected quantity": lambda pod, box: box["resources"]["requests"].update(memory="70 MB"),
+        "found 'true', expected boolean": lambda pod, box: pod.update(enableServiceLinks="true"),
+        "entries with the same name": lambda pod, box: pod["volumes"].append(pod["volumes"][0]),
+        "expected a list": lambda pod, box: box.update(args="--config"),
+        "found 'ClusterLast'": lambda pod, box: pod.update(dnsPolicy="ClusterLast"),
+    }
+    for message, spoil in breaks.items():
+        broken = copy.deepcopy(deployment)
+        pod = broken["spec"]["template"]["spec"]
+        spoil(pod, pod["containers"][0])
+        checks.contains(f"a broken object: {message}", " ".join(problems(broken)), message)
+    checks.contains("an object without a namespace", " ".join(problems(
+        {**deployment, "metadata": {"name": "x"}})), "a namespace is missing")
+
+
+def overlay_of_ones_own():
+    """The example of docs/install.md."""
+    example = re.search(r"```yaml\n(.*?)```", (ROOT / "docs" / "install.md").read_text(), re.DOTALL).group(1)
+    with Folder() as folder:
+        shutil.copytree(DEPLOY, folder / "deploy")
+        folder.write("kustomization.yaml", example)
+        folder.write("waypost.yaml", "ttl: 7\n")
+        code, out, err = run("kubectl", "kustomize", folder.path)
+    checks.equal("an overlay of one's own", (code, err), (0, ""))
+    things = list(yaml.safe_load_all(out))
+    fields("an overlay of one's own", things)
+    container, = named(things, "Deployment")["waypost-dns"]["spec"]["template"]["spec"]["containers"]
+    checks.equal("it has its image, address and configuration",
+                 (container["image"], named(things, "Service")["kube-dns"]["spec"]["clusterIP"],
+                  named(things, "ConfigMap")["waypost-dns"]["data"]),
+                 ("registry.example.org/waypost-dns:0.1.0", "10.43.0.10", {"waypost.yaml": "ttl: 7\n"}))
+
+
+def every_overlay_is_tested():
+    folders = {file.parent.relative_to(DEPLOY).as_posix() for file in DEPLOY.glob("**/kustomization.yaml")}
+    checks.equal("overlays", {folder for folder in folders if not folder.startswith("base/")},
+                 {"cluster-dns", "monitoring", "node-kube-proxy"})
+
+
+every_overlay_is_tested()
+reason = why_not_render()
+if reason:
+    checks.skip(f"overlays are not rendered: {reason}")
+else:
+    cluster = cluster_dns()
+    the_look_at_fields_sees(cluster)
+    node_kube_proxy()
+    monitoring(cluster)
+    overlay_of_ones_own()
+checks.finish()
