@@ -383,6 +383,9 @@ void collect_rule_question(const CLI::App& command, RuleQuestion& question, Prob
       collect_rule_flag(flag, *option, question, problems);
     }
   }
+  if (question.packet && question.packet->is_through_kernel && question.packet->saved_rules) {
+    problems.push_back(problem("explain: found both --kernel and --rules, expected one of them"));
+  }
   if (question.manifests.files.empty() == question.manifests.folder.empty()) {
     problems.push_back(problem(command.get_name() +
                                ": expected either files with manifests or --manifests FOLDER"));

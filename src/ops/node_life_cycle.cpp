@@ -13,6 +13,7 @@
 #include "ops/node_facts.h"
 #include "ops/node_metrics.h"
 #include "ops/problem_log.h"
+#include "ops/run_to_end.h"
 #include "ops/source_log.h"
 #include "proxy/address_watch.h"
 #include "proxy/backend.h"
@@ -22,7 +23,6 @@
 #include "sources/api_source.h"
 #include "sources/manifest_source.h"
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <spdlog/fmt/fmt.h>
@@ -32,7 +32,6 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <exception>
 #include <map>
 #include <optional>
 #include <string>
@@ -46,21 +45,6 @@ namespace asio = boost::asio;
 
 constexpr std::string_view label_of(kube::IpFamily family) noexcept {
   return family == kube::IpFamily::V4 ? "IPv4" : "IPv6";
-}
-
-// Runs one coroutine to its end.
-template <typename T>
-T run_to_end(asio::io_context& context, asio::awaitable<T> work) {
-  std::optional<T> result;
-  asio::co_spawn(context, std::move(work), [&](const std::exception_ptr& failed, T done) {
-    if (failed) {
-      std::rethrow_exception(failed);
-    }
-    result.emplace(std::move(done));
-  });
-  while (!result && context.run_one() != 0) {
-  }
-  return std::move(*result);
 }
 
 }  // namespace
@@ -137,7 +121,6 @@ struct NodeLifeCycle::State : cache::Consumer {
 
 Result<void> NodeLifeCycle::State::choose_backend() {
   auto choice = run_to_end(context, proxy::detect_backend(config.backend));
-  context.restart();
   if (!choice) {
     return std::unexpected(choice.error());
   }
@@ -446,7 +429,6 @@ Result<void> clean_up(const NodeLifeCycle::PrintLine& print) {
   for (const proxy::Backend backend : {proxy::Backend::Nft, proxy::Backend::Legacy}) {
     for (const kube::IpFamily family : {kube::IpFamily::V4, kube::IpFamily::V6}) {
       const auto cleaned = run_to_end(context, clean_family(backend, family));
-      context.restart();
       if (!cleaned) {
         return std::unexpected(with_context(
             cleaned.error(), fmt::format("{}, {}", proxy::to_text(backend), label_of(family))));

@@ -117,6 +117,29 @@ constexpr std::array Flags = {
           question.packet->saved_rules = text;
           return {};
         }},
+    RuleFlag{"kernel", Form::Switch, "",
+             "Walk the packet through the rules that are in force on this host, instead of those "
+             "that the manifests lead to. Needs CAP_NET_ADMIN.",
+             true,
+             [](RuleQuestion& question, const std::string& text) {
+               return put_switch(question.packet->is_through_kernel, text);
+             }},
+    RuleFlag{"backend", Form::Text, "BACKEND",
+             "Whose rules --kernel is about: iptables-nft, iptables-legacy, or auto: those of the "
+             "backend that waypost-node would use.",
+             true,
+             [](RuleQuestion& question, const std::string& text) -> Result<void> {
+               for (const proxy::Backend backend : {proxy::Backend::Nft, proxy::Backend::Legacy}) {
+                 if (text == proxy::to_text(backend)) {
+                   question.packet->backend = backend;
+                   return {};
+                 }
+               }
+               if (text != "auto") {
+                 return unexpected_value(text, "auto, iptables-nft or iptables-legacy");
+               }
+               return {};
+             }},
     RuleFlag{"interface", Form::Text, "NAME", "The interface that the packet comes in by.", true,
              [](RuleQuestion& question, const std::string& text) -> Result<void> {
                question.packet->interface = text;

@@ -2,14 +2,21 @@
 
 #include "base/file.h"
 #include "cache/service_cache.h"
+#include "ops/run_to_end.h"
+#include "proxy/address_watch.h"
+#include "proxy/backend.h"
+#include "proxy/chain_name.h"
 #include "proxy/compiler.h"
 #include "proxy/evaluator.h"
 #include "proxy/explanation.h"
 #include "proxy/rule_parser.h"
+#include "proxy/saved_rules.h"
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdio>
+#include <fstream>
 #include <memory>
 #include <utility>
 
@@ -26,6 +33,20 @@ struct Planned {
     return *compilers[static_cast<std::size_t>(family)];
   }
 };
+
+Result<void> add_addresses(const RuleQuestion& question, proxy::NodeFacts& facts) {
+  for (const char* loopback : {"127.0.0.1", "::1"}) {
+    facts.addresses.push_back(*IpAddress::from_text(loopback));
+  }
+  if (question.packet && question.packet->is_through_kernel) {
+    const auto own = proxy::own_addresses();
+    if (!own) {
+      return std::unexpected(own.error());
+    }
+    facts.addresses.insert(facts.addresses.end(), own->begin(), own->end());
+  }
+  return {};
+}
 
 Result<std::unique_ptr<Planned>> plan(const RuleQuestion& question, Problems& problems) {
   auto planned = std::make_unique<Planned>();
@@ -46,8 +67,8 @@ Result<std::unique_ptr<Planned>> plan(const RuleQuestion& question, Problems& pr
   problems = std::move(found);
 
   planned->facts = question.facts;
-  for (const char* loopback : {"127.0.0.1", "::1"}) {
-    planned->facts.addresses.push_back(*IpAddress::from_text(loopback));
+  if (const Result<void> added = add_addresses(question, planned->facts); !added) {
+    return std::unexpected(added.error());
   }
   for (const kube::IpFamily family : {kube::IpFamily::V4, kube::IpFamily::V6}) {
     auto compiler = std::make_unique<proxy::Compiler>(family, question.config, planned->facts);
@@ -144,6 +165,69 @@ Result<proxy::SavedRules> read_saved_rules(const std::filesystem::path& path) {
   return saved;
 }
 
+// Whether this process may ask for the kernel's rules: CAP_NET_ADMIN is among its effective
+// capabilities (capabilities(7), proc(5)).  Where that cannot be found out, asking will tell.
+bool may_ask_kernel() {
+  constexpr unsigned NetAdmin = 12;
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("CapEff:\t")) {
+      std::uint64_t effective = 0;
+      std::from_chars(line.data() + 8, line.data() + line.size(), effective, 16);
+      return (effective >> NetAdmin & 1U) != 0;
+    }
+  }
+  return true;
+}
+
+struct KernelRules {
+  proxy::SavedRules saved;
+  std::string origin;  // Which they are, in a line.
+};
+
+bool has_own_chain(const proxy::RuleSet& rules) {
+  bool has = false;
+  for (const proxy::Table table : {proxy::Table::Nat, proxy::Table::Filter}) {
+    rules.for_each(table, [&](const proxy::ChainPointer& chain) {
+      has = has || proxy::is_removable_chain(table, chain->name());
+    });
+  }
+  return has;
+}
+
+Result<KernelRules> read_kernel_rules(const PacketQuestion& question, kube::IpFamily family) {
+  if (!may_ask_kernel()) {
+    return failure(ErrorKind::System,
+                   "--kernel: this process may not read the kernel's rules, expected one with "
+                   "CAP_NET_ADMIN, such as root's");
+  }
+  boost::asio::io_context context{1};
+  const auto choice = run_to_end(context, proxy::detect_backend(question.backend));
+  if (!choice) {
+    return std::unexpected(with_context(choice.error(), "--kernel"));
+  }
+  const std::string program = proxy::program_name(choice->backend, family, "save");
+  std::string text;
+  const Result<void> done =
+      run_to_end(context, proxy::save_all(choice->backend, family,
+                                          [&](std::string_view piece) { text.append(piece); }));
+  if (!done) {
+    return std::unexpected(with_context(done.error(), "--kernel"));
+  }
+  auto saved = proxy::parse_saved_rules(text);
+  if (!saved) {
+    return std::unexpected(with_context(std::move(saved.error()), "--kernel: " + program));
+  }
+  if (!has_own_chain(saved->rules)) {
+    return failure(ErrorKind::NotFound,
+                   "--kernel: " + program +
+                       " has no chains of a Service proxy; is waypost-node running in this network "
+                       "namespace?");
+  }
+  return KernelRules{std::move(*saved),
+                     "in the kernel, by " + program + " (" + choice->reason + "):"};
+}
+
 Result<std::string> packet_text(Planned& planned, const RuleQuestion& question) {
   const auto packet = parse_packet(*question.packet, planned.facts);
   if (!packet) {
@@ -160,6 +244,13 @@ Result<std::string> packet_text(Planned& planned, const RuleQuestion& question) 
       return std::unexpected(saved.error());
     }
     add(proxy::explain_ways(saved->rules, planned.facts, *packet, saved->dropping));
+  } else if (question.packet->is_through_kernel) {
+    const auto kernel = read_kernel_rules(*question.packet, kube::family_of(packet->destination));
+    if (!kernel) {
+      return std::unexpected(kernel.error());
+    }
+    lines.push_back(kernel->origin);
+    add(proxy::explain_ways(kernel->saved.rules, planned.facts, *packet, kernel->saved.dropping));
   } else {
     add(proxy::explain_ways(planned.compiler(kube::family_of(packet->destination)).rules(),
                             planned.facts, *packet));

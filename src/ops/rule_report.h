@@ -1,5 +1,6 @@
 // What `waypost plan` and `waypost explain` print: the rules that manifests lead to, and the way of
-// a packet through them, or through what iptables-save printed.  Nothing in the kernel is touched.
+// a packet through them, through what iptables-save printed, or through what is in the kernel.
+// Nothing in the kernel is touched.
 //
 // Not here: the command line (ops/flags.h).
 
@@ -9,6 +10,7 @@
 #include "base/ip_address.h"
 #include "ops/config.h"
 #include "proxy/config.h"
+#include "proxy/iptables.h"
 #include "sources/manifest_source.h"
 
 #include <filesystem>
@@ -25,12 +27,16 @@ struct PacketQuestion {
   std::string interface;    // By which it comes in; may be empty.
   // iptables-save output to walk, instead of the desired rules; "-" is standard input.
   std::optional<std::filesystem::path> saved_rules;
+  // Walk the rules that are in force in this network namespace.  Needs CAP_NET_ADMIN.
+  bool is_through_kernel = false;
+  std::optional<proxy::Backend> backend;  // Whose rules; nothing: as waypost-node chooses.
 };
 
 struct RuleQuestion {
   sources::ManifestOptions manifests;
   proxy::Config config;
-  proxy::NodeFacts facts;                // addresses: the loopback ones are added.
+  // addresses: the loopback ones are added, and this host's when the kernel is asked.
+  proxy::NodeFacts facts;
   std::optional<PacketQuestion> packet;  // Nothing: the rules themselves are asked for.
 };
 
@@ -41,7 +47,8 @@ struct RuleReport {
   Problems problems;
 };
 
-// Fails when there is no answer: the folder or a file cannot be read, or the packet is none.
+// Fails when there is no answer: the folder or a file cannot be read, the packet is none, the
+// kernel's rules cannot be had, or there are none of a Service proxy among them.
 Result<RuleReport> answer(const RuleQuestion& question);
 
 }  // namespace waypost::ops

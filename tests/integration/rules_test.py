@@ -138,6 +138,50 @@ def a_packet_goes_the_same_way_through_what_is_in_the_kernel():
         checks.contains("the way is the kernel's", out, "100.0 %: goes on as it is")
 
 
+def the_kernel_itself_is_asked():
+    explain = f"{TOOL_PROGRAM} explain --kernel {' '.join(FLAGS)}"
+    with Folder() as folder:
+        path = folder.write("world.yaml", rich_world())
+        inputs = families(run(TOOL_PROGRAM, "plan", *FLAGS, path)[1])
+        for backend in ("legacy", "nft"):
+            for program, packet in (("iptables", "203.0.113.9 192.168.0.2:30080/tcp"),
+                                    ("ip6tables", "2001:db8:7::1 [fd00:1b::4]:53/udp")):
+                asked = f"{packet} through the kernel, by {program}-{backend}"
+                desired = run(TOOL_PROGRAM, "explain", *FLAGS, *packet.split(), path)[1]
+                code, out, err = in_namespace(
+                    f"{program}-{backend}-restore --noflush && {explain} '{packet.split()[0]}' '{packet.split()[1]}' "
+                    f"{path}", inputs[program])
+                checks.equal(f"{asked}: explain exits with", (code, err), (0, ""))
+                lines = out.splitlines()
+                origin = [line for line in lines if line.startswith("in the kernel, by ")]
+                checks.equal(f"{asked}: it says whose rules", origin,
+                             [f"in the kernel, by {program}-{backend}-save (chains of a Service proxy are there):"])
+                checks.equal(f"{asked} goes the desired way", [line for line in lines if line not in origin],
+                             desired.splitlines())
+            # What somebody else did to the rules shows; the reasons stay those of the Services.
+            asked = f"rules that were flushed, {backend}"
+            code, out, _ = in_namespace(
+                f"iptables-{backend}-restore --noflush && iptables-{backend} -w -t nat -F KUBE-SERVICES && "
+                f"{explain} 203.0.113.9 198.51.100.0:80 {path}", inputs["iptables"])
+            checks.equal(f"{asked}: explain exits with", code, 0)
+            checks.contains(f"{asked}: the reasons", out, "198.51.100.0 is an external IP")
+            checks.contains(f"{asked}: the way", out, "100.0 %: goes on as it is")
+        for asked, script, message in (
+                ("nothing of ours", "iptables-nft -A INPUT -j ACCEPT; ",
+                 "--kernel: iptables-nft-save has no chains of a Service proxy; is waypost-node running"),
+                ("a proxy's chains in both backends",
+                 "iptables-nft -N KUBE-SERVICES; iptables-legacy -w -N KUBE-SERVICES; ",
+                 "chains of a Service proxy are in both iptables-nft and iptables-legacy"),
+                ("the backend without them", "iptables-nft -N KUBE-SERVICES; set -- --backend iptables-legacy; ",
+                 "--kernel: iptables-legacy is asked for, but chains of a Service proxy are there in iptables-nft"),
+                ("a process without privilege", "set -- ; ",
+                 "may not read the kernel's rules, expected one with CAP_NET_ADMIN")):
+            limit = "setpriv --bounding-set=-net_admin " if "privilege" in asked else ""
+            code, out, err = in_namespace(f"{script} {limit}{explain} \"$@\" 10.244.1.5 10.96.0.1:80 {path}", "")
+            checks.equal(f"{asked}: explain exits with", (code, out), (1, ""))
+            checks.contains(f"{asked}: it says", err, message)
+
+
 def explanations_have_reasons():
     explained = [TOOL_PROGRAM, "explain", "--manifests", DEMO, "--node-name", "node-1", "--service-cidrs",
                  "10.96.0.0/16,fd00:96::/112", "--cluster-cidr", "10.244.0.0/16"]
@@ -162,6 +206,9 @@ def mistakes_are_named():
             (["explain", "x", "10.0.0.1:80", "--manifests", DEMO], "found the source 'x'"),
             (["explain", "10.0.0.1", "10.0.0.1:80/icmp", "--manifests", DEMO], "found the destination"),
             (["explain", "10.0.0.1", "[::1]:80", "--manifests", DEMO], "different address families"),
+            (["explain", "10.0.0.1", "10.0.0.2:80", "--rules", "x", "--kernel", "--manifests", DEMO],
+             "found both --kernel and --rules"),
+            (["plan", "--kernel", "--manifests", DEMO], "--kernel: found an unknown flag"),
             (["explain", "10.0.0.1", "10.0.0.2:80", "--rules", "/nonexistent", "--manifests", DEMO], "/nonexistent"),
             ([], "found no command")):
         code, out, err = run(TOOL_PROGRAM, *arguments)
@@ -180,6 +227,7 @@ def mistakes_are_named():
 
 planned_rules_are_printed_back()
 a_packet_goes_the_same_way_through_what_is_in_the_kernel()
+the_kernel_itself_is_asked()
 explanations_have_reasons()
 mistakes_are_named()
 checks.finish()
