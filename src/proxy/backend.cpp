@@ -38,41 +38,20 @@ std::string reason_for(const BackendFinding& finding) {
 
 }  // namespace
 
-void BackendProbe::take(std::string_view piece) {
-  for (;;) {
-    const std::size_t end = piece.find('\n');
-    if (end == std::string_view::npos) {
-      rest_ += piece;
-      return;
-    }
-    take_line(rest_.append(piece.substr(0, end)));
-    rest_.clear();
-    piece.remove_prefix(end + 1);
-  }
-}
-
-void BackendProbe::take_line(std::string_view line) {
-  if (line.starts_with('*')) {
-    table_ = line == "*nat"      ? std::optional(Table::Nat)
-             : line == "*filter" ? std::optional(Table::Filter)
-                                 : std::nullopt;
-  } else if (line.starts_with(':')) {
-    const std::string_view name = line.substr(1, line.find(' ') - 1);
-    // Only user chains have no policy.
-    const bool is_users = line.substr(1 + name.size()).starts_with(" - ");
-    if (name == "KUBE-IPTABLES-HINT" || name == "KUBE-KUBELET-CANARY") {
+void BackendProbe::take_line(const SavedLine& line) {
+  if (line.kind == SavedLine::Kind::Chain) {
+    if (line.chain == "KUBE-IPTABLES-HINT" || line.chain == "KUBE-KUBELET-CANARY") {
       ++finding_.hint_chains;
-    } else if (table_ && is_removable_chain(*table_, name)) {
+    } else if (line.table && is_removable_chain(*line.table, line.chain)) {
       ++finding_.own_chains;
-    } else if (is_users && name != FirewallChain) {
+    } else if (line.policy == "-" && line.chain != FirewallChain) {
       ++finding_.other_chains;
     }
-  } else if (line.starts_with("-A ")) {
-    const std::string_view chain = line.substr(3, line.find(' ', 3) - 3);
+  } else if (line.kind == SavedLine::Kind::Rule) {
     const auto is_ours = [&](std::string_view name) {
-      return name == FirewallChain || (table_ && is_own_chain(*table_, name));
+      return name == FirewallChain || (line.table && is_own_chain(*line.table, name));
     };
-    if (!is_ours(chain) && !is_ours(target_of(line))) {
+    if (!is_ours(line.chain) && !is_ours(target_of(line.rule))) {
       ++finding_.other_rules;
     }
   }

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "proxy/iptables.h"
+#include "proxy/saved_text.h"
 
 #include <boost/asio/awaitable.hpp>
 
@@ -33,15 +34,18 @@ struct BackendFinding {
 // Folds in the text of iptables-save.
 class BackendProbe {
  public:
-  void take(std::string_view piece);
+  BackendProbe() = default;
+  BackendProbe(const BackendProbe&) = delete;
+  BackendProbe& operator=(const BackendProbe&) = delete;
+
+  void take(std::string_view piece) { text_.take(piece); }
   const BackendFinding& finding() const noexcept { return finding_; }
   BackendFinding& finding() noexcept { return finding_; }
 
  private:
-  void take_line(std::string_view line);
+  void take_line(const SavedLine& line);
   BackendFinding finding_;
-  std::optional<Table> table_;  // None of ours otherwise.
-  std::string rest_;
+  SavedTextReader text_{[this](const SavedLine& line) { take_line(line); }};
 };
 
 struct BackendChoice {

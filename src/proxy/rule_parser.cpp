@@ -1,5 +1,7 @@
 #include "proxy/rule_parser.h"
 
+#include "proxy/saved_text.h"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -306,66 +308,90 @@ Result<ParsedRule> parse_rule(std::string_view text) {
   return RuleReader(std::move(*words)).read();
 }
 
+namespace {
+
+// Puts the lines of iptables-save together.
+class SavedRulesReader {
+ public:
+  Result<SavedRules> read(std::string_view text);
+
+ private:
+  void take_line(const SavedLine& line);
+  void complain(const SavedLine& line, const std::string& message) {
+    if (!problem_) {
+      problem_ =
+          Error{ErrorKind::InvalidInput, "line " + std::to_string(line.number) + ": " + message};
+    }
+  }
+
+  SavedRules saved_;
+  std::map<std::string, std::unique_ptr<ChainBuilder>, std::less<>> chains_;  // Of this table.
+  std::optional<Error> problem_;
+};
+
+void SavedRulesReader::take_line(const SavedLine& line) {
+  if (problem_) {
+    return;
+  }
+  if (line.kind == SavedLine::Kind::Unknown) {
+    complain(line, "'" + std::string(line.text.substr(0, 40)) + "' is not iptables-save output");
+    return;
+  }
+  if (!line.table) {
+    return;
+  }
+  switch (line.kind) {
+    case SavedLine::Kind::Chain: {
+      std::string name(line.chain);
+      if (line.policy == "DROP") {
+        saved_.dropping.emplace(*line.table, name);
+      }
+      if (!chains_.contains(name)) {
+        auto builder = std::make_unique<ChainBuilder>(name);
+        chains_.emplace(std::move(name), std::move(builder));
+      }
+      break;
+    }
+    case SavedLine::Kind::Rule: {
+      const auto chain = chains_.find(line.chain);
+      if (chain == chains_.end()) {
+        complain(line, "the chain '" + std::string(line.chain) + "' is not declared");
+      } else if (const auto rule = parse_rule(line.rule); !rule) {
+        complain(line, rule.error().message);
+      } else {
+        chain->second->add(line.rule);
+      }
+      break;
+    }
+    case SavedLine::Kind::Commit:
+      for (auto& [name, builder] : chains_) {
+        saved_.rules.put(*line.table, builder->finish());
+      }
+      chains_.clear();
+      break;
+    case SavedLine::Kind::Table:
+    case SavedLine::Kind::Unknown:
+      break;
+  }
+}
+
+Result<SavedRules> SavedRulesReader::read(std::string_view text) {
+  SavedTextReader lines([this](const SavedLine& line) { take_line(line); });
+  lines.take(text);
+  Result<void> ended = lines.finish();
+  if (problem_) {
+    return std::unexpected(std::move(*problem_));
+  }
+  if (!ended) {
+    return std::unexpected(std::move(ended.error()));
+  }
+  return std::move(saved_);
+}
+
+}  // namespace
+
 Result<SavedRules> parse_saved_rules(std::string_view text) {
-  SavedRules saved;
-  std::optional<Table> table;
-  std::map<std::string, std::unique_ptr<ChainBuilder>> chains;
-  std::size_t number = 0;
-  const auto bad = [&](const std::string& message) {
-    return failure(ErrorKind::InvalidInput, "line " + std::to_string(number) + ": " + message);
-  };
-  while (!text.empty()) {
-    ++number;
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (line.starts_with('[')) {  // Counters in front of a rule.
-      line.remove_prefix(std::min(line.find("] ") + 2, line.size()));
-    }
-    if (line.starts_with('*')) {
-      table = line == "*nat"      ? std::optional(Table::Nat)
-              : line == "*filter" ? std::optional(Table::Filter)
-                                  : std::nullopt;
-    } else if (line == "COMMIT") {
-      for (auto& [name, builder] : chains) {
-        saved.rules.put(*table, builder->finish());
-      }
-      chains.clear();
-      table.reset();
-    } else if (!table || line.empty() || line.starts_with('#')) {
-      continue;
-    } else if (line.starts_with(':')) {
-      const std::size_t blank = line.find(' ');
-      if (blank == std::string_view::npos) {
-        return bad("':' without a policy");
-      }
-      const std::string name(line.substr(1, blank - 1));
-      chains.try_emplace(name, std::make_unique<ChainBuilder>(name));
-      if (line.substr(blank + 1).starts_with("DROP")) {
-        saved.dropping.emplace(*table, name);
-      }
-    } else if (line.starts_with("-A ")) {
-      line.remove_prefix(3);
-      const std::size_t blank = std::min(line.find(' '), line.size());
-      const std::string name(line.substr(0, blank));
-      const auto chain = chains.find(name);
-      if (chain == chains.end()) {
-        return bad("the chain '" + name + "' is not declared");
-      }
-      line.remove_prefix(std::min(blank + 1, line.size()));
-      if (const auto rule = parse_rule(line); !rule) {
-        return bad(rule.error().message);
-      }
-      chain->second->add(line);
-    } else {
-      return bad("'" + std::string(line.substr(0, 40)) + "' is not iptables-save output");
-    }
-  }
-  if (table) {
-    ++number;
-    return bad("COMMIT is missing");
-  }
-  return saved;
+  return SavedRulesReader().read(text);
 }
 
 }  // namespace waypost::proxy

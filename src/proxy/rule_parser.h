@@ -1,6 +1,6 @@
 // Rule texts, as iptables-save prints them, taken apart; ours and those of others.
 //
-// Not here: what a packet meets (proxy/evaluator.h).
+// Not here: lines and counters (proxy/saved_text.h), what a packet meets (proxy/evaluator.h).
 
 #pragma once
 

@@ -7,74 +7,34 @@
 #include <utility>
 
 namespace waypost::proxy {
-namespace {
-
-// The end of the word that begins at `at`; a quoted text is one word.
-std::size_t word_end(std::string_view text, std::size_t at) noexcept {
-  if (at < text.size() && text[at] == '"') {
-    for (++at; at < text.size() && text[at] != '"'; ++at) {
-      if (text[at] == '\\') {
-        ++at;
-      }
-    }
-  }
-  return std::min(text.find(' ', std::min(at, text.size())), text.size());
-}
-
-}  // namespace
-
 bool is_removable_chain(Table table, std::string_view name) noexcept {
   return is_own_chain(table, name) && name != FirewallChain;
 }
 
-std::string_view target_of(std::string_view rule) noexcept {
-  bool is_target = false;
-  for (std::size_t at = 0; at < rule.size();) {
-    const std::size_t end = word_end(rule, at);
-    const std::string_view word = rule.substr(at, end - at);
-    if (is_target) {
-      return word;
-    }
-    is_target = word == "-j" || word == "-g";
-    at = end + 1;
-  }
-  return {};
-}
+SavedTableReader::SavedTableReader(Table table, const RuleSet* expected)
+    : table_(table), expected_(expected), text_([this](const SavedLine& line) {
+        if (line.table == table_) {
+          take_line(line);
+        }
+      }) {}
 
-void SavedTableReader::take(std::string_view piece) {
-  for (;;) {
-    const std::size_t end = piece.find('\n');
-    if (end == std::string_view::npos) {
-      rest_ += piece;
-      return;
-    }
-    if (rest_.empty()) {
-      take_line(piece.substr(0, end));
-    } else {
-      rest_ += piece.substr(0, end);
-      take_line(rest_);
-      rest_.clear();
-    }
-    piece.remove_prefix(end + 1);
-  }
-}
-
-void SavedTableReader::take_line(std::string_view line) {
-  if (line.starts_with('*')) {
-    in_table_ = line.substr(1) == to_text(table_);
-  } else if (!in_table_ || line.empty() || line.starts_with('#')) {
-    return;
-  } else if (line == "COMMIT") {
-    end_chain();
-    in_table_ = false;
-  } else if (line.starts_with(':')) {
-    const std::string_view name = line.substr(1, line.find(' ') - 1);
-    if (is_own_chain(table_, name)) {
-      declared_.emplace_back(name);
-    }
-  } else if (line.starts_with("-A ")) {
-    const std::size_t end = word_end(line, 3);
-    take_rule(line.substr(3, end - 3), end < line.size() ? line.substr(end + 1) : "");
+// A line that cannot be placed is somebody else's: a comment may have line ends in it.
+void SavedTableReader::take_line(const SavedLine& line) {
+  switch (line.kind) {
+    case SavedLine::Kind::Commit:
+      end_chain();
+      break;
+    case SavedLine::Kind::Chain:
+      if (is_own_chain(table_, line.chain)) {
+        declared_.emplace_back(line.chain);
+      }
+      break;
+    case SavedLine::Kind::Rule:
+      take_rule(line.chain, line.rule);
+      break;
+    case SavedLine::Kind::Table:
+    case SavedLine::Kind::Unknown:
+      break;
   }
 }
 
@@ -114,10 +74,7 @@ void SavedTableReader::end_chain() {
 }
 
 Result<SavedTable> SavedTableReader::finish() {
-  if (!rest_.empty()) {
-    take_line(std::exchange(rest_, {}));
-  }
-  if (in_table_) {
+  if (const Result<void> ended = text_.finish(); !ended) {
     return failure(ErrorKind::System,
                    "the text of table " + std::string(to_text(table_)) + " ends before its COMMIT");
   }

@@ -1,11 +1,12 @@
-// Reads what iptables-save prints, keeping what is ours.
+// Keeps what is ours of what iptables-save prints.
 //
-// Not here: running iptables-save (proxy/iptables.h).
+// Not here: running iptables-save (proxy/iptables.h), taking its lines apart (proxy/saved_text.h).
 
 #pragma once
 
 #include "base/error.h"
 #include "proxy/rule_set.h"
+#include "proxy/saved_text.h"
 
 #include <cstddef>
 #include <optional>
@@ -18,10 +19,6 @@ namespace waypost::proxy {
 // Whether chains of this name, which are ours (proxy/chain_name.h), may be removed and filled anew:
 // all but KUBE-FIREWALL, which the kubelet fills as well.
 bool is_removable_chain(Table table, std::string_view name) noexcept;
-
-// The chain that `rule` hands the packet to ("-j X", "-g X"), or empty.  Built-in targets (ACCEPT,
-// DNAT…) are returned as well.
-std::string_view target_of(std::string_view rule) noexcept;
 
 // A rule in somebody else's chain that leads to one of ours.
 struct ForeignJump {
@@ -42,28 +39,29 @@ struct SavedTable {
 class SavedTableReader {
  public:
   // `expected` is borrowed and outlives the reader; null: nothing is expected.
-  SavedTableReader(Table table, const RuleSet* expected) : table_(table), expected_(expected) {}
+  SavedTableReader(Table table, const RuleSet* expected);
 
-  void take(std::string_view piece);
+  void take(std::string_view piece) { text_.take(piece); }
   // Ends the use of the reader.  A table that does not exist is an empty text, hence no chains.
   // Fails when the text ends inside the table.
   Result<SavedTable> finish();
+  SavedTableReader(const SavedTableReader&) = delete;
+  SavedTableReader& operator=(const SavedTableReader&) = delete;
 
  private:
-  void take_line(std::string_view line);
+  void take_line(const SavedLine& line);
   void take_rule(std::string_view chain, std::string_view rule);
   void end_chain();
 
   Table table_;
   const RuleSet* expected_;
-  std::string rest_;  // The beginning of a line.
+  SavedTextReader text_;
   std::vector<std::string> declared_;
   std::optional<ChainBuilder> open_;
   std::string open_name_;
   std::string foreign_name_;
   std::size_t foreign_position_ = 0;
   SavedTable saved_;
-  bool in_table_ = false;
 };
 
 }  // namespace waypost::proxy
