@@ -81,6 +81,18 @@ class MessageWriter {
   // Any record with rdata as it is (uncompressed).
   bool add_record(Section section, const NameParts& owner, RecordType type,
                   RecordClass record_class, std::uint32_t ttl, Bytes rdata) noexcept;
+  // `count` records of one section, `size` octets in all, which the caller writes to where this
+  // points; nullptr when they do not fit.
+  std::uint8_t* add_records(Section section, std::uint16_t count, std::size_t size) noexcept {
+    if (size_ + size > limit_) {
+      return nullptr;
+    }
+    std::uint8_t* const to = buffer_.data() + size_;
+    size_ += size;
+    counts_[static_cast<std::size_t>(section)] =
+        static_cast<std::uint16_t>(counts_[static_cast<std::size_t>(section)] + count);
+    return to;
+  }
   // A or AAAA, as the 4 or 16 octets of `address` say.
   bool add_address(Section section, const NameParts& owner, std::uint32_t ttl,
                    Bytes address) noexcept;

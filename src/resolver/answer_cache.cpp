@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstring>
+#include <new>
 #include <span>
 #include <utility>
 
@@ -10,13 +12,19 @@ namespace waypost::resolver {
 namespace {
 
 // An answer of typical size takes about this much with what the allocator adds.
-constexpr std::size_t TypicalSize = 256;
+constexpr std::size_t TypicalSize = 128;
 // A larger one is handed on and not kept.
 constexpr std::size_t MaxRecordsSize = 16384;
 constexpr std::uint8_t MostUses = 3;
 constexpr std::uint32_t StaleTtl = 30;  // RFC 8767, 5
 // Answers that live shorter are not worth a question ahead of time.
 constexpr std::uint32_t ShortestPrefetchTtl = 10;
+// Of the cache's size, what readers may still see of what was taken out.
+constexpr std::size_t RetiredPart = 16;
+
+// glibc's malloc() puts the size of a block in front of it, and rounds up.
+constexpr std::size_t BlockHead = 8;
+constexpr std::size_t BlockUnit = 16;
 
 // Seconds since an answer was stored.  The writer's clock is exact, a reader's coarse clock may be
 // a tick behind it, and so in the second before: that is no age yet.
@@ -25,177 +33,211 @@ std::uint32_t age_of(std::uint32_t stored, std::uint32_t now) noexcept {
   return age > UINT32_MAX / 2 ? 0 : age;
 }
 
-// What stands before a record: section, whether the owner is the question's name, its size if not,
-// type, TTL, size of the rdata.
-constexpr std::size_t HeadSize = 1 + 1 + 1 + 2 + 4 + 2;
-
-void append(std::vector<std::uint8_t>& to, Bytes octets) {
-  to.insert(to.end(), octets.begin(), octets.end());
-}
-
-bool is_name(Bytes name, const dns::NameKey& key) noexcept {
-  return std::ranges::equal(name, key.wire(), [](std::uint8_t left, std::uint8_t right) {
-    return ascii_lower(left) == right;
-  });
-}
-
-// Writes records in the form that they are kept in.
-class Packer {
- public:
-  // `rdata` is room for the longest there is.
-  Packer(Bytes packet, const dns::NameKey& name, MutableBytes rdata, std::vector<std::uint8_t>& out)
-      : packet_(packet), name_(name), rdata_(rdata), out_(out) {}
-
-  // False for one whose names are too long when they are uncompressed.
-  bool add(dns::Section section, const dns::ResponseRecord& record) {
-    std::array<std::uint8_t, dns::MaxNameSize> owner;
-    const Bytes name =
-        Bytes(owner).first(dns::expand_name(packet_, record.owner, std::span(owner)));
-    const auto size = dns::expand_rdata(packet_, record, rdata_);
-    if (!size) {
-      return false;
-    }
-    const bool is_asked = is_name(name, name_);
-    std::array<std::uint8_t, HeadSize> head;
-    head[0] = static_cast<std::uint8_t>(section);
-    head[1] = is_asked ? 1 : 0;
-    head[2] = is_asked ? std::uint8_t{0} : static_cast<std::uint8_t>(name.size());
-    store_u16(&head[3], std::to_underlying(record.type));
-    store_u32(&head[5], record.ttl);
-    store_u16(&head[9], static_cast<std::uint16_t>(*size));
-    append(out_, head);
-    if (!is_asked) {
-      append(out_, name);
-    }
-    append(out_, Bytes(rdata_).first(*size));
-    return true;
+template <typename Value>
+std::uint8_t* copy_behind(std::uint8_t* to, std::span<const Value> values) noexcept {
+  if (!values.empty()) {
+    std::memcpy(to, values.data(), values.size_bytes());
   }
-
- private:
-  Bytes packet_;
-  const dns::NameKey& name_;
-  MutableBytes rdata_;
-  std::vector<std::uint8_t>& out_;
-};
-
-// How long a denial is good for: RFC 2308, 5.  0 without a SOA.
-std::uint32_t negative_ttl(Bytes packet, const dns::Response& response) {
-  for (const dns::ResponseRecord& record : response.authority()) {
-    if (record.type == dns::RecordType::SOA && record.rdata_size >= 4) {
-      const std::uint32_t minimum =
-          load_u32(packet.data() + record.rdata_at + record.rdata_size - 4);
-      return std::min({record.ttl, minimum, AnswerCache::MaxNegativeTtl});
-    }
-  }
-  return 0;
+  return to + values.size_bytes();
 }
 
-// Whether the answer section ends in data of the type that was asked for.
-bool is_positive(const dns::Response& response, dns::RecordType type) {
-  return response.rcode == dns::Rcode::NoError &&
-         std::ranges::any_of(response.answer(), [type](const dns::ResponseRecord& record) {
-           return record.type == type || type == dns::RecordType::ANY;
-         });
+template <typename Value>
+std::span<const Value> take_behind(const std::uint8_t*& at, std::size_t count) noexcept {
+  const auto* const values = reinterpret_cast<const Value*>(at);
+  at += count * sizeof(Value);
+  return {values, count};
+}
+
+// The set of the places of a name.
+std::size_t first_of(std::uint64_t hash, std::size_t set_mask, std::size_t ways) noexcept {
+  return (hash & set_mask) * ways;
+}
+
+bool is_at_or_below(Bytes name, Bytes zone) noexcept {
+  while (name.size() > zone.size()) {
+    name = name.subspan(1U + name.front());
+  }
+  return std::ranges::equal(name, zone);
 }
 
 }  // namespace
 
-bool CachedAnswer::is_about(const CacheKey& key) const noexcept {
-  return hash_ == key.name.hash && type_ == key.type && dnssec_ok_ == key.dnssec_ok &&
-         checking_disabled_ == key.checking_disabled && std::ranges::equal(name_, key.name.wire());
+CachedAnswer::CachedAnswer(const Question& question, const PackedRecords& records) noexcept
+    : hash_(question.name.hash),
+      type_(question.type),
+      groups_(static_cast<std::uint16_t>(records.groups.size())),
+      pointers_(static_cast<std::uint16_t>(records.pointers.size())),
+      ttls_(static_cast<std::uint16_t>(records.ttls.size())),
+      octets_(static_cast<std::uint16_t>(records.octets.size())),
+      name_size_(static_cast<std::uint8_t>(question.name.size)),
+      dnssec_ok_(question.dnssec_ok),
+      checking_disabled_(question.checking_disabled) {
+  std::uint8_t* to = reinterpret_cast<std::uint8_t*>(this + 1);
+  to = copy_behind(to, records.groups);
+  to = copy_behind(to, records.pointers);
+  to = copy_behind(to, records.ttls);
+  to = copy_behind(to, question.name.wire());
+  copy_behind(to, records.octets);
 }
 
-AnswerCache::AnswerCache(std::size_t max_bytes) : max_bytes_(max_bytes) {
-  const std::size_t sets = std::bit_ceil(std::max<std::size_t>(1, max_bytes / TypicalSize / Ways));
-  set_mask_ = sets - 1;
-  slots_ = std::make_unique<Slot[]>(sets * Ways);
+std::size_t CachedAnswer::size_of(const Question& question, const PackedRecords& records) noexcept {
+  const std::size_t size = sizeof(CachedAnswer) + records.groups.size_bytes() +
+                           records.pointers.size_bytes() + records.ttls.size_bytes() +
+                           question.name.size + records.octets.size();
+  return (size + BlockHead + BlockUnit - 1) / BlockUnit * BlockUnit;
+}
+
+PackedRecords CachedAnswer::records() const noexcept {
+  const auto* at = reinterpret_cast<const std::uint8_t*>(this + 1);
+  PackedRecords records;
+  records.groups = take_behind<PackedGroup>(at, groups_);
+  records.pointers = take_behind<std::uint16_t>(at, pointers_);
+  records.ttls = take_behind<std::uint16_t>(at, ttls_);
+  records.octets = {at + name_size_, octets_};
+  records.origin = static_cast<std::uint16_t>(dns::HeaderSize + name_size_ + 4);
+  return records;
+}
+
+Bytes CachedAnswer::name() const noexcept {
+  return {records().octets.data() - name_size_, name_size_};
+}
+
+bool CachedAnswer::has_name_of(const CacheKey& key) const noexcept {
+  return hash_ == key.name.hash && dnssec_ok_ == key.dnssec_ok &&
+         checking_disabled_ == key.checking_disabled && std::ranges::equal(name(), key.name.wire());
+}
+
+AnswerCache::AnswerCache(std::size_t max_bytes)
+    : max_bytes_(max_bytes - max_bytes / RetiredPart), retired_(max_bytes / RetiredPart) {
+  set_mask_ = std::bit_ceil(std::max<std::size_t>(1, max_bytes / TypicalSize / Ways)) - 1;
 }
 
 AnswerCache::~AnswerCache() {
-  for (std::size_t i = 0; i < (set_mask_ + 1) * Ways; ++i) {
-    delete slots_[i].load(std::memory_order_relaxed);
+  for (std::size_t i = 0; table_ != nullptr && i < slot_count(); ++i) {
+    delete table_[i].load(std::memory_order_relaxed);
   }
 }
 
+void AnswerCache::set_times(const CacheTimes& times) noexcept {
+  times_ = times;
+  stale_time_.store(times.stale, std::memory_order_relaxed);
+}
+
 AnswerCache::Found AnswerCache::find(const CacheKey& key, std::uint32_t now) const noexcept {
-  const Slot* set = set_of(key.name.hash);
+  const Slot* const slots = slots_.load(std::memory_order_acquire);
+  if (slots == nullptr) {
+    return {};
+  }
+  const Slot* const set = slots + first_of(key.name.hash, set_mask_, Ways);
+  // A fresh answer before an expired one, and one of the type before one for all types.
+  const CachedAnswer* best = nullptr;
+  int best_rank = -1;
   for (std::size_t i = 0; i < Ways; ++i) {
-    const CachedAnswer* answer = set[i].load(std::memory_order_acquire);
+    const CachedAnswer* const answer = set[i].load(std::memory_order_acquire);
     if (answer == nullptr || !answer->is_about(key)) {
       continue;
     }
-    // Lost marks do not matter.
-    const std::uint8_t uses = answer->uses_.load(std::memory_order_relaxed);
-    if (uses < MostUses) {
-      answer->uses_.store(uses + 1, std::memory_order_relaxed);
+    const int rank = (age_of(answer->stored_, now) < answer->ttl_ ? 2 : 0) +
+                     (answer->type_ == key.type ? 1 : 0);
+    if (rank > best_rank) {
+      best = answer;
+      best_rank = rank;
     }
-    const std::uint32_t age = age_of(answer->stored_, now);
-    if (age >= answer->ttl_) {
-      const bool is_usable = age - answer->ttl_ < StaleTime;
-      return {is_usable ? State::Stale : State::Miss, false, is_usable ? answer : nullptr};
-    }
-    const bool is_due = answer->ttl_ >= ShortestPrefetchTtl && uses == MostUses &&
-                        answer->ttl_ - age <= answer->ttl_ / 10;
-    const bool is_first = is_due && !answer->is_refreshed_.load(std::memory_order_relaxed) &&
-                          !answer->is_refreshed_.exchange(true, std::memory_order_relaxed);
-    return {State::Fresh, is_first, answer};
   }
-  return {};
+  if (best == nullptr) {
+    return {};
+  }
+  // Lost marks do not matter.
+  const std::uint8_t uses = best->uses_.load(std::memory_order_relaxed);
+  if (uses < MostUses) {
+    best->uses_.store(uses + 1, std::memory_order_relaxed);
+  }
+  const std::uint32_t age = age_of(best->stored_, now);
+  if (age >= best->ttl_) {
+    const bool is_usable = age - best->ttl_ < stale_time_.load(std::memory_order_relaxed);
+    return {is_usable ? State::Stale : State::Miss, false, is_usable ? best : nullptr};
+  }
+  const bool is_due = best->ttl_ >= ShortestPrefetchTtl && uses == MostUses &&
+                      best->ttl_ - age <= best->ttl_ / 10;
+  const bool is_first = is_due && !best->is_refreshed_.load(std::memory_order_relaxed) &&
+                        !best->is_refreshed_.exchange(true, std::memory_order_relaxed);
+  return {State::Fresh, is_first, best};
 }
 
 const CachedAnswer* AnswerCache::store(const Question& question, Bytes packet,
                                        const dns::Response& response, std::uint32_t now) {
-  auto answer = std::make_unique<CachedAnswer>();
-  answer->name_.assign(question.name.wire().begin(), question.name.wire().end());
-  answer->hash_ = question.name.hash;
-  answer->type_ = question.type;
-  answer->dnssec_ok_ = question.dnssec_ok;
-  answer->checking_disabled_ = question.checking_disabled;
+  const AnswerContent& content = reader_.read(question, packet, response);
+  const PackedRecords* const records = packer_.pack(question.name, packet, content);
+  if (records == nullptr) {
+    return nullptr;
+  }
+  const std::size_t size = CachedAnswer::size_of(question, *records);
+  auto answer = std::unique_ptr<CachedAnswer>(new (::operator new(size - BlockHead))
+                                                  CachedAnswer(question, *records));
+  const bool is_data = content.kind == AnswerContent::Kind::Data;
+  const std::uint32_t most = is_data ? times_.max_ttl : times_.max_negative_ttl;
+  answer->size_ = static_cast<std::uint32_t>(size);
   answer->rcode_ = response.rcode;
   answer->authentic_data_ = response.authentic_data;
   answer->stored_ = now;
+  answer->ttl_ =
+      content.ttl == 0 ? 0 : std::min(std::max(content.ttl, std::min(times_.min_ttl, most)), most);
+  answer->is_name_error_ = content.kind == AnswerContent::Kind::NoName && content.is_direct;
 
-  const bool positive = is_positive(response, question.type);
-  rdata_.resize(dns::MaxMessageSize);
-  Packer packer(packet, question.name, rdata_, answer->records_);
-  bool is_whole = true;
-  answer->ttl_ = positive ? MaxTtl : negative_ttl(packet, response);
-  for (const dns::ResponseRecord& record : response.answer()) {
-    answer->ttl_ = std::min(answer->ttl_, record.ttl);
-    is_whole = packer.add(dns::Section::Answer, record) && is_whole;
-  }
-  // Of what stands in authority, a denial needs the SOA, and who validates needs the proof.
-  for (const dns::ResponseRecord& record : response.authority()) {
-    if (question.dnssec_ok || (!positive && record.type == dns::RecordType::SOA)) {
-      is_whole = packer.add(dns::Section::Authority, record) && is_whole;
-    }
-  }
-  answer->records_.shrink_to_fit();
-
-  const CachedAnswer* stored = answer.get();
-  if (!is_whole || answer->ttl_ == 0 || answer->records_.size() > MaxRecordsSize ||
-      answer->size() > max_bytes_) {
+  const CachedAnswer* const stored = answer.get();
+  const std::size_t table_size = slot_count() * sizeof(Slot);
+  if (answer->ttl_ == 0 || records->octets.size() > MaxRecordsSize ||
+      table_size + size > max_bytes_) {
     loose_ = std::move(answer);
-    return stored;
+  } else {
+    keep(question, std::move(answer));
+  }
+  return stored;
+}
+
+void AnswerCache::keep(const Question& question, std::unique_ptr<const CachedAnswer> answer) {
+  if (table_ == nullptr) {
+    table_ = std::make_unique<Slot[]>(slot_count());
+    bytes_.store(slot_count() * sizeof(Slot), std::memory_order_relaxed);
+    slots_.store(table_.get(), std::memory_order_release);
   }
   make_room(answer->size());
-  Slot* set = set_of(question.name.hash);
+  Slot* const set = table_.get() + first_of(question.name.hash, set_mask_, Ways);
   const CacheKey key = question.key();
   // The place of the same question, or an empty one, or that of the least used.
-  const auto rank = [&](const Slot& slot) {
-    const CachedAnswer* old = slot.load(std::memory_order_relaxed);
-    return old == nullptr       ? 1
-           : old->is_about(key) ? 0
-                                : 2 + old->uses_.load(std::memory_order_relaxed);
-  };
-  Slot* place = std::min_element(set, set + Ways, [&](const Slot& left, const Slot& right) {
-    return rank(left) < rank(right);
-  });
-  if (rank(*place) >= 2) {
+  Slot* place = nullptr;
+  int place_rank = 0;
+  for (Slot* slot = set; slot != set + Ways; ++slot) {
+    const CachedAnswer* const old = slot->load(std::memory_order_relaxed);
+    if (old != nullptr && old->is_name_error_ && old->type_ != key.type && old->is_about(key)) {
+      put(*slot, nullptr);  // The name is known better now.
+    }
+    const CachedAnswer* const left = slot->load(std::memory_order_relaxed);
+    const int rank = left == nullptr       ? 1
+                     : left->is_about(key) ? 0
+                                           : 2 + left->uses_.load(std::memory_order_relaxed);
+    if (place == nullptr || rank < place_rank) {
+      place = slot;
+      place_rank = rank;
+    }
+  }
+  if (place_rank >= 2) {
     evictions_.add();
   }
   put(*place, answer.release());
-  return stored;
+}
+
+std::size_t AnswerCache::flush(const dns::NameKey& name, bool below) {
+  std::size_t flushed = 0;
+  for (std::size_t i = 0; table_ != nullptr && i < slot_count(); ++i) {
+    const CachedAnswer* const answer = table_[i].load(std::memory_order_relaxed);
+    if (answer != nullptr && (below ? is_at_or_below(answer->name(), name.wire())
+                                    : std::ranges::equal(answer->name(), name.wire()))) {
+      put(table_[i], nullptr);
+      ++flushed;
+    }
+  }
+  return flushed;
 }
 
 void AnswerCache::put(Slot& slot, const CachedAnswer* next) {
@@ -218,11 +260,11 @@ void AnswerCache::put(Slot& slot, const CachedAnswer* next) {
 
 // The hand goes round: what was used since it last came by loses a mark, what was not goes.
 void AnswerCache::make_room(std::size_t size) {
-  const std::size_t count = (set_mask_ + 1) * Ways;
+  const std::size_t count = slot_count();
   // After as many rounds as there are marks nothing has any left.
   for (std::size_t steps = 0; bytes() + size > max_bytes_ && steps < count * (MostUses + 1U);
        ++steps) {
-    Slot& slot = slots_[hand_];
+    Slot& slot = table_[hand_];
     hand_ = hand_ + 1 == count ? 0 : hand_ + 1;
     const CachedAnswer* answer = slot.load(std::memory_order_relaxed);
     if (answer == nullptr) {
@@ -239,25 +281,11 @@ void AnswerCache::make_room(std::size_t size) {
 }
 
 bool write_answer(const CachedAnswer& answer, std::uint32_t now, TtlMode mode, std::uint16_t owner,
-                  dns::MessageWriter& out) noexcept {
+                  dns::Rotation& rotation, dns::MessageWriter& out) noexcept {
   const std::uint32_t age = age_of(answer.stored_, now);
-  const Bytes records(answer.records_);
-  for (std::size_t at = 0; at < records.size();) {
-    const std::uint8_t* head = records.data() + at;
-    const Bytes name = records.subspan(at + HeadSize, head[2]);
-    const Bytes rdata = records.subspan(at + HeadSize + head[2], load_u16(head + 9));
-    at += HeadSize + name.size() + rdata.size();
-    const std::uint32_t ttl = std::min(load_u32(head + 5), answer.ttl_);
-    const std::uint32_t told = mode == TtlMode::Stale30 ? StaleTtl : ttl - std::min(ttl, age);
-    const dns::NameParts asked =
-        owner != 0 ? dns::NameParts::at(owner) : dns::NameParts::whole(Bytes(answer.name_));
-    if (!out.add_record(
-            static_cast<dns::Section>(head[0]), head[1] != 0 ? asked : dns::NameParts::whole(name),
-            static_cast<dns::RecordType>(load_u16(head + 3)), dns::RecordClass::IN, told, rdata)) {
-      return false;
-    }
-  }
-  return true;
+  const std::uint32_t ttl =
+      mode == TtlMode::Stale30 ? StaleTtl : answer.ttl_ - std::min(answer.ttl_, age);
+  return write_records(answer.records(), owner, ttl, rotation, out);
 }
 
 }  // namespace waypost::resolver

@@ -5,27 +5,30 @@
 // frees what it took out once no reader can see it.  What was used since the hand last came by
 // stays, so that names that are asked once do not push out those that are asked often.
 //
-// Kept is what the answer needs: no OPT, no additional records, names uncompressed, owners that are
-// the question's name marked as such, so that an answer is in the case of whoever asks.
+// An answer is kept for one type, that a name does not exist for all of them (RFC 2308, 5).
 //
-// Not here: when a question is asked anew (resolver/resolver.h).
+// Not here: which records are kept (resolver/answer_content.h) and in what form
+// (resolver/answer_packer.h), when a question is asked anew (resolver/resolver.h).
 
 #pragma once
 
 #include "base/bytes.h"
 #include "base/counter.h"
 #include "base/rcu.h"
+#include "dns/lookup.h"
 #include "dns/message_writer.h"
 #include "dns/query.h"
 #include "dns/response.h"
 #include "dns/types.h"
+#include "resolver/answer_content.h"
+#include "resolver/answer_packer.h"
 #include "resolver/question.h"
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <vector>
+#include <new>
 
 namespace waypost::resolver {
 
@@ -34,43 +37,69 @@ enum class TtlMode : std::uint8_t {
   Stale30,    // 30 seconds (RFC 8767, 5).
 };
 
-// Immutable but for the marks of its use.
+// Immutable but for the marks of its use.  One allocation: its name and records stand behind it.
 class CachedAnswer {
  public:
+  // Made by AnswerCache.
+  static void operator delete(void* memory) noexcept { ::operator delete(memory); }
+
   dns::Rcode rcode() const noexcept { return rcode_; }
   bool authentic_data() const noexcept { return authentic_data_; }
 
  private:
   friend class AnswerCache;
   friend bool write_answer(const CachedAnswer& answer, std::uint32_t now, TtlMode mode,
-                           std::uint16_t owner, dns::MessageWriter& out) noexcept;
+                           std::uint16_t owner, dns::Rotation& rotation,
+                           dns::MessageWriter& out) noexcept;
 
-  bool is_about(const CacheKey& key) const noexcept;
-  std::size_t size() const noexcept { return sizeof *this + name_.size() + records_.size(); }
+  CachedAnswer(const Question& question, const PackedRecords& records) noexcept;
+  // How much an answer takes, with what an allocator adds.
+  static std::size_t size_of(const Question& question, const PackedRecords& records) noexcept;
 
-  std::vector<std::uint8_t> name_;  // Lower case, wire form.
-  std::uint64_t hash_ = 0;
-  dns::RecordType type_{};
-  bool dnssec_ok_ = false;
-  bool checking_disabled_ = false;
-  dns::Rcode rcode_ = dns::Rcode::NoError;
-  bool authentic_data_ = false;
+  bool has_name_of(const CacheKey& key) const noexcept;
+  bool is_about(const CacheKey& key) const noexcept {
+    return (type_ == key.type || is_name_error_) && has_name_of(key);
+  }
+  Bytes name() const noexcept;
+  PackedRecords records() const noexcept;
+  std::size_t size() const noexcept { return size_; }
+
+  std::uint64_t hash_;
+  std::uint32_t size_ = 0;    // Octets allocated.
   std::uint32_t stored_ = 0;  // Seconds of the monotonic clock.
-  std::uint32_t ttl_ = 0;     // Seconds; no record is told with more.
-  std::vector<std::uint8_t> records_;
+  std::uint32_t ttl_ = 0;     // Seconds.
+  dns::RecordType type_;
+  dns::Rcode rcode_ = dns::Rcode::NoError;
+  // What stands behind, in this order.
+  std::uint16_t groups_;
+  std::uint16_t pointers_;
+  std::uint16_t ttls_;
+  std::uint16_t octets_;
+  std::uint8_t name_size_;  // Lower case, wire form.
+  bool dnssec_ok_;
+  bool checking_disabled_;
+  bool authentic_data_ = false;
+  bool is_name_error_ = false;  // For all types.
   mutable std::atomic<std::uint8_t> uses_{0};  // Saturating; the hand takes from it.
   mutable std::atomic<bool> is_refreshed_{false};
+};
+
+// For how long answers are kept, in seconds.
+struct CacheTimes {
+  std::uint32_t min_ttl = 0;              // What has a smaller TTL is kept as long; 0 stays 0.
+  std::uint32_t max_ttl = 86400;          // Of what exists (RFC 8767, 4: a day).
+  std::uint32_t max_negative_ttl = 3600;  // RFC 2308, 5: one to three hours.
+  std::uint32_t stale = 3600;             // After it has expired (RFC 8767, 5: one to three days).
+
+  friend bool operator==(const CacheTimes&, const CacheTimes&) = default;
 };
 
 // `now` is in seconds of the monotonic clock.  One writer; const functions are for any number of
 // readers, each inside an rcu::ReadSection, and for the writer.
 class AnswerCache {
  public:
-  static constexpr std::uint32_t MaxTtl = 86400;         // Of what exists (RFC 8767, 4: a day).
-  static constexpr std::uint32_t MaxNegativeTtl = 3600;  // RFC 2308, 5: one to three hours.
-  static constexpr std::uint32_t StaleTime = 3600;       // After it has expired.
-
-  // At most about `max_bytes` of answers; 0: none is kept.
+  // At most `max_bytes`, with the table and what readers may still see; 0: nothing is kept.
+  // Nothing is allocated before the first answer.
   explicit AnswerCache(std::size_t max_bytes);
   ~AnswerCache();
   AnswerCache(const AnswerCache&) = delete;
@@ -85,10 +114,17 @@ class AnswerCache {
   Found find(const CacheKey& key, std::uint32_t now) const noexcept;
 
   // Takes the answer over, in the place of an older one.  What is returned is good until the next
-  // call, also if it is not kept: its TTL is 0, it is negative without a SOA (RFC 2308, 5), or
-  // too large.
+  // call, also if it is not kept: its TTL is 0, it is negative without the SOA of a zone that holds
+  // the name (RFC 2308, 5), or too large.  nullptr for records that do not fit into a message.
   const CachedAnswer* store(const Question& question, Bytes packet, const dns::Response& response,
                             std::uint32_t now);
+
+  // For what is stored from now on; `stale` for all.
+  void set_times(const CacheTimes& times) noexcept;
+
+  // Removes the answers to questions for `name`, and for names below it if `below`; returns how
+  // many there were.  Looks at every answer.
+  std::size_t flush(const dns::NameKey& name, bool below);
 
   // Read by any thread.
   std::uint64_t entries() const noexcept { return entries_.load(std::memory_order_relaxed); }
@@ -99,15 +135,20 @@ class AnswerCache {
   using Slot = std::atomic<const CachedAnswer*>;
   static constexpr std::size_t Ways = 4;
 
-  Slot* set_of(std::uint64_t hash) const noexcept { return &slots_[(hash & set_mask_) * Ways]; }
+  std::size_t slot_count() const noexcept { return (set_mask_ + 1) * Ways; }
+  void keep(const Question& question, std::unique_ptr<const CachedAnswer> answer);
   void put(Slot& slot, const CachedAnswer* next);
   void make_room(std::size_t size);
 
   const std::size_t max_bytes_;
   std::size_t set_mask_ = 0;
   std::size_t hand_ = 0;
-  std::unique_ptr<Slot[]> slots_;
-  std::vector<std::uint8_t> rdata_;            // Of the record that is being stored.
+  CacheTimes times_;
+  std::atomic<std::uint32_t> stale_time_{CacheTimes{}.stale};
+  std::unique_ptr<Slot[]> table_;
+  std::atomic<Slot*> slots_{nullptr};  // What readers see of it; nullptr before the first answer.
+  ContentReader reader_;
+  AnswerPacker packer_;
   std::unique_ptr<const CachedAnswer> loose_;  // The last answer that was not kept.
   rcu::RetireList retired_;
   std::atomic<std::uint64_t> entries_{0};
@@ -116,8 +157,8 @@ class AnswerCache {
 };
 
 // Adds the records of `answer`.  `owner` is where the name that was asked for stands in the
-// message; 0: nowhere that can be pointed to.  False when one does not fit; those before it stay.
+// message, uncompressed.  False when one RRset does not fit; those before it stay.
 bool write_answer(const CachedAnswer& answer, std::uint32_t now, TtlMode mode, std::uint16_t owner,
-                  dns::MessageWriter& out) noexcept;
+                  dns::Rotation& rotation, dns::MessageWriter& out) noexcept;
 
 }  // namespace waypost::resolver

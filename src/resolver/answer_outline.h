@@ -1,14 +1,11 @@
-// What decides whether an answer is worth having, without its records.
+// What decides whether a response is worth having.
 //
-// Not here: the records (dns/response.h), which only whoever keeps the answer reads.
+// Not here: which of its records answer the question (resolver/answer_content.h).
 
 #pragma once
 
-#include "base/bytes.h"
+#include "dns/response.h"
 #include "dns/types.h"
-
-#include <cstdint>
-#include <optional>
 
 namespace waypost::resolver {
 
@@ -19,9 +16,7 @@ struct AnswerOutline {
   // A referral to other servers, or nothing at all from one that does not recurse.
   bool is_lame = false;
 
-  // Reads a response whose header and question were matched already.  Of a truncated one only the
-  // header counts (RFC 2181, 9).  Nothing when records do not lie within it, or octets follow them.
-  static std::optional<AnswerOutline> read(Bytes message) noexcept;
+  static AnswerOutline of(const dns::Response& response) noexcept;
 };
 
 }  // namespace waypost::resolver

@@ -233,11 +233,11 @@ bool Exchange::take_message(Bytes message) {
     case AnswerMatch::Answer:
       break;
   }
-  const auto outline = AnswerOutline::read(message);
-  if (!outline) {
+  dns::Response& response = *upstream_->surroundings().response;
+  if (!dns::read_response(message, response)) {
     return reject(true);
   }
-  take_answer(message, *outline);
+  take_answer(message, AnswerOutline::of(response));
   return true;
 }
 

@@ -101,9 +101,11 @@ Resolver::~Resolver() {
 
 void Resolver::resolve(const Question& question, Resolved done) {
   counters_.questions.add();
-  if (!elsewhere_.can_ask(question) || elsewhere_.is_probe(question)) {
+  const bool has_nobody = !elsewhere_.can_ask(question);
+  if (has_nobody || elsewhere_.is_probe(question)) {
     counters_.refused.add();
-    return done(failed(question, refusal()));
+    const Failure nobody{.reason = dns::ExtendedError::NoReachableAuthority, .text = nobody_};
+    return done(failed(question, has_nobody && !nobody_.empty() ? nobody : refusal()));
   }
   if (answer_at_once(question, done)) {
     return;
@@ -130,6 +132,11 @@ void Resolver::resolve(const Question& question, Resolved done) {
   if (found->second->is_late) {
     on_client_timeout(*found->second);
   }
+}
+
+void Resolver::set_nobody(std::string why) {
+  nobody_ = std::move(why);
+  nobody_.resize(std::min(nobody_.size(), MaxText));
 }
 
 void Resolver::refresh(const Question& question) {
@@ -220,6 +227,10 @@ std::expected<void, Failure> Resolver::take_answer(Flight& flight, Bytes packet)
   }
   const SteadyTime now = clock_.now();
   const CachedAnswer* answer = cache_.store(flight.question, packet, response, seconds_of(now));
+  if (answer == nullptr) {
+    return std::unexpected(Failure{.reason = dns::ExtendedError::Other,
+                                   .text = "the upstream's answer is too large"});
+  }
   failures_.forget(flight.question);
   complete(flight, {.question = flight.question, .answer = answer});
   return {};

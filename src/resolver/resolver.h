@@ -28,6 +28,7 @@
 #include <expected>
 #include <functional>
 #include <memory>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -96,6 +97,9 @@ class Resolver {
 
   // For what begins from now on.
   void set_options(const ResolverOptions& options) { options_ = options; }
+  // What is told when nobody can be asked although somebody should: the question then fails.  Empty,
+  // as at first: it is refused.
+  void set_nobody(std::string why);
   // Forgets failures: the upstreams are others now.
   void forget_failures() { failures_.clear(); }
 
@@ -119,6 +123,7 @@ class Resolver {
   const Elsewhere elsewhere_;
   ResolverOptions options_;
   ResolverCounters counters_;
+  std::string nobody_;
   Failures failures_;
   std::unordered_map<Question, FlightPointer, QuestionHash> flights_;
   std::size_t waiting_ = 0;                  // Clients, over all flights.

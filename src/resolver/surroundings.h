@@ -5,9 +5,12 @@
 #include "base/alarm.h"
 #include "base/random.h"
 #include "base/tls.h"
+#include "dns/response.h"
 #include "resolver/forwarder.h"
 
 #include <boost/asio/any_io_executor.hpp>
+
+#include <memory>
 
 namespace waypost::resolver {
 
@@ -19,6 +22,8 @@ struct Surroundings {
   Forwarder::EventSink on_event;
   ForwarderOptions options;
   TlsContext tls;  // Null while no upstream has ever needed it.
+  // What is being read; large.
+  std::unique_ptr<dns::Response> response = std::make_unique<dns::Response>();
 };
 
 }  // namespace waypost::resolver

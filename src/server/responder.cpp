@@ -226,7 +226,7 @@ void Answer::write_elsewhere(const resolver::CachedAnswer& answer, resolver::Ttl
   // To who understands it (RFC 6840, 5.8).
   out_.set_authentic_data(answer.authentic_data() && out_.count(Section::Answer) == 0 &&
                           (query_.edns.dnssec_ok || query_.authentic_data));
-  if (!resolver::write_answer(answer, uptime_, ttl, owner, out_)) {
+  if (!resolver::write_answer(answer, uptime_, ttl, owner, rotation_, out_)) {
     out_.set_truncated(true);
   }
 }

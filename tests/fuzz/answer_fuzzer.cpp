@@ -2,6 +2,7 @@
 // and what they accept holds what they promise.
 
 #include "dns/name.h"
+#include "dns/response.h"
 #include "resolver/answer_outline.h"
 #include "resolver/outgoing_question.h"
 #include "resolver/upstream_address.h"
@@ -9,7 +10,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <optional>
+#include <memory>
 #include <string_view>
 
 namespace {
@@ -49,12 +50,12 @@ void read_answer(Bytes octets) {
   expect((match == AnswerMatch::Answer) ==
              std::ranges::equal(octets.subspan(12, 7), sent.octets().subspan(12, 7)),
          "the case tells a wrong case");
-  const auto outline = AnswerOutline::read(octets);
-  if (!outline || outline->is_truncated) {
+  static const auto response = std::make_unique<waypost::dns::Response>();
+  if (!waypost::dns::read_response(octets, *response) || response->truncated) {
     return;
   }
-  expect(!AnswerOutline::read(octets.first(octets.size() - 1)), "an answer is whole");
-  expect(!outline->is_lame || outline->rcode == waypost::dns::Rcode::NoError,
+  const AnswerOutline outline = AnswerOutline::of(*response);
+  expect(!outline.is_lame || outline.rcode == waypost::dns::Rcode::NoError,
          "an error is not lame");
 }
 

@@ -1,11 +1,11 @@
 #include "resolver/answer_cache.h"
 
 #include "base/rcu.h"
-#include "dns/message_writer.h"
-#include "dns/name.h"
-#include "support/dns_text.h"
+#include "kept_answer.h"
 
 #include <doctest/doctest.h>
+
+#include <malloc.h>
 
 #include <atomic>
 #include <cstdint>
@@ -17,38 +17,31 @@
 namespace waypost::resolver {
 namespace {
 
-Question question(const std::string& name) {
-  Question question{.type = dns::RecordType::A};
-  question.name.assign(dns::Name::from_text(name)->wire());
-  return question;
-}
-
-// An A record of `name` with this TTL.
-std::vector<std::uint8_t> response(const std::string& name, std::uint8_t ttl) {
-  std::vector<std::uint8_t> packet = test::make_query({.name = name});
-  packet[2] |= 0x80;
-  packet[7] = 1;
-  const std::vector<std::uint8_t> record = {0xc0, 12, 0, 1, 0, 1, 0, 0, 0, ttl, 0, 4, 192, 0, 2, 1};
-  packet.insert(packet.end(), record.begin(), record.end());
-  return packet;
-}
-
-class Fixture {
+class Fixture : public KeptAnswers {
  public:
-  explicit Fixture(std::size_t bytes) : cache(bytes) {}
+  using KeptAnswers::KeptAnswers;
+  using KeptAnswers::store;
 
   void store(const std::string& name, std::uint8_t ttl, std::uint32_t now) {
-    const auto packet = response(name, ttl);
-    REQUIRE(dns::read_response(packet, *read));
-    cache.store(question(name), packet, *read, now);
+    store(address_of(name, ttl), false, now);
   }
-  AnswerCache::Found find(const std::string& name, std::uint32_t now) {
-    const Question asked = question(name);
-    return cache.find({asked.name, asked.type, false, false}, now);
+  AnswerCache::Found find(const std::string& name, std::uint32_t now,
+                          dns::RecordType type = dns::RecordType::A) {
+    const Question asked = make_question(name, type);
+    return cache.find(asked.key(), now);
   }
 
-  AnswerCache cache;
-  std::unique_ptr<dns::Response> read = std::make_unique<dns::Response>();
+  static ResponseLines address_of(const std::string& name, unsigned ttl) {
+    return {.name = name, .answer = {name + " " + std::to_string(ttl) + " IN A 192.0.2.1"}};
+  }
+  // The denial of the name, or of its AAAA records.
+  static ResponseLines denial_of(const std::string& name, dns::Rcode rcode, unsigned ttl) {
+    return {.name = name,
+            .type = dns::RecordType::AAAA,
+            .rcode = rcode,
+            .authority = {"example. " + std::to_string(ttl) +
+                          " IN SOA ns.example. admin.example. 1 7200 1800 86400 3600"}};
+  }
 };
 
 using State = AnswerCache::State;
@@ -76,6 +69,116 @@ TEST_CASE("a reader whose clock is a tick behind the writer's finds a new answer
   Fixture fixture(1 << 20);
   fixture.store("a.example.", 100, 1000);
   CHECK(fixture.find("a.example.", 999).state == State::Fresh);
+}
+
+TEST_CASE("that a name does not exist is known for all types; that it has no data, for one") {
+  for (const dns::Rcode rcode : {dns::Rcode::NxDomain, dns::Rcode::NoError}) {
+    CAPTURE(dns::to_text(rcode));
+    const bool is_name_error = rcode == dns::Rcode::NxDomain;
+    Fixture fixture(1 << 20);
+    fixture.store(Fixture::denial_of("a.example.", rcode, 60));
+    CHECK(fixture.find("a.example.", 59, dns::RecordType::AAAA).state == State::Fresh);
+    CHECK(fixture.find("a.example.", 59).state == (is_name_error ? State::Fresh : State::Miss));
+    CHECK(fixture.find("b.a.example.", 59).state == State::Miss);
+    const Question with_proof = make_question("a.example.", dns::RecordType::A, true);
+    CHECK(fixture.cache.find(with_proof.key(), 59).state == State::Miss);
+  }
+}
+
+TEST_CASE("that a CNAME leads to a name that does not exist is known for the type alone") {
+  Fixture fixture(1 << 20);
+  auto denial = Fixture::denial_of("a.other.", dns::Rcode::NxDomain, 60);
+  denial.answer = {"a.other. 60 IN CNAME b.example."};
+  fixture.store(denial);
+  CHECK(fixture.find("a.other.", 0, dns::RecordType::AAAA).state == State::Fresh);
+  CHECK(fixture.find("a.other.", 0, dns::RecordType::CNAME).state == State::Miss);
+}
+
+TEST_CASE("of contradictory answers the fresh one counts, and data before a denial") {
+  Fixture fixture(1 << 20);
+  const auto rcode = [&](std::uint32_t now) {
+    const auto found = fixture.find("a.example.", now);
+    return found.answer == nullptr ? "none" : dns::to_text(found.answer->rcode());
+  };
+  fixture.store("a.example.", 20, 0);
+  fixture.store(Fixture::denial_of("a.example.", dns::Rcode::NxDomain, 60), false, 0);
+  CHECK(fixture.cache.entries() == 2);
+  CHECK(rcode(19) == "NOERROR");
+  CHECK(rcode(20) == "NXDOMAIN");
+  fixture.store("a.example.", 20, 30);  // It exists again.
+  CHECK(fixture.cache.entries() == 1);
+  CHECK(rcode(30) == "NOERROR");
+  CHECK(fixture.find("a.example.", 30, dns::RecordType::AAAA).state == State::Miss);
+}
+
+TEST_CASE("TTLs are kept within bounds, but 0") {
+  Fixture fixture(1 << 20);
+  fixture.cache.set_times({.min_ttl = 30, .max_ttl = 100, .max_negative_ttl = 40, .stale = 10});
+  const auto kept_for = [&](const std::string& name, dns::RecordType type) {
+    std::uint32_t now = 0;
+    while (fixture.find(name, now, type).state == State::Fresh) {
+      ++now;
+    }
+    CHECK(fixture.find(name, now + 9, type).state == (now == 0 ? State::Miss : State::Stale));
+    CHECK(fixture.find(name, now + 10, type).state == State::Miss);
+    return now;
+  };
+  const auto address = [&](unsigned ttl) {
+    fixture.store(Fixture::address_of("a" + std::to_string(ttl) + ".example.", ttl));
+    return kept_for("a" + std::to_string(ttl) + ".example.", dns::RecordType::A);
+  };
+  const auto denial = [&](unsigned ttl) {
+    fixture.store(Fixture::denial_of("d.example.", dns::Rcode::NoError, ttl));
+    return kept_for("d.example.", dns::RecordType::AAAA);
+  };
+  CHECK(address(0) == 0);
+  CHECK(address(1) == 30);
+  CHECK(address(50) == 50);
+  CHECK(address(5000) == 100);
+  CHECK(denial(1) == 30);
+  CHECK(denial(5000) == 40);
+}
+
+TEST_CASE("a name and a zone can be flushed") {
+  Fixture fixture(1 << 20);
+  const auto fill = [&] {
+    for (const char* name : {"example.", "a.example.", "b.a.example.", "aexample.", "a.other."}) {
+      fixture.store(name, 60, 0);
+    }
+    fixture.store(Fixture::denial_of("a.example.", dns::Rcode::NoError, 60));
+  };
+  fill();
+  CHECK(fixture.cache.entries() == 6);
+  CHECK(fixture.cache.flush(make_question("a.example.").name, false) == 2);
+  CHECK(fixture.find("a.example.", 0).state == State::Miss);
+  CHECK(fixture.find("b.a.example.", 0).state == State::Fresh);
+  fill();
+  CHECK(fixture.cache.flush(make_question("example.").name, true) == 4);
+  CHECK(fixture.find("aexample.", 0).state == State::Fresh);
+  CHECK(fixture.cache.flush(make_question(".").name, true) == 2);
+  CHECK(fixture.cache.entries() == 0);
+  CHECK(fixture.cache.flush(make_question(".").name, true) == 0);
+}
+
+TEST_CASE("the size that is told is what is allocated, and nothing is before the first answer") {
+  const auto before = mallinfo2();
+  Fixture fixture(16 << 20);
+  CHECK(fixture.cache.bytes() == 0);
+  CHECK(mallinfo2().uordblks + mallinfo2().hblkhd - before.uordblks - before.hblkhd < 200000);
+  fixture.store("first.example.", 200, 0);
+  const auto first = mallinfo2();
+  const std::uint64_t first_bytes = fixture.cache.bytes();
+  for (int i = 0; i < 5000; ++i) {
+    fixture.store("n" + std::to_string(i) + ".example.", 200, 0);
+  }
+  const auto after = mallinfo2();
+  const auto taken = static_cast<double>(after.uordblks + after.hblkhd) -
+                     static_cast<double>(first.uordblks + first.hblkhd);
+  const auto told = static_cast<double>(fixture.cache.bytes() - first_bytes);
+  CAPTURE(taken);
+  CAPTURE(told);
+  CHECK(taken < 1.05 * told);
+  CHECK(told < 1.05 * taken);
 }
 
 TEST_CASE("one reader is told that a popular answer is about to expire") {
@@ -113,6 +216,7 @@ TEST_CASE("readers find whole answers while the writer replaces and evicts them"
   std::atomic<std::uint64_t> wrong{0};
   const auto read = [&] {
     const rcu::ReaderThread registered;
+    dns::Rotation rotation(1);
     const auto query = std::make_unique<dns::Query>();
     std::vector<std::uint8_t> out(dns::PlainUdpSize);
     while (!is_over) {
@@ -127,7 +231,8 @@ TEST_CASE("readers find whole answers while the writer replaces and evicts them"
         dns::MessageWriter writer(out);
         writer.start(*query);
         const bool is_written =
-            write_answer(*result.answer, 0, TtlMode::CountDown, dns::QuestionOffset, writer);
+            write_answer(*result.answer, 0, TtlMode::CountDown, dns::QuestionOffset, rotation,
+                         writer);
         // Each name has a TTL of its own.
         const bool is_its = is_written && writer.finish() == request.size() + 16 &&
                             load_u32(out.data() + request.size() + 6) == 100 + i;

@@ -179,6 +179,21 @@ const WrongMessage WrongMessages[] = {
        octets.pop_back();
        return octets;
      }},
+    {"an address of three octets",
+     [](const DnsQuestion& question) {
+       Octets octets = answer_to(question, "203.0.113.66");
+       const std::size_t record = 12 + question.name.size() + 1 + 4;
+       octets[record + 11] = 3;
+       octets.erase(octets.begin() + static_cast<std::ptrdiff_t>(record) + 12);
+       return octets;
+     }},
+    {"an owner that points to itself",
+     [](const DnsQuestion& question) {
+       Octets octets = answer_to(question, "203.0.113.66");
+       const std::size_t record = 12 + question.name.size() + 1 + 4;
+       octets[record + 1] = static_cast<std::uint8_t>(record);
+       return octets;
+     }},
     {"octets behind the last record",
      [](const DnsQuestion& question) {
        Octets octets = answer_to(question, "203.0.113.66");

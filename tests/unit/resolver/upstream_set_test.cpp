@@ -60,6 +60,16 @@ TEST_CASE_FIXTURE(SetFixture, "sequential asks the first, as long as it is good"
   CHECK(second.questions().empty());
 }
 
+TEST_CASE_FIXTURE(SetFixture, "when what one says cannot be read, the next one is asked") {
+  first.set_respond([](const DnsQuestion& question) {
+    Octets octets = answer_to(question);
+    octets[12 + question.name.size() + 1 + 4 + 11] = 5;  // An address of five octets.
+    return DnsScript{say(octets)};
+  });
+  use_two();
+  CHECK(ask_now() == "192.0.2.2");
+}
+
 TEST_CASE_FIXTURE(SetFixture, "round robin asks one after the other") {
   options.policy = Policy::RoundRobin;
   use_three();
