@@ -5,6 +5,8 @@
 
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
+
 namespace waypost::ops {
 namespace {
 
@@ -25,6 +27,7 @@ Forwarding::Forwarding(asio::io_context& context, server::Views& views, const Fo
     : control_(context),
       views_(views),
       config_(config),
+      next_look_(context),
       cache_(config.cache_size),
       forwarder_(context_.get_executor(), clock_, random_, log_event),
       resolver_(cache_, clock_, elsewhere(), config.resolver),
@@ -49,34 +52,79 @@ Result<void> Forwarding::start() {
   if (auto started = recursion_.start(); !started) {
     return started;
   }
-  watch();
+  follow();
   publish();
   return {};
 }
 
 void Forwarding::configure(const ForwardConfig& config) {
   config_ = config;
-  watch();
+  follow();
   publish();
 }
 
 void Forwarding::stop() {
+  next_look_.cancel();
+  watch_.reset();
   views_.answers.store(nullptr, std::memory_order_release);
   recursion_.stop();
 }
 
-void Forwarding::watch() {
+// Reads the files that the configuration names, and sees to it that they are read again.
+void Forwarding::follow() {
+  std::vector<Followed> before = std::exchange(files_, {});
   watch_.reset();
-  if (config_.resolv_confs.empty()) {
+  if (!config_.resolv_confs.empty()) {
+    watch_.emplace(control_, [this] {
+      if (look()) {
+        publish();
+      }
+    });
+  }
+  for (const std::filesystem::path& path : config_.resolv_confs) {
+    const auto known =
+        std::ranges::find_if(before, [&](const Followed& each) { return each.path == path; });
+    files_.push_back(known != before.end() ? std::move(*known) : Followed{.path = path});
+    // Where this fails, looking again has to do.
+    (void)watch_->add(path.parent_path());
+  }
+  look();
+  look_again();
+}
+
+void Forwarding::look_again() {
+  if (files_.empty()) {
+    next_look_.cancel();
     return;
   }
-  watch_.emplace(control_, [this] { publish(); });
-  for (const std::filesystem::path& file : config_.resolv_confs) {
-    const auto added = watch_->add(file.parent_path());
-    if (!added) {
-      log::warn("{}; its changes are not seen", added.error().message);
+  next_look_.expires_after(LookInterval);
+  next_look_.async_wait([this](const boost::system::error_code& error) {
+    if (error) {
+      return;
     }
+    if (look()) {
+      publish();
+    }
+    look_again();
+  });
+}
+
+// Reads the files; true when something is another than before.  One that is gone, perhaps for a
+// moment while somebody writes it, counts as it last was.
+bool Forwarding::look() {
+  bool is_other = false;
+  for (Followed& file : files_) {
+    auto text = read_file(file.path);
+    std::string problem = text ? "" : text.error().message;
+    if (text && (!file.was_read || *text != file.text)) {
+      file.text = std::move(*text);
+      file.was_read = true;
+      is_other = true;
+    }
+    is_other = is_other || problem != file.problem;
+    file.problem = std::move(problem);
   }
+  return is_other;
 }
 
 // Hands the resolver's thread what is in force now.
@@ -84,34 +132,44 @@ void Forwarding::publish() {
   resolver::ForwardTable table{config_.upstreams, config_.stub_domains};
   resolver::ForwarderOptions options = config_.options;
   std::string problems;
-  for (const std::filesystem::path& file : config_.resolv_confs) {
-    const auto text = read_file(file);
-    if (!text) {
-      // Gone for a moment, while somebody writes it: what was in force stays.
-      log::warn("{}; its name servers stay as they were", text.error().message);
-      return;
+  const auto add_problem = [&](const std::string& problem) {
+    problems += (problems.empty() ? "" : "\n") + problem;
+  };
+  for (const Followed& file : files_) {
+    if (!file.problem.empty()) {
+      add_problem(file.problem + (file.was_read ? "; its name servers stay as they were"
+                                                : "; it is looked for until it is there"));
     }
-    const resolver::ResolvConf read = resolver::read_resolv_conf(*text, file.string());
+    if (!file.was_read) {
+      continue;
+    }
+    const resolver::ResolvConf read = resolver::read_resolv_conf(file.text, file.path.string());
     table.upstreams.insert(table.upstreams.end(), read.upstreams.begin(), read.upstreams.end());
     for (const std::string& problem : read.problems) {
-      problems += problem + "\n";
+      add_problem(problem);
     }
     if (read.rotate) {
       options.policy = resolver::Policy::RoundRobin;
     }
     if (read.upstreams.empty()) {
-      problems += file.string() + ": it names no server\n";
+      add_problem(file.path.string() + ": it names no server");
     }
   }
   if (problems != std::exchange(told_, problems) && !problems.empty()) {
-    log::warn("{}", problems.substr(0, problems.size() - 1));
+    log::warn("{}", problems);
   }
-  asio::post(context_, [this, options, table = std::move(table), with = config_.resolver] {
+  // Those who asked for forwarding are told why there is none; a stub domain alone is no such wish.
+  std::string nobody = table.upstreams.empty() && !files_.empty()
+                           ? "no server can be asked: " + problems.substr(0, problems.find('\n'))
+                           : "";
+  asio::post(context_, [this, options, table = std::move(table), with = config_.resolver,
+                        nobody = std::move(nobody)]() mutable {
     if (const auto configured = forwarder_.configure(options, table); !configured) {
       log::error("{}; the upstreams stay as they were", configured.error().message);
       return;
     }
     resolver_.set_options(with);
+    resolver_.set_nobody(std::move(nobody));
     resolver_.forget_failures();
   });
   // Behind it, so that the first query finds upstreams.

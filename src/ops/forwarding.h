@@ -17,6 +17,7 @@
 #include "server/responder.h"
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -58,7 +59,8 @@ class Forwarding {
 
   // Begins, once the server has started: from here on names are resolved.
   Result<void> start();
-  // Puts `config` in force; files that it names are read and followed.
+  // Puts `config` in force; files that it names are read and followed, also if they are not there
+  // yet.
   void configure(const ForwardConfig& config);
   // Ends the thread, before the server's sockets close.
   void stop();
@@ -67,14 +69,28 @@ class Forwarding {
   const server::Counters& counters() const noexcept { return recursion_.counters(); }
 
  private:
-  void watch();
+  // A resolv.conf, as it was when it could last be read.
+  struct Followed {
+    std::filesystem::path path;
+    std::string text;
+    std::string problem;  // Why it cannot be read now; empty: it can.
+    bool was_read = false;
+  };
+  // Without inotify: what is mounted over a file changes elsewhere.
+  static constexpr std::chrono::seconds LookInterval{2};
+
+  void follow();
+  void look_again();
+  bool look();
   void publish();
   resolver::Elsewhere elsewhere();
 
   boost::asio::io_context& control_;
   server::Views& views_;
   ForwardConfig config_;
+  std::vector<Followed> files_;
   std::optional<FolderWatch> watch_;
+  boost::asio::steady_timer next_look_;
   std::string told_;  // What was last said about resolv.conf files.
 
   // From here on used by the resolver's thread, once it runs.

@@ -234,8 +234,8 @@ Result<void> put_snapshot(Config& config, const std::string& text) {
 Result<void> put_forward(Config& config, const std::string& text) {
   if (text.starts_with('/')) {
     std::error_code ec;
-    return fs::is_regular_file(text, ec) ? add_once(config.forward.resolv_confs, fs::path(text))
-                                         : because("there is no such file");
+    return fs::is_directory(text, ec) ? because("it is a folder")
+                                      : add_once(config.forward.resolv_confs, fs::path(text));
   }
   auto upstream = resolver::UpstreamAddress::from_text(text);
   if (!upstream) {
@@ -401,8 +401,8 @@ constexpr auto Table = std::to_array<Option>({
      "resolv.conf",
      "", "none; names that no zone here has are refused", Live,
      "Who is asked for names that no zone here has: servers over UDP with TCP on truncation, TCP, "
-     "or "
-     "TLS (verified as NAME), or the servers of a resolv.conf, which is followed.",
+     "or TLS (verified as NAME), or the servers of a resolv.conf, which is followed and may come "
+     "later.",
      put_forward},
     {"stubDomains", "stub-domains", List, "ZONE=UPSTREAM",
      "a list of ZONE=UPSTREAM such as corp.example=10.0.0.10", "", "none", Live,

@@ -8,7 +8,7 @@ namespace waypost::resolver {
 void Failures::remember(const Question& question, Failure failure, SteadyTime now) {
   auto found = entries_.find(question);
   if (found == entries_.end()) {
-    if (entries_.size() >= MaxEntries) {
+    if (entries_.size() >= MaxEntries && now >= next_sweep_) {
       sweep(now);
     }
     if (entries_.size() >= MaxEntries) {
@@ -34,6 +34,8 @@ const Failure* Failures::find(const Question& question, SteadyTime now) const {
 }
 
 void Failures::sweep(SteadyTime now) {
+  ++sweeps_;
+  next_sweep_ = now + SweepInterval;
   std::erase_if(entries_, [now](const auto& each) { return now >= each.second.until; });
 }
 

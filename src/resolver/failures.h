@@ -25,9 +25,11 @@ struct Failure {
 // One thread.
 class Failures {
  public:
-  // When as many are remembered, further ones are not: a flood of names that fail is then asked
-  // about as often as it comes, within the bound on questions in flight.
+  // When as many are remembered, further ones are not, until those that are over are swept out,
+  // once a second: a flood of names that fail is then asked about as often as it comes, within the
+  // bound on questions in flight.
   static constexpr std::size_t MaxEntries = 4096;
+  static constexpr std::chrono::seconds SweepInterval{1};
   static constexpr std::chrono::seconds FirstPause{1};
   static constexpr std::chrono::seconds LongestPause{5};
 
@@ -38,6 +40,8 @@ class Failures {
   const Failure* find(const Question& question, SteadyTime now) const;
   void clear() { entries_.clear(); }
   std::size_t size() const noexcept { return entries_.size(); }
+  // How often all of them were looked at.
+  std::size_t sweeps() const noexcept { return sweeps_; }
 
  private:
   struct Entry {
@@ -48,6 +52,8 @@ class Failures {
   void sweep(SteadyTime now);
 
   std::unordered_map<Question, Entry, QuestionHash> entries_;
+  SteadyTime next_sweep_{};
+  std::size_t sweeps_ = 0;
 };
 
 }  // namespace waypost::resolver

@@ -67,12 +67,15 @@ class Upstream:
         soa = b"\xc0\x0c" + struct.pack(">HHIH", 6, 1, self.ttl, 22) + b"\0\0" + struct.pack(
             ">5I", 1, 2, 3, 4, 30)
         rcode, authority = self.rcode, 0
+        stray = b"\4bank\7example\3com\0" + struct.pack(">HHIH", 1, 1, 9999, 4) + b"\xcb\0\x71\x01"
         if name.startswith("none."):
             rcode, records, authority = 3, soa, 1
         elif rcode == 0 and qtype == 1 and not truncated:
             answers = 1
             records = b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, self.ttl, 4) + socket.inet_aton(
                 self.address)
+            if name.startswith("stray."):  # Nobody asked for that.
+                answers, records = 2, records + stray
         elif rcode == 0 and not truncated:
             records, authority = soa, 1
         flags = 0x8180 | rcode | (0x0200 if truncated else 0)
@@ -150,6 +153,12 @@ def names_elsewhere():
         checks.equal("denied again", server.dig("none.example.com", "A", "+recurse").status,
                      "NXDOMAIN")
         checks.equal("from the cache", len(upstream.questions), asked)
+        checks.equal("denied for all types", server.dig("none.example.com", "MX", "+recurse").status,
+                     "NXDOMAIN")
+        checks.equal("without a question", len(upstream.questions), asked)
+        checks.equal("what nobody asked for",
+                     server.dig("stray.example.com", "A", "+recurse").values(), ["192.0.2.1"])
+        checks.equal("is not believed", server.dig("bank.example.com", "A").status, "REFUSED")
         upstream.truncates = True
         checks.equal("TCP after truncation",
                      server.dig("long.example.com", "A", "+recurse").values(), ["192.0.2.1"])
@@ -257,6 +266,35 @@ def a_resolv_conf_that_changes():
                          server.dig("b.example.com", "A", "+recurse").values(), ["192.0.2.2"])
 
 
+def a_resolv_conf_that_comes_later():
+    try:
+        upstream = Upstream(place=("127.0.0.79", 53))
+    except OSError as error:
+        checks.skip(f"port 53 of 127.0.0.79 cannot be had: {error}")
+        return
+    with Folder() as folder, Folder() as etc, Upstream(address="192.0.2.9") as corp, upstream:
+        file = f"{etc.path}/later/resolv.conf"
+        with serving(folder, "--forward", file, "--stub-domains",
+                     f"corp.example.com={corp.where}", "--ttl", "17") as server:
+            early = server.dig("a.example.com", "A", "+recurse")
+            checks.equal("before it is there", early.status, "SERVFAIL")
+            checks.contains("and why", early.text, f"{file}: no such file")
+            checks.equal("other servers are asked",
+                         server.dig("a.corp.example.com", "A", "+recurse").values(), ["192.0.2.9"])
+            checks.equal("other settings are in force",
+                         ttl_of(server.dig("web.shop.svc.cluster.local", "A")), 17)
+            etc.write("later/resolv.conf", "nameserver 127.0.0.79\n")
+            until(lambda: server.dig("a.example.com", "A", "+recurse").status == "NOERROR")
+            checks.equal("once it is there",
+                         server.dig("b.example.com", "A", "+recurse").values(), ["192.0.2.1"])
+
+
+def until(holds, seconds=10):
+    end = time.monotonic() + seconds
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.1)
+
+
 def an_upstream_that_dies():
     with Folder() as folder, Upstream() as first, Upstream() as second, serving(
             folder, "--forward", f"{first.where},{second.where}") as server:
@@ -321,6 +359,7 @@ def an_upstream_that_is_this_server():
 
 an_upstream_that_is_this_server()
 a_resolv_conf_that_changes()
+a_resolv_conf_that_comes_later()
 an_upstream_that_dies()
 one_connection_with_a_slow_name()
 a_popular_name()

@@ -57,6 +57,7 @@ class Fixture {
     return question;
   }
 
+  bool has_upstreams = true;
   boost::asio::io_context context;
   test::TurnedClock clock{context};
   AnswerCache cache{1 << 20};
@@ -68,7 +69,7 @@ class Fixture {
   Elsewhere elsewhere() {
     return {
         .ask = [this](const Question&, SteadyTime, auto done) { asked.push_back(std::move(done)); },
-        .can_ask = [](const Question&) { return true; },
+        .can_ask = [this](const Question&) { return has_upstreams; },
         .is_probe = [](const Question&) { return false; }};
   }
   void complete(const Reply& reply) {
@@ -107,6 +108,41 @@ TEST_CASE("a failure is remembered: one second, then two, four, five") {
     CHECK(fixture.news() == Lines{"a.example. SERVFAIL", "a.example. SERVFAIL"});
     fixture.clock.turn(1ms);
   }
+}
+
+TEST_CASE("a flood of failures is swept out once a second, however long it lasts") {
+  Failures failures;
+  SteadyTime now{};
+  const auto fail = [&](std::size_t number) {
+    failures.remember(Fixture::question("n" + std::to_string(number) + ".example."), {}, now);
+  };
+  for (std::size_t i = 0; i < 3 * Failures::MaxEntries; ++i) {
+    fail(i);
+  }
+  CHECK(failures.size() == Failures::MaxEntries);
+  CHECK(failures.sweeps() == 1);
+  now += 1s;
+  fail(0);
+  fail(3 * Failures::MaxEntries);
+  CHECK(failures.sweeps() == 2);
+  CHECK(failures.size() == 2);
+  CHECK(failures.find(Fixture::question("n0.example."), now) != nullptr);
+}
+
+TEST_CASE("when somebody should be asked and nobody can be, the question fails and says why") {
+  Fixture fixture;
+  fixture.has_upstreams = false;
+  std::vector<std::string> told;
+  const auto ask = [&] {
+    fixture.resolver.resolve(Fixture::question("a.example."), [&](const Resolution& resolution) {
+      told.push_back(dns::to_text(resolution.rcode) + " " + std::string(resolution.text));
+    });
+  };
+  ask();
+  fixture.resolver.set_nobody("no server can be asked: /etc/resolv.conf: no such file");
+  ask();
+  CHECK(told == Lines{"REFUSED no zone here has this name, and no server is asked for it",
+                      "SERVFAIL no server can be asked: /etc/resolv.conf: no such file"});
 }
 
 TEST_CASE("after 1.8 seconds an expired answer is given, and the new one is still waited for") {
