@@ -137,8 +137,8 @@ AnswerCache::Found AnswerCache::find(const CacheKey& key, std::uint32_t now) con
     if (answer == nullptr || !answer->is_about(key)) {
       continue;
     }
-    const int rank = (age_of(answer->stored_, now) < answer->ttl_ ? 2 : 0) +
-                     (answer->type_ == key.type ? 1 : 0);
+    const int rank =
+        (age_of(answer->stored_, now) < answer->ttl_ ? 2 : 0) + (answer->type_ == key.type ? 1 : 0);
     if (rank > best_rank) {
       best = answer;
       best_rank = rank;
@@ -157,8 +157,8 @@ AnswerCache::Found AnswerCache::find(const CacheKey& key, std::uint32_t now) con
     const bool is_usable = age - best->ttl_ < stale_time_.load(std::memory_order_relaxed);
     return {is_usable ? State::Stale : State::Miss, false, is_usable ? best : nullptr};
   }
-  const bool is_due = best->ttl_ >= ShortestPrefetchTtl && uses == MostUses &&
-                      best->ttl_ - age <= best->ttl_ / 10;
+  const bool is_due =
+      best->ttl_ >= ShortestPrefetchTtl && uses == MostUses && best->ttl_ - age <= best->ttl_ / 10;
   const bool is_first = is_due && !best->is_refreshed_.load(std::memory_order_relaxed) &&
                         !best->is_refreshed_.exchange(true, std::memory_order_relaxed);
   return {State::Fresh, is_first, best};

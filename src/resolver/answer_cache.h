@@ -79,7 +79,7 @@ class CachedAnswer {
   bool dnssec_ok_;
   bool checking_disabled_;
   bool authentic_data_ = false;
-  bool is_name_error_ = false;  // For all types.
+  bool is_name_error_ = false;                 // For all types.
   mutable std::atomic<std::uint8_t> uses_{0};  // Saturating; the hand takes from it.
   mutable std::atomic<bool> is_refreshed_{false};
 };

@@ -126,8 +126,8 @@ const AnswerContent& ContentReader::read(const Question& question, Bytes packet,
       break;
     }
     content_.is_direct = false;
-    is_endless = hops == seen.size() || std::find(seen.begin(), seen.begin() + hops, name.hash) !=
-                                            seen.begin() + hops;
+    is_endless = hops == seen.size() ||
+                 std::find(seen.begin(), seen.begin() + hops, name.hash) != seen.begin() + hops;
     has_data = has_name && !is_endless && read_name(question, name);
   }
   if (has_data) {
@@ -207,7 +207,8 @@ void ContentReader::read_denial(const dns::NameKey& name) {
       continue;
     }
     take(record);
-    const std::uint32_t minimum = load_u32(packet_.data() + record.rdata_at + record.rdata_size - 4);
+    const std::uint32_t minimum =
+        load_u32(packet_.data() + record.rdata_at + record.rdata_size - 4);
     content_.ttl = std::min(content_.ttl, minimum);
     zones_.emplace_back(apex.wire().begin(), apex.wire().end());
     return;
@@ -222,10 +223,9 @@ void ContentReader::read_proof() {
       continue;
     }
     const bool is_signature = record.type == RecordType::RRSIG;
-    const RecordType about =
-        is_signature ? read_signature(packet_, record).covered : record.type;
-    const bool is_proof = about == RecordType::NSEC || about == NSEC3 ||
-                          (is_signature && about == RecordType::SOA);
+    const RecordType about = is_signature ? read_signature(packet_, record).covered : record.type;
+    const bool is_proof =
+        about == RecordType::NSEC || about == NSEC3 || (is_signature && about == RecordType::SOA);
     if (is_proof && is_signing_zone(LowerName(packet_, record.owner).wire())) {
       take(record);
     }

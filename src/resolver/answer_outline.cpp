@@ -11,10 +11,10 @@ AnswerOutline AnswerOutline::of(const dns::Response& response) noexcept {
     });
   };
   // NODATA comes with a SOA (RFC 2308, 2.2), or with nothing from servers that recurse.
-  const bool is_lame =
-      !response.truncated && response.rcode == dns::Rcode::NoError && response.answers == 0 &&
-      !response.authoritative && !has(dns::RecordType::SOA) &&
-      (has(dns::RecordType::NS) || !response.recursion_available);
+  const bool is_lame = !response.truncated && response.rcode == dns::Rcode::NoError &&
+                       response.answers == 0 && !response.authoritative &&
+                       !has(dns::RecordType::SOA) &&
+                       (has(dns::RecordType::NS) || !response.recursion_available);
   return {.rcode = response.rcode,
           .is_truncated = response.truncated,
           .has_edns = response.has_edns,

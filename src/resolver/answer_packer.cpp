@@ -36,9 +36,8 @@ constexpr bool is_address(RecordType type) noexcept {
 
 // A length octet is below 'A', so that whole names can be compared like text.
 bool is_same_name(Bytes left, Bytes right) noexcept {
-  return std::ranges::equal(left, right, [](std::uint8_t a, std::uint8_t b) {
-    return ascii_lower(a) == ascii_lower(b);
-  });
+  return std::ranges::equal(
+      left, right, [](std::uint8_t a, std::uint8_t b) { return ascii_lower(a) == ascii_lower(b); });
 }
 
 void append(std::vector<std::uint8_t>& to, Bytes octets) {

@@ -228,8 +228,8 @@ std::expected<void, Failure> Resolver::take_answer(Flight& flight, Bytes packet)
   const SteadyTime now = clock_.now();
   const CachedAnswer* answer = cache_.store(flight.question, packet, response, seconds_of(now));
   if (answer == nullptr) {
-    return std::unexpected(Failure{.reason = dns::ExtendedError::Other,
-                                   .text = "the upstream's answer is too large"});
+    return std::unexpected(
+        Failure{.reason = dns::ExtendedError::Other, .text = "the upstream's answer is too large"});
   }
   failures_.forget(flight.question);
   complete(flight, {.question = flight.question, .answer = answer});

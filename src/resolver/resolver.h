@@ -97,7 +97,7 @@ class Resolver {
 
   // For what begins from now on.
   void set_options(const ResolverOptions& options) { options_ = options; }
-  // What is told when nobody can be asked although somebody should: the question then fails.  Empty,
+  // What is told when nobody can be asked although somebody should: the question then fails. Empty,
   // as at first: it is refused.
   void set_nobody(std::string why);
   // Forgets failures: the upstreams are others now.

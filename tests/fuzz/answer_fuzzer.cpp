@@ -55,8 +55,7 @@ void read_answer(Bytes octets) {
     return;
   }
   const AnswerOutline outline = AnswerOutline::of(*response);
-  expect(!outline.is_lame || outline.rcode == waypost::dns::Rcode::NoError,
-         "an error is not lame");
+  expect(!outline.is_lame || outline.rcode == waypost::dns::Rcode::NoError, "an error is not lame");
 }
 
 void read_text(std::string_view text) {

@@ -230,9 +230,8 @@ TEST_CASE("readers find whole answers while the writer replaces and evicts them"
         }
         dns::MessageWriter writer(out);
         writer.start(*query);
-        const bool is_written =
-            write_answer(*result.answer, 0, TtlMode::CountDown, dns::QuestionOffset, rotation,
-                         writer);
+        const bool is_written = write_answer(*result.answer, 0, TtlMode::CountDown,
+                                             dns::QuestionOffset, rotation, writer);
         // Each name has a TTL of its own.
         const bool is_its = is_written && writer.finish() == request.size() + 16 &&
                             load_u32(out.data() + request.size() + 6) == 100 + i;

@@ -27,7 +27,8 @@ struct Case {
 
 const Case Cases[] = {
     {"what was asked for",
-     {.name = "a.example.", .answer = {"a.example. 60 IN A 192.0.2.1", "a.example. 50 IN A 192.0.2.2"}},
+     {.name = "a.example.",
+      .answer = {"a.example. 60 IN A 192.0.2.1", "a.example. 50 IN A 192.0.2.2"}},
      {"a.example. 50 IN A 192.0.2.1", "a.example. 50 IN A 192.0.2.2"},
      {},
      50},
@@ -69,8 +70,9 @@ const Case Cases[] = {
      60},
     {"a chain by a DNAME",
      {.name = "a.old.example.",
-      .answer = {"old.example. 90 IN DNAME new.example.", "a.old.example. 90 IN CNAME a.new.example.",
-                 "a.new.example. 60 IN A 192.0.2.1", "elsewhere. 5 IN DNAME new.example."}},
+      .answer = {"old.example. 90 IN DNAME new.example.",
+                 "a.old.example. 90 IN CNAME a.new.example.", "a.new.example. 60 IN A 192.0.2.1",
+                 "elsewhere. 5 IN DNAME new.example."}},
      {"a.new.example. 60 IN A 192.0.2.1", "a.old.example. 60 IN CNAME a.new.example.",
       "old.example. 60 IN DNAME new.example."},
      {},
@@ -130,9 +132,10 @@ const Case Cases[] = {
                  "a.example. 60 IN RRSIG A 8 2 60 20300101000000 20200101000000 1 example. AAAA",
                  "a.example. 60 IN RRSIG TXT 8 2 60 20300101000000 20200101000000 1 example. AAAA",
                  "a.example. 60 IN RRSIG A 8 2 60 20300101000000 20200101000000 1 other. AAAA"},
-      .authority = {"*.example. 40 IN NSEC b.example. A RRSIG NSEC",
-                    "*.example. 40 IN RRSIG NSEC 8 1 60 20300101000000 20200101000000 1 example. AAAA",
-                    "*.other. 5 IN NSEC b.other. A RRSIG NSEC", "example. 5 IN NS ns.example."}},
+      .authority =
+          {"*.example. 40 IN NSEC b.example. A RRSIG NSEC",
+           "*.example. 40 IN RRSIG NSEC 8 1 60 20300101000000 20200101000000 1 example. AAAA",
+           "*.other. 5 IN NSEC b.other. A RRSIG NSEC", "example. 5 IN NS ns.example."}},
      {"a.example. 40 IN A 192.0.2.1",
       "a.example. 40 IN RRSIG A 8 2 60 20300101000000 20200101000000 1 example. AAAA"},
      {"*.example. 40 IN NSEC b.example. A RRSIG NSEC",
@@ -150,9 +153,9 @@ const Case Cases[] = {
     {"the proof of a denial",
      {.name = "a.example.",
       .rcode = Rcode::NxDomain,
-      .authority = {Soa,
-                    "example. 600 IN RRSIG SOA 8 1 600 20300101000000 20200101000000 1 example. AAAA",
-                    "example. 600 IN NSEC b.example. NS SOA RRSIG NSEC DNSKEY"}},
+      .authority =
+          {Soa, "example. 600 IN RRSIG SOA 8 1 600 20300101000000 20200101000000 1 example. AAAA",
+           "example. 600 IN NSEC b.example. NS SOA RRSIG NSEC DNSKEY"}},
      {},
      {"example. 60 IN NSEC b.example. NS SOA RRSIG NSEC DNSKEY",
       "example. 60 IN RRSIG SOA 8 1 600 20300101000000 20200101000000 1 example. AAAA",
@@ -174,8 +177,7 @@ TEST_CASE("of a response is kept what answers the question, as long as its small
     CHECK(text.authority == each.authority);
     CHECK(text.additional.empty());
     CHECK(text.rcode == dns::to_text(each.response.rcode));
-    const Question question =
-        make_question(each.response.name, each.response.type, each.dnssec_ok);
+    const Question question = make_question(each.response.name, each.response.type, each.dnssec_ok);
     using State = AnswerCache::State;
     if (each.kept_for == 0) {
       CHECK(kept.cache.find(question.key(), 0).state == State::Miss);

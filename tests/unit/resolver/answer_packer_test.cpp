@@ -20,9 +20,9 @@ std::vector<std::uint8_t> compressed_response() {
   packet[2] |= 0x80;
   packet[7] = 20;
   for (std::uint8_t i = 0; i < 20; ++i) {
-    const std::vector<std::uint8_t> record = {0xc0, 12, 0, 2, 0,   1,   0, 0, 0,
-                                              60,   0,  5, 2, 'n', static_cast<std::uint8_t>('a' + i),
-                                              0xc0, 12};
+    const std::vector<std::uint8_t> record = {
+        0xc0, 12, 0, 2, 0, 1, 0, 0, 0, 60, 0, 5, 2, 'n', static_cast<std::uint8_t>('a' + i),
+        0xc0, 12};
     packet.insert(packet.end(), record.begin(), record.end());
   }
   return packet;
@@ -43,8 +43,8 @@ TEST_CASE("names are compressed as far as they were in the response") {
                              "web.cdn.example. 60 IN CNAME edge.cdn.other.",
                              "edge.cdn.other. 60 IN A 192.0.2.1"}});
   const std::size_t question = 12 + 13 + 4;
-  const std::size_t first = 12 + 8 + 2;    // The owner's pointer, head; web, cdn, a pointer.
-  const std::size_t second = 12 + 16;      // To all of that; edge, cdn, other and the root.
+  const std::size_t first = 12 + 8 + 2;  // The owner's pointer, head; web, cdn, a pointer.
+  const std::size_t second = 12 + 16;    // To all of that; edge, cdn, other and the root.
   CHECK(kept.write(*chain, "www.example.").size() == question + first + second + 12 + 4);
 }
 
@@ -62,23 +62,22 @@ TEST_CASE("names in rdata that old readers do not decompress are written out") {
 
 TEST_CASE("an answer is in the case of whoever asks, other names are as they first came") {
   KeptAnswers kept;
-  const CachedAnswer* const answer =
-      kept.store({.name = "wWw.eXample.",
-                  .answer = {"WWW.eXample. 60 IN CNAME Web.exAmple.",
-                             "wEB.example. 60 IN CNAME Edge.Other.",
-                             "edge.other. 60 IN A 192.0.2.1"}});
+  const CachedAnswer* const answer = kept.store(
+      {.name = "wWw.eXample.",
+       .answer = {"WWW.eXample. 60 IN CNAME Web.exAmple.", "wEB.example. 60 IN CNAME Edge.Other.",
+                  "edge.other. 60 IN A 192.0.2.1"}});
   CHECK(test::response_text(kept.write(*answer, "WwW.ExamplE.")).answer ==
         Lines{"Edge.Other. 60 IN A 192.0.2.1", "Web.ExamplE. 60 IN CNAME Edge.Other.",
               "WwW.ExamplE. 60 IN CNAME Web.ExamplE."});
 }
 
-TEST_CASE("behind other records and for a name that stands elsewhere, pointers lead where they did") {
+TEST_CASE(
+    "behind other records and for a name that stands elsewhere, pointers lead where they did") {
   KeptAnswers kept;
-  const CachedAnswer* const answer =
-      kept.store({.name = "www.example.",
-                  .answer = {"www.example. 60 IN CNAME web.example.",
-                             "web.example. 60 IN CNAME edge.other.", "edge.other. 60 IN A 192.0.2.1",
-                             "edge.other. 60 IN A 192.0.2.2"}});
+  const CachedAnswer* const answer = kept.store(
+      {.name = "www.example.",
+       .answer = {"www.example. 60 IN CNAME web.example.", "web.example. 60 IN CNAME edge.other.",
+                  "edge.other. 60 IN A 192.0.2.1", "edge.other. 60 IN A 192.0.2.2"}});
   const auto request = test::make_query({.name = "alias.shop.svc.cluster.local."});
   const auto query = std::make_unique<dns::Query>();
   REQUIRE(dns::read_query(request, *query) == dns::ReadVerdict::Answer);
@@ -141,8 +140,8 @@ TEST_CASE("an answer that becomes larger than a message is none") {
       test::make_query({.name = "a.rather.long.name.of.a.zone.example.", .type = SRV});
   packet[2] |= 0x80;
   store_u16(packet.data() + 6, 2500);
-  const std::vector<std::uint8_t> record = {0xc0, 12, 0, 33, 0,  1,  0,  0,    0, 60,
-                                            0,    8,  0, 0,  0,  5,  19, 0xc4, 0xc0, 12};
+  const std::vector<std::uint8_t> record = {0xc0, 12, 0, 33, 0, 1, 0,  0,    0,    60,
+                                            0,    8,  0, 0,  0, 5, 19, 0xc4, 0xc0, 12};
   for (int i = 0; i < 2500; ++i) {
     packet.insert(packet.end(), record.begin(), record.end());
   }

@@ -63,11 +63,15 @@ TEST_CASE_FIXTURE(SetFixture, "sequential asks the first, as long as it is good"
 TEST_CASE_FIXTURE(SetFixture, "when what one says cannot be read, the next one is asked") {
   first.set_respond([](const DnsQuestion& question) {
     Octets octets = answer_to(question);
-    octets[12 + question.name.size() + 1 + 4 + 11] = 5;  // An address of five octets.
-    return DnsScript{say(octets)};
+    const std::size_t record = 12 + question.name.size() + 1 + 4;
+    octets[record + 11] = 5;  // An address of five octets.
+    octets.insert(octets.begin() + static_cast<std::ptrdiff_t>(record) + 12, 192);
+    return question.over_stream ? DnsScript{say(octets)}
+                                : DnsScript{say(octets), say(octets), say(octets)};
   });
   use_two();
   CHECK(ask_now() == "192.0.2.2");
+  CHECK(report().counters.mismatches == 4);
 }
 
 TEST_CASE_FIXTURE(SetFixture, "round robin asks one after the other") {
