@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 
 import yaml
 
@@ -301,6 +302,30 @@ def overlay_of_ones_own():
                  ("registry.example.org/waypost-dns:0.1.0", "10.43.0.10", {"waypost.yaml": "ttl: 7\n"}))
 
 
+def overlay_beside_coredns():
+    """The example of docs/migrate.md: everything but the Service, which is there already."""
+    page = (ROOT / "docs" / "migrate.md").read_text()
+    example = textwrap.dedent(re.search(r"```yaml\n(.*?)```", page, re.DOTALL).group(1))
+    with Folder() as folder:
+        shutil.copytree(DEPLOY, folder / "deploy")
+        folder.write("kustomization.yaml", example)
+        code, out, err = run("kubectl", "kustomize", folder.path)
+    checks.equal("an overlay beside CoreDNS", (code, err), (0, ""))
+    own = [(thing["kind"], thing["metadata"]["name"]) for thing in render("cluster-dns")]
+    checks.equal("it has everything but the Service",
+                 [(thing["kind"], thing["metadata"]["name"]) for thing in yaml.safe_load_all(out)],
+                 [one for one in own if one != ("Service", "kube-dns")])
+
+
+def options_that_the_docs_name():
+    """Keys of waypost.yaml in docs/migrate.md are keys."""
+    table = re.search(r"\| Corefile \|.*?\n\n", (ROOT / "docs" / "migrate.md").read_text(), re.DOTALL).group(0)
+    known = set(re.findall(r"^### `(\w+)`$", (ROOT / "docs" / "configuration.md").read_text(), re.MULTILINE))
+    named = {key for row in table.strip().splitlines()[2:] for key in re.findall(r"`([a-zA-Z]+)[:`]", row.split("|")[2])}
+    checks.equal("docs/migrate.md names keys that there are", named - known, set())
+    checks.equal("and some", len(named) > 20, True)
+
+
 def every_overlay_is_tested():
     folders = {file.parent.relative_to(DEPLOY).as_posix() for file in DEPLOY.glob("**/kustomization.yaml")}
     checks.equal("overlays", {folder for folder in folders if not folder.startswith("base/")},
@@ -308,6 +333,7 @@ def every_overlay_is_tested():
 
 
 every_overlay_is_tested()
+options_that_the_docs_name()
 reason = why_not_render()
 if reason:
     checks.skip(f"overlays are not rendered: {reason}")
@@ -317,4 +343,5 @@ else:
     node_kube_proxy()
     monitoring(cluster)
     overlay_of_ones_own()
+    overlay_beside_coredns()
 checks.finish()
