@@ -2,23 +2,21 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <string>
 #include <system_error>
+#include <utility>
 
 namespace waypost::bench {
 namespace {
 
-[[noreturn]] void fail(const char* what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
-
-}  // namespace
-
-int open_loopback() {
-  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+int open_udp(const SocketAddress& like) {
+  const int fd = socket(like.address.is_v4() ? AF_INET : AF_INET6,
+                        SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) {
-    fail("socket");
+    throw_errno("socket");
   }
   const int size = 4 << 20;
   for (const auto& [forced, plain] :
@@ -27,32 +25,68 @@ int open_loopback() {
       setsockopt(fd, SOL_SOCKET, plain, &size, sizeof size);
     }
   }
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    fail("bind");
+  return fd;
+}
+
+}  // namespace
+
+void throw_errno(const char* what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
+
+socklen_t to_sockaddr(const SocketAddress& address, sockaddr_in6& to) noexcept {
+  to = {};
+  const Bytes octets = address.address.octets();
+  if (!address.address.is_v4()) {
+    to.sin6_family = AF_INET6;
+    to.sin6_port = htons(address.port);
+    std::memcpy(&to.sin6_addr, octets.data(), octets.size());
+    return sizeof to;
+  }
+  sockaddr_in v4{};
+  v4.sin_family = AF_INET;
+  v4.sin_port = htons(address.port);
+  std::memcpy(&v4.sin_addr, octets.data(), octets.size());
+  std::memcpy(&to, &v4, sizeof v4);
+  return sizeof v4;
+}
+
+int open_bound(const SocketAddress& address) {
+  const int fd = open_udp(address);
+  const int on = 1;
+  sockaddr_in6 form;
+  const socklen_t size = to_sockaddr(address, form);
+  if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0 ||
+      bind(fd, reinterpret_cast<const sockaddr*>(&form), size) != 0) {
+    throw_errno(("bind to " + address.to_text()).c_str());
+  }
+  return fd;
+}
+
+int open_connected(const SocketAddress& peer) {
+  const int fd = open_udp(peer);
+  sockaddr_in6 form;
+  const socklen_t size = to_sockaddr(peer, form);
+  if (connect(fd, reinterpret_cast<const sockaddr*>(&form), size) != 0) {
+    throw_errno(("connect to " + peer.to_text()).c_str());
   }
   return fd;
 }
 
 SocketAddress local_address(int socket) {
-  sockaddr_in address{};
-  socklen_t size = sizeof address;
-  if (getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-    fail("getsockname");
+  sockaddr_in6 form{};
+  socklen_t size = sizeof form;
+  if (getsockname(socket, reinterpret_cast<sockaddr*>(&form), &size) != 0) {
+    throw_errno("getsockname");
   }
-  return {IpAddress::v4(127, 0, 0, 1), ntohs(address.sin_port)};
-}
-
-void connect_socket(int socket, const SocketAddress& peer) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(peer.port);
-  std::memcpy(&address.sin_addr, peer.address.octets().data(), sizeof address.sin_addr);
-  if (connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    fail("connect");
+  if (form.sin6_family == AF_INET6) {
+    return {IpAddress::from_octets(form.sin6_addr.s6_addr), ntohs(form.sin6_port)};
   }
+  sockaddr_in v4{};
+  std::memcpy(&v4, &form, sizeof v4);
+  std::array<std::uint8_t, 4> octets{};
+  std::memcpy(octets.data(), &v4.sin_addr, octets.size());
+  return {IpAddress::from_octets(octets), ntohs(v4.sin_port)};
 }
 
 void close_socket(int socket) noexcept {
@@ -71,7 +105,7 @@ std::size_t Datagrams::receive(int socket) noexcept {
   for (std::size_t i = 0; i < messages_.size(); ++i) {
     parts_[i] = {buffers_.data() + i * Stride, MaxSize};
     messages_[i].msg_hdr.msg_name = &peers_[i];
-    messages_[i].msg_hdr.msg_namelen = sizeof(sockaddr_in);
+    messages_[i].msg_hdr.msg_namelen = sizeof peers_[i];
   }
   const int count = recvmmsg(socket, messages_.data(), static_cast<unsigned>(messages_.size()),
                              MSG_DONTWAIT, nullptr);

@@ -1,4 +1,4 @@
-// Batches of datagrams through recvmmsg and sendmmsg, for the echo and the load.
+// UDP sockets, and batches of datagrams through recvmmsg and sendmmsg, for the echo and the load.
 
 #pragma once
 
@@ -14,12 +14,18 @@
 
 namespace waypost::bench {
 
-// A UDP socket on 127.0.0.1 with large buffers.  Throws std::system_error.
-int open_loopback();
+// A UDP socket bound to `address`, with large buffers; others may bind the same address.  Throws
+// std::system_error.
+int open_bound(const SocketAddress& address);
+// One that sends to and takes from `peer` only.  Throws std::system_error.
+int open_connected(const SocketAddress& peer);
 SocketAddress local_address(int socket);
-// Lets `socket` send to and take from `peer` only.  Throws std::system_error.
-void connect_socket(int socket, const SocketAddress& peer);
 void close_socket(int socket) noexcept;
+
+// The form that the kernel takes; the size is that of its family.
+socklen_t to_sockaddr(const SocketAddress& address, sockaddr_in6& to) noexcept;
+// Throws std::system_error for the current errno.
+[[noreturn]] void throw_errno(const char* what);
 
 class Datagrams {
  public:
@@ -47,7 +53,7 @@ class Datagrams {
   static constexpr std::size_t Stride = MaxSize + 64;
 
   std::vector<std::uint8_t> buffers_;
-  std::vector<sockaddr_in> peers_;
+  std::vector<sockaddr_in6> peers_;
   std::vector<iovec> parts_;
   std::vector<mmsghdr> messages_;
   std::size_t received_ = 0;

@@ -8,8 +8,8 @@
 
 namespace waypost::bench {
 
-Echo::Echo()
-    : socket_(open_loopback()), address_(local_address(socket_)), thread_([this] { run(); }) {}
+Echo::Echo(const SocketAddress& address)
+    : socket_(open_bound(address)), address_(local_address(socket_)), thread_([this] { run(); }) {}
 
 Echo::~Echo() {
   stop_ = true;
@@ -21,7 +21,7 @@ void Echo::run() noexcept {
   Datagrams batch(server::UdpBatch::Size);
   while (!stop_) {
     pollfd readable{socket_, POLLIN, 0};
-    poll(&readable, 1, 10);
+    poll(&readable, 1, 100);
     while (batch.receive(socket_) > 0) {
       batch.send_back(socket_);
     }

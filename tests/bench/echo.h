@@ -1,5 +1,5 @@
-// The limit: a thread that sends every datagram back, with the system calls and batches that the
-// server uses and nothing in between.
+// The limit: datagrams sent back as they came, with the system calls and batches that the server
+// uses and nothing in between.
 
 #pragma once
 
@@ -12,9 +12,9 @@ namespace waypost::bench {
 
 class Echo {
  public:
-  // Opens a socket on loopback and starts the thread, on the CPUs of the caller.  Throws
-  // std::system_error when that fails.
-  Echo();
+  // Opens a socket and starts a thread, on the CPUs of the caller.  Several may have the same
+  // address: the kernel then divides senders among them.  Throws std::system_error when that fails.
+  explicit Echo(const SocketAddress& address = {IpAddress::v4(127, 0, 0, 1), 0});
   ~Echo();
   Echo(const Echo&) = delete;
   Echo& operator=(const Echo&) = delete;

@@ -7,6 +7,7 @@
 // counts the same.
 
 #include "base/rcu.h"
+#include "bench/questions.h"
 #include "bench/world.h"
 #include "dns/name.h"
 #include "records/publisher.h"
@@ -77,7 +78,7 @@ std::vector<Question> make_reverse_questions(const World& world) {
 }
 
 std::vector<Kind> make_kinds(const World& world) {
-  std::vector<Kind> kinds = {{"mix", make_questions(world, MixSize)},
+  std::vector<Kind> kinds = {{"mix", make_questions(world, Mix::Cluster, Edns::AsMix, MixSize)},
                              {"hit", {}},
                              {"NXDOMAIN", {}},
                              {"SRV", {}},

@@ -155,7 +155,7 @@ void run_round(Series& series, const SocketAddress& address, Peer peer,
 
 // Returns false when an answer was wrong.
 bool compare(const Options& options, const World& world, const server::Views& views) {
-  std::vector<Question> questions = make_questions(world, 65536);
+  std::vector<Question> questions = make_questions(world, Mix::Cluster, Edns::AsMix, 65536);
   Series echo{.name = "udp echo"};
   Series waypost{.name = "waypost"};
   for (unsigned round = 0; round < options.rounds; ++round) {

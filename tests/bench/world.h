@@ -1,16 +1,13 @@
-// A cluster of a given size, and what its pods ask.
+// A cluster of a given size.
 
 #pragma once
 
-#include "base/bytes.h"
 #include "cache/service_cache.h"
-#include "dns/types.h"
 #include "records/options.h"
 
-#include <cstddef>
+#include <array>
 #include <cstdint>
 #include <string>
-#include <vector>
 
 namespace waypost::bench {
 
@@ -32,33 +29,28 @@ class World {
     return service % size_.headless_every == 0;
   }
 
+  std::string namespace_name(std::uint32_t index) const;
+  std::string full_name(std::uint32_t service) const;  // With the dot at its end.
+
   records::Options options() const;
   void put_namespaces(cache::ServiceCache& cache) const;
   void put_services(cache::ServiceCache& cache) const;
   void put_slices(cache::ServiceCache& cache) const;
+  kube::Namespace name_space(std::uint32_t index) const;
   kube::Service service(std::uint32_t index) const;
   // The Service's slice after `change` changes: that many endpoints have moved to another address.
   kube::EndpointSlice slice(std::uint32_t service, std::uint32_t change) const;
 
+  // Large headless Services beside the others: that of N endpoints, none with a hostname, is
+  // large-N in a namespace of its own.  The functions above leave them out.
+  static constexpr std::array<std::uint32_t, 3> LargeSizes = {10, 100, 1000};
+  static std::string large_name(std::uint32_t endpoints);
+  static kube::Namespace large_namespace();
+  static kube::Service large_service(std::uint32_t endpoints);
+  static kube::EndpointSlice large_slice(std::uint32_t endpoints);
+
  private:
   WorldSize size_;
 };
-
-// One request as it is sent, but for its id, and what its answer must be.
-struct Question {
-  std::vector<std::uint8_t> request;
-  std::size_t question_end = 0;  // Where the question section ends in `request`.
-  dns::Rcode rcode = dns::Rcode::NoError;
-  std::uint16_t answers = 0;
-};
-
-// A question of class IN about `name`, a domain name in presentation form, and what it expects;
-// `edns`: with an OPT record for 1232 octets.
-Question make_question(const std::string& name, dns::RecordType type, bool edns, dns::Rcode rcode,
-                       std::uint16_t answers);
-
-// `count` questions in random order, equal in every run: 60 % hits (A and AAAA by halves), 32 %
-// names that the search path makes of names elsewhere (NXDOMAIN), 5 % SRV, 3 % names of endpoints.
-std::vector<Question> make_questions(const World& world, std::size_t count);
 
 }  // namespace waypost::bench
