@@ -271,8 +271,8 @@ std::string ProxyWorld::flow(std::string_view text) {
   return joined(out, " | ");
 }
 
-void check_flows(ProxyWorld& world, std::initializer_list<Flow> flows) {
-  for (const Flow& flow : flows) {
+void check_flows(ProxyWorld& world, std::initializer_list<FlowCase> flows) {
+  for (const FlowCase& flow : flows) {
     INFO(flow.packet);
     CHECK(world.flow(flow.packet) == flow.expected);
   }

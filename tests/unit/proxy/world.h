@@ -72,12 +72,12 @@ class ProxyWorld : private cache::Consumer {
   Compiler v6_;
 };
 
-struct Flow {
+struct FlowCase {
   std::string_view packet;
   std::string_view expected;
 };
 // Checks each flow; a failure shows the packet and the way that it went.
-void check_flows(ProxyWorld& world, std::initializer_list<Flow> flows);
+void check_flows(ProxyWorld& world, std::initializer_list<FlowCase> flows);
 
 // What is wrong with a rule set: jumps to chains that are missing, chains that nothing leads to,
 // names that are too long, more chains on top of each other than iptables-nft takes, rules that
