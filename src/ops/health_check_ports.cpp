@@ -5,14 +5,18 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
 namespace waypost::ops {
 namespace {
 
+// Only load balancers that keep the client's address have to know where endpoints are.
 std::uint16_t port_of(const cache::ServiceState& state) {
-  if (!state.service || !state.service->traffic || state.service->traffic->has_other_proxy) {
+  if (!state.service || state.service->type != kube::ServiceType::LoadBalancer ||
+      !state.service->traffic || state.service->traffic->has_other_proxy ||
+      state.service->traffic->external_policy != kube::TrafficPolicy::Local) {
     return 0;
   }
   return state.service->traffic->health_check_node_port;
@@ -21,26 +25,31 @@ std::uint16_t port_of(const cache::ServiceState& state) {
 }  // namespace
 
 std::size_t count_local_endpoints(const cache::ServiceState& state, std::string_view node_name) {
-  std::set<IpAddress> addresses;
+  std::set<IpAddress> v4;
+  std::set<IpAddress> v6;
   for (const cache::SlicePointer& slice : state.slices) {
-    for (std::size_t i = 0; slice->traffic && i < slice->endpoints.size(); ++i) {
+    const bool has_port = std::any_of(slice->ports.begin(), slice->ports.end(),
+                                      [](const auto& port) { return port.port != 0; });
+    for (std::size_t i = 0; slice->traffic && has_port && i < slice->endpoints.size(); ++i) {
       const kube::Endpoint& endpoint = slice->endpoints[i];
       const kube::Placements& placements = slice->traffic->placements;
-      if (endpoint.ready && !endpoint.terminating && !placements.is_further(i) &&
-          placements.node(i) == node_name) {
-        addresses.insert(endpoint.address);
+      if (endpoint.ready && !placements.is_further(i) && placements.node(i) == node_name) {
+        (endpoint.address.is_v4() ? v4 : v6).insert(endpoint.address);
       }
     }
   }
-  return addresses.size();
+  return std::max(v4.size(), v6.size());
 }
 
 HealthCheckPorts::HealthCheckPorts(boost::asio::io_context& context, cache::ServiceCache& cache,
-                                   std::string node_name, std::function<bool()> is_healthy)
+                                   std::string node_name, std::function<bool()> is_healthy,
+                                   std::chrono::milliseconds retry)
     : context_(context),
       cache_(cache),
       node_name_(std::move(node_name)),
-      is_healthy_(std::move(is_healthy)) {
+      is_healthy_(std::move(is_healthy)),
+      retry_(retry),
+      retry_timer_(context) {
   cache_.subscribe(*this);
 }
 
@@ -48,45 +57,99 @@ HealthCheckPorts::~HealthCheckPorts() {
   cache_.unsubscribe(*this);
 }
 
+std::size_t HealthCheckPorts::unserved() const noexcept {
+  return waiting_.size() +
+         static_cast<std::size_t>(std::count_if(ports_.begin(), ports_.end(), [](const auto& port) {
+           return port.second->server == nullptr;
+         }));
+}
+
 void HealthCheckPorts::on_service(const cache::ServiceDelta& delta) {
   const std::uint16_t before = port_of(delta.before);
   const std::uint16_t after = port_of(delta.after);
   if (before != 0 && before != after) {
-    const auto at = ports_.find(before);
-    if (at != ports_.end() && at->second->service == delta.key) {
-      ports_.erase(at);
-    }
+    release(before, delta.key);
   }
-  if (after == 0) {
-    return;
+  if (after != 0) {
+    take(after, delta.key, delta.after);
   }
-  std::unique_ptr<Port>& port = ports_[after];
-  if (port != nullptr && port->service != delta.key) {
-    log::warn("Service {}: its health-check port {} is already that of {}", delta.key.to_text(),
-              after, port->service.to_text());
-    return;
-  }
+}
+
+void HealthCheckPorts::take(std::uint16_t number, const kube::ObjectKey& key,
+                            const cache::ServiceState& state) {
+  std::unique_ptr<Port>& port = ports_[number];
   if (port == nullptr) {
     port = std::make_unique<Port>();
-    port->service = delta.key;
-    open(*port, after);
+    port->service = key;
+    open(*port, number);
+  } else if (port->service != key) {
+    if (waiting_.emplace(key, number).second) {
+      log::warn("Service {}: its health-check port {} is already that of {}", key.to_text(), number,
+                port->service.to_text());
+    }
+    return;
   }
-  port->local_endpoints = count_local_endpoints(delta.after, node_name_);
+  port->local_endpoints = count_local_endpoints(state, node_name_);
+}
+
+// Who has waited for the port gets it.
+void HealthCheckPorts::release(std::uint16_t number, const kube::ObjectKey& key) {
+  waiting_.erase(key);
+  const auto at = ports_.find(number);
+  if (at == ports_.end() || at->second->service != key) {
+    return;
+  }
+  ports_.erase(at);
+  const auto next = std::find_if(waiting_.begin(), waiting_.end(),
+                                 [&](const auto& one) { return one.second == number; });
+  if (next == waiting_.end()) {
+    return;
+  }
+  const kube::ObjectKey heir = next->first;
+  waiting_.erase(next);
+  if (const auto state = cache_.find(heir)) {
+    take(number, heir, *state);
+  }
 }
 
 // A port that cannot be had is told and costs only its own Service.
 void HealthCheckPorts::open(Port& port, std::uint16_t number) {
-  port.server = std::make_unique<HttpServer>(context_);
-  for (const char* path : {"/", "/healthz"}) {
-    port.server->serve({IpAddress::v4(0, 0, 0, 0), number}, path,
-                       [this, &port] { return reply(port); });
-    if (has_ipv6()) {
-      port.server->serve({IpAddress(), number}, path, [this, &port] { return reply(port); });
+  auto server = std::make_unique<HttpServer>(context_);
+  const auto answer = [this, &port] { return reply(port); };
+  server->serve({IpAddress::v4(0, 0, 0, 0), number}, std::string(AnyPath), answer);
+  if (has_ipv6()) {
+    server->serve({IpAddress(), number}, std::string(AnyPath), answer);
+  }
+  if (const Result<void> opened = server->open(); opened) {
+    port.server = std::move(server);
+    if (std::exchange(port.has_failed, false)) {
+      log::info("Service {}: health-check port {} is open", port.service.to_text(), number);
     }
+  } else {
+    if (!std::exchange(port.has_failed, true)) {
+      log::error("Service {}: health-check port: {}; trying again until it can be had",
+                 port.service.to_text(), opened.error().message);
+    }
+    retry_later();
   }
-  if (const Result<void> opened = port.server->open(); !opened) {
-    log::error("Service {}: health-check port: {}", port.service.to_text(), opened.error().message);
+}
+
+void HealthCheckPorts::retry_later() {
+  if (std::exchange(is_retrying_, true)) {
+    return;
   }
+  retry_timer_.expires_after(retry_);
+  retry_timer_.async_wait([this](const boost::system::error_code& ec) {
+    if (ec) {
+      return;  // This object is gone.
+    }
+    is_retrying_ = false;
+    for (const auto& [number, port] : ports_) {
+      if (port->server == nullptr) {
+        open(*port, number);
+      }
+    }
+  });
 }
 
 // The body and the header are kube-proxy's.

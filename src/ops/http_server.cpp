@@ -200,8 +200,9 @@ asio::awaitable<void> HttpServer::State::converse(Listener& listener, tcp::socke
 Response HttpServer::State::respond(const Listener& listener, const Request::value_type& request) {
   const std::string_view target(request.target().data(), request.target().size());
   const std::string_view path = target.substr(0, target.find('?'));
-  const auto found = std::find_if(listener.paths.begin(), listener.paths.end(),
-                                  [&](const auto& each) { return each.first == path; });
+  const auto found =
+      std::find_if(listener.paths.begin(), listener.paths.end(),
+                   [&](const auto& each) { return each.first == path || each.first == AnyPath; });
   if (found == listener.paths.end()) {
     return make_response(plain(404, "no such path\n"), request.version());
   }

@@ -49,6 +49,9 @@ struct HttpCounters {
   std::uint64_t timeouts = 0;                 // Connections that were too slow, or idle.
 };
 
+// Every path there is.
+inline constexpr std::string_view AnyPath = "*";
+
 // Where a path is served, with its real port.
 struct HttpPlace {
   SocketAddress address;
@@ -65,7 +68,8 @@ class HttpServer {
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
-  // Serves `path` ("/ready") on `address`; on one address all of its paths.  Before open().
+  // Serves `path` ("/ready", or AnyPath) on `address`; on one address all of its paths, of which
+  // the first that fits answers.  Before open().
   void serve(const SocketAddress& address, std::string path, HttpHandler handler);
 
   // Opens a socket for each address; port 0 lets the kernel choose one.  Fails, naming the address,

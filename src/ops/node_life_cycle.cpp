@@ -12,6 +12,7 @@
 #include "ops/metrics.h"
 #include "ops/node_facts.h"
 #include "ops/node_metrics.h"
+#include "ops/probes.h"
 #include "ops/problem_log.h"
 #include "ops/run_to_end.h"
 #include "ops/source_log.h"
@@ -82,7 +83,9 @@ struct NodeLifeCycle::State : cache::Consumer {
   void apply_facts();
   // Whether changes get into the kernel in time.
   bool is_healthy() const;
-  HttpReply health(std::map<unsigned, std::uint64_t>& counts, bool is_eligible) const;
+  // Whether every family's first rules are in force.
+  bool is_in_force() const;
+  HttpReply health(std::map<unsigned, std::uint64_t>& counts, ProxyHealth state) const;
 
   struct Family {
     Family(proxy::Backend backend, kube::IpFamily its) : family(its), tables(backend, its) {}
@@ -309,21 +312,29 @@ bool NodeLifeCycle::State::is_healthy() const {
   // kube-proxy's measure: twice the period within which everything is tried again.
   const auto limit = std::chrono::steady_clock::now() - 2 * config.sync_period;
   return std::all_of(families.begin(), families.end(), [&](const auto& family) {
-    return family->is_ready && (!family->unsettled_since || *family->unsettled_since > limit);
+    const auto waiting_since = family->proxy->waiting_since();
+    return (!waiting_since || *waiting_since > limit) &&
+           (!family->unsettled_since || *family->unsettled_since > limit);
   });
 }
 
+bool NodeLifeCycle::State::is_in_force() const {
+  return std::all_of(families.begin(), families.end(),
+                     [](const auto& family) { return family->is_ready; });
+}
+
 HttpReply NodeLifeCycle::State::health(std::map<unsigned, std::uint64_t>& counts,
-                                       bool is_eligible) const {
-  const bool healthy = is_healthy() && is_eligible;
+                                       ProxyHealth state) const {
   double last = 0;
   for (const auto& family : families) {
     last = std::max(last, family->metrics.last_sync_time);
   }
-  HttpReply reply;
-  reply.status = healthy ? 200 : 503;
-  reply.content_type = "application/json";
-  reply.body = fmt::format("{{\"lastUpdated\": {:.3f}, \"healthy\": {}}}\n", last, healthy);
+  state.now = std::chrono::system_clock::now();
+  if (last != 0) {
+    state.last_updated = ProxyHealth::Time(std::chrono::duration_cast<ProxyHealth::Time::duration>(
+        std::chrono::duration<double>(last)));
+  }
+  HttpReply reply = proxy_health_reply(state);
   ++counts[reply.status];
   return reply;
 }
@@ -339,10 +350,15 @@ Result<void> NodeLifeCycle::State::serve_probes() {
     });
   }
   for (const SocketAddress& address : config.healthz_listen) {
-    // A load balancer is told to leave a node that is about to go; that is no reason to restart us.
-    http->serve(address, "/healthz",
-                [this] { return health(probes.healthz, !node || !is_leaving(*node)); });
-    http->serve(address, "/livez", [this] { return health(probes.livez, true); });
+    // A load balancer is told to leave a node that is about to go, or that has no rules yet; that
+    // is no reason to restart us.  Differs from kube-proxy: its /healthz says 200 before the first
+    // sync, because nothing is late yet.
+    http->serve(address, "/healthz", [this] {
+      return health(probes.healthz, {.is_healthy = is_healthy() && is_in_force(),
+                                     .is_node_eligible = !node || !is_leaving(*node)});
+    });
+    http->serve(address, "/livez",
+                [this] { return health(probes.livez, {.is_healthy = is_healthy()}); });
   }
   if (auto opened = http->open(); !opened) {
     return opened;
@@ -350,15 +366,19 @@ Result<void> NodeLifeCycle::State::serve_probes() {
   for (const HttpPlace& place : http->places()) {
     print(fmt::format("serving http://{}{}", place.address.to_text(), place.path));
   }
-  health_check_ports.emplace(context, cache, node_name(config), [this] { return is_healthy(); });
+  health_check_ports.emplace(context, cache, node_name(config),
+                             [this] { return is_healthy() && is_in_force(); });
+  metrics.add([this](Scrape& scrape) {
+    scrape.gauge("waypost_proxy_unserved_health_check_ports",
+                 "Services whose health-check port another program or Service has.",
+                 static_cast<double>(health_check_ports->unserved()));
+  });
   return {};
 }
 
 void NodeLifeCycle::State::report_ready() {
-  for (const auto& family : families) {
-    if (!family->is_ready) {
-      return;
-    }
+  if (!is_in_force()) {
+    return;
   }
   if (!std::exchange(is_ready, true)) {
     for (const auto& family : families) {

@@ -4,7 +4,9 @@
 
 #include "ops/http_server.h"
 
+#include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +15,20 @@ namespace waypost::ops {
 
 // The answer of /health: 200 "OK" from whoever can answer at all.
 HttpReply health_reply();
+
+// What a Service proxy says of itself on /healthz and /livez.
+struct ProxyHealth {
+  using Time = std::chrono::system_clock::time_point;
+
+  bool is_healthy = true;
+  std::optional<bool> is_node_eligible = {};  // Only /healthz speaks of the node, and minds it.
+  std::optional<Time> last_updated = {};      // When rules were in force last; nothing: not yet.
+  Time now = {};
+};
+
+// 200 or 503, and kube-proxy's body: the times, spelled as Go prints them, of which the first is
+// the present one for whoever is healthy, and nodeEligible.
+HttpReply proxy_health_reply(const ProxyHealth& health);
 
 // The answer of /ready, from conditions that the parts of a program name.  Bodies as CoreDNS' ready
 // plugin has them.  Control thread only.

@@ -142,6 +142,7 @@ void FamilyProxy::flush() {
   const bool has_changes = !compiler_.settle().empty();
   open_.times.compile += Clock::now() - started;
   open_.number = ++number_;
+  open_.handed_on = Clock::now();
   if (open_.is_empty()) {
     open_.begun = started;
   }
@@ -149,6 +150,7 @@ void FamilyProxy::flush() {
   if (handed_on_.size() > MaxHandedOn) {
     Generation& second = handed_on_[1];
     second.begun = handed_on_[0].begun;
+    second.handed_on = handed_on_[0].handed_on;
     second.times.compile += handed_on_[0].times.compile;
     second.times.service_changes += handed_on_[0].times.service_changes;
     second.times.endpoint_changes += handed_on_[0].times.endpoint_changes;
@@ -237,6 +239,10 @@ std::size_t FamilyProxy::pending_endpoint_changes() const noexcept {
     pending += generation.times.endpoint_changes;
   }
   return pending;
+}
+
+std::optional<std::chrono::steady_clock::time_point> FamilyProxy::waiting_since() const noexcept {
+  return handed_on_.empty() ? std::nullopt : std::optional(handed_on_.front().handed_on);
 }
 
 //------------------------------------------------------------------ connections

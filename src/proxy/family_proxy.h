@@ -27,6 +27,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -71,6 +72,8 @@ class FamilyProxy final : public cache::Consumer {
   // Changes that are not in force yet.
   std::size_t pending_service_changes() const noexcept;
   std::size_t pending_endpoint_changes() const noexcept;
+  // Since when the oldest of what is known has been waiting to be in force; nothing when all is.
+  std::optional<std::chrono::steady_clock::time_point> waiting_since() const noexcept;
 
   void on_service(const cache::ServiceDelta& delta) override;
   void on_namespace(const cache::ObjectDelta<kube::Namespace>& /*delta*/) override {}
@@ -85,6 +88,7 @@ class FamilyProxy final : public cache::Consumer {
   struct Generation {
     std::uint64_t number = 0;
     Clock::time_point begun{};
+    Clock::time_point handed_on{};
     GenerationTimes times;
     std::vector<std::int64_t> triggers_ms;
     StaleFlows stale;

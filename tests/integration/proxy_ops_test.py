@@ -53,11 +53,13 @@ def probes_and_metrics():
     with Folder() as folder:
         write(folder, [(POD, "node-1"), ("10.244.1.11", "node-1"), ("10.244.2.1", "node-2")])
         node = NodeProgram(space, folder.path, "--healthz-listen", "127.0.0.1:10256")
-        for path in ("healthz", "livez"):
-            status, _, body = get(space, f"http://127.0.0.1:10256/{path}")
-            checks.equal(f"/{path}", (status, json.loads(body)["healthy"]), (200, True))
+        for path, fields in (("healthz", {"currentTime", "lastUpdated", "nodeEligible"}),
+                             ("livez", {"currentTime", "lastUpdated"})):
+            status, headers, body = get(space, f"http://127.0.0.1:10256/{path}")
+            checks.equal(f"/{path}", (status, headers["Content-Type"], set(json.loads(body))),
+                         (200, "application/json", fields))
 
-        url = f"http://127.0.0.1:{HEALTH_PORT}/healthz"
+        url = f"http://127.0.0.1:{HEALTH_PORT}/any/path"
         status, headers, body = get(space, url)
         checks.equal("a health-check port counts endpoints on this node",
                      (status, headers.get("X-Load-Balancing-Endpoint-Weight"), json.loads(body)),
@@ -127,7 +129,8 @@ def api_server():
     with Folder() as folder, ApiServer(unix=folder / "api.sock") as api:
         web = service("web", ["10.96.0.1"], [("main", 80, 8080, "TCP")])
         api.load(objects=[node_object, web, *world("10.244.2.1", "10.244.2.2")])
-        node = NodeProgram(space, None, "--api-server", f"unix://{folder / 'api.sock'}")
+        node = NodeProgram(space, None, "--api-server", f"unix://{folder / 'api.sock'}", "--healthz-listen",
+                           "127.0.0.1:10256")
         checks.equal("endpoints of the node's own zone, as its object says", targets(), ["10.244.2.1:8080"])
         api.put(world("10.244.2.3", "10.244.2.4", "10.244.2.5")[0])
         checks.equal("a change is followed",
@@ -135,6 +138,29 @@ def api_server():
         api.put({**node_object, "metadata": {"name": "node-1", "labels": {"topology.kubernetes.io/zone": "b"}}})
         checks.equal("so is one of the node's zone",
                      wait_until(lambda: targets() == ["10.244.2.4:8080"], 5) is not None, True)
+
+        # A node that is about to go gets no new clients, and is not restarted for it.
+        probe = lambda path: get(space, f"http://127.0.0.1:10256/{path}")  # noqa: E731
+        eligible = lambda: json.loads(probe("healthz")[2])["nodeEligible"]  # noqa: E731
+        checks.equal("an ordinary node", (probe("healthz")[0], eligible()), (200, True))
+        taint = {"key": "ToBeDeletedByClusterAutoscaler", "value": "1764000000", "effect": "NoSchedule"}
+        for what, changed in (
+                ("a node that the autoscaler is about to delete", {**node_object, "spec": {"taints": [taint]}}),
+                ("a node that is being deleted",
+                 {**node_object, "metadata": {"name": "node-1", "deletionTimestamp": "2026-01-31T12:00:00Z"}})):
+            api.put(changed)
+            wait_until(lambda: probe("healthz")[0] == 503, 5)
+            checks.equal(what, (probe("healthz")[0], eligible()), (503, False))
+            checks.equal(f"{what} lives", probe("livez")[0], 200)
+            api.put(node_object)
+            checks.equal("until it is not any more", wait_until(lambda: probe("healthz")[0] == 200, 5) is not None, True)
+        other = {**taint, "key": "node.kubernetes.io/unschedulable"}
+        api.put({**node_object, "spec": {"taints": [other]}})
+        api.put(service("next", ["10.96.0.2"], [("main", 80, 8080, "TCP")]))
+        checks.equal("the Service behind it is known",
+                     wait_until(lambda: "test/next" in space.run("iptables-nft-save"), 5) is not None, True)
+        checks.equal("another taint changes nothing", probe("healthz")[0], 200)
+
         api.delete(kind="Service", name="web", namespace="test")
         checks.equal("and a Service that goes", wait_until(lambda: targets() == [], 5) is not None, True)
         checks.equal("it stops in order", node.stop(), 0)
