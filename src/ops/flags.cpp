@@ -61,6 +61,7 @@ constexpr std::string_view ToolUsage =
     "Usage: waypost check-config FILE [FLAG VALUE]...\n"
     "       waypost plan [FLAG VALUE]... FILE...\n"
     "       waypost explain [FLAG VALUE]... SOURCE ADDRESS:PORT/PROTOCOL FILE...\n"
+    "       waypost resolv-conf [FLAG VALUE]...\n"
     "       waypost --help | --version\n"
     "\n"
     "  check-config FILE\n"
@@ -79,6 +80,10 @@ constexpr std::string_view ToolUsage =
     "          each endpoint and why it is used or not, the rules on the way. A SOURCE that is an "
     "address\n"
     "          of the node sends from the node itself.\n"
+    "  resolv-conf\n"
+    "          Print the resolv.conf that a Pod gets, or put it in its place; 'waypost "
+    "resolv-conf\n"
+    "          --help' says how.\n"
     "\n"
     "Flags of plan and explain:\n"
     "\n";
@@ -142,6 +147,19 @@ std::string tool_help() {
     help.append("  --").append(flag.flag);
     help.append(flag.value_name.empty() ? "" : " ").append(flag.value_name).append("\n");
     help += wrapped(flag.help, HelpIndent);
+  }
+  return help;
+}
+
+std::string command_help(std::string_view usage, std::span<const CommandFlag> flags) {
+  std::string help(usage);
+  for (const CommandFlag& flag : flags) {
+    help.append("  --").append(flag.flag);
+    help.append(flag.value_name.empty() ? "" : " ").append(flag.value_name).append("\n");
+    help += wrapped(flag.help, HelpIndent);
+    help += wrapped("Accepts " + std::string(flag.expected) +
+                        ". Default: " + std::string(flag.shown_default) + ".",
+                    HelpIndent);
   }
   return help;
 }
@@ -437,6 +455,36 @@ std::expected<CommandLine, Problems> parse_dns_command_line(
 std::expected<CommandLine, Problems> parse_node_command_line(
     std::span<const char* const> arguments) {
   return parse_server_command_line(arguments, node_flags(), "waypost-node", node_help);
+}
+
+std::expected<CommandFlags, Problems> parse_command_flags(std::span<const char* const> arguments,
+                                                          std::string_view command,
+                                                          std::string_view usage,
+                                                          std::span<const CommandFlag> flags) {
+  CLI::App app;
+  app.set_help_flag("");
+  app.allow_extras();
+  bool help = false;
+  app.add_flag("-h,--help", help);
+  std::vector<KnownFlag> known;
+  for (const CommandFlag& flag : flags) {
+    known.push_back({flag.flag, flag.flag, {}, flag.form});
+  }
+  add_option_flags(app, known);
+
+  Problems problems;
+  ConfigOrigin given;
+  if (run(app, arguments, problems)) {
+    if (help) {
+      return PrintText{command_help(usage, flags)};
+    }
+    report_rest(app.remaining(), known, "waypost " + std::string(command), problems);
+    collect(app, known, given, problems);
+  }
+  if (!problems.empty()) {
+    return std::unexpected(std::move(problems));
+  }
+  return std::move(given.flags);
 }
 
 std::expected<ToolCommandLine, Problems> parse_tool_command_line(

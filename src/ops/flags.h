@@ -6,6 +6,7 @@
 #pragma once
 
 #include "ops/config.h"
+#include "ops/option_table.h"
 #include "ops/rule_report.h"
 
 #include <expected>
@@ -13,6 +14,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -44,5 +46,24 @@ std::expected<CommandLine, Problems> parse_node_command_line(
 // SOURCE DESTINATION FILE..." with the flags of ops/rule_flags.h.
 std::expected<ToolCommandLine, Problems> parse_tool_command_line(
     std::span<const char* const> arguments);
+
+// A flag of one command of waypost.
+struct CommandFlag {
+  std::string_view flag;  // Without dashes.
+  OptionForm form;
+  std::string_view value_name;  // For --help: "FILE".
+  std::string_view expected;    // Completes "found X, expected ...", and says what --help says.
+  std::string_view shown_default;
+  std::string_view help;
+};
+
+using CommandFlags = std::variant<PrintText, std::vector<Setting>>;
+
+// Reads what stands behind the name of `command`, flags only.  `usage` is what --help begins with;
+// the flags follow.  A setting's key is its flag; of others than lists it has one value.
+std::expected<CommandFlags, Problems> parse_command_flags(std::span<const char* const> arguments,
+                                                          std::string_view command,
+                                                          std::string_view usage,
+                                                          std::span<const CommandFlag> flags);
 
 }  // namespace waypost::ops

@@ -2,6 +2,7 @@
 
 #include "ops/config.h"
 #include "ops/flags.h"
+#include "ops/pod_commands.h"
 #include "ops/rule_report.h"
 
 #include <cstdio>
@@ -43,6 +44,11 @@ int report_rules(const ops::RuleQuestion& question) {
 }
 
 int run(std::span<const char* const> arguments) {
+  if (const auto output = ops::run_pod_command(arguments)) {
+    std::fputs(output->text.c_str(), stdout);
+    fail(output->messages);
+    return output->code;
+  }
   const auto line = ops::parse_tool_command_line(arguments);
   if (!line) {
     return fail(line.error());

@@ -17,11 +17,12 @@ ARROWS = {
     "cache": {"base", "kube"},
     "sources": {"base", "kube", "cache"},
     "proxy": {"base", "kube", "cache"},
+    "node": {"base", "kube"},
     "records": {"base", "kube", "cache", "dns"},
     "zones": {"base", "dns"},
     "resolver": {"base", "dns"},
     "server": {"base", "dns", "records", "resolver", "zones"},
-    "ops": {"base", "dns", "kube", "cache", "proxy", "sources", "records", "resolver", "zones", "server"},
+    "ops": {"base", "dns", "kube", "cache", "node", "proxy", "sources", "records", "resolver", "zones", "server"},
     "programs": {"base", "ops"},
 }
 
