@@ -1,0 +1,285 @@
+#!/usr/bin/env python3
+"""waypost-dns over an API server, with the cluster of the benchmark: how long until it is ready, what it holds in
+memory, how long a change takes, and what 1000 changes a second do to the answers.
+
+The server is on the first core; the API server (tests/support/api_server.py) and the load are on the second.
+The API server is a Python program: what it takes to send its lists is told beside the start.
+"""
+
+import argparse
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import re
+import resource
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+from dns_servers import CORES, LOAD, pinned
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+
+import harness  # noqa: E402
+from api_server import ApiServer  # noqa: E402
+
+harness.START_TIMEOUT = 120
+LISTS = ("/api/v1/namespaces", "/api/v1/services", "/apis/discovery.k8s.io/v1/endpointslices")
+IDLE_CONNECTIONS = 10000
+
+
+@contextlib.contextmanager
+def on_core(index):
+    """Programs that are started meanwhile run on that core."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {CORES[min(index, len(CORES) - 1)]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def memory_mib(pid, field):
+    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(rf"^{field}:\s+(\d+) kB", text, re.MULTILINE).group(1)) / 1024
+
+
+def forget_peak(pid):
+    pathlib.Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def world_objects(options):
+    with tempfile.TemporaryDirectory(prefix="waypost-bench-") as folder:
+        subprocess.run([str(LOAD), *world_flags(options), "--write-world", folder], check=True)
+        for file in sorted(pathlib.Path(folder).glob("*.json")):
+            yield from json.loads(file.read_text())["items"]
+
+
+def world_flags(options):
+    return ["--services", str(options.services), "--endpoints", str(options.endpoints)]
+
+
+def load(server, options, seconds, *flags):
+    """One round of questions; what the generator tells.  A wrong answer ends the benchmark."""
+    command = [LOAD, f"127.0.0.1:{server.port}", *world_flags(options), "--seconds", str(seconds), *flags]
+    done = subprocess.run(pinned(CORES[-1:], command), capture_output=True, text=True, timeout=seconds + 120, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{command}: {done.stdout}{done.stderr}")
+    return json.loads(done.stdout)
+
+
+def read_lists(api):
+    """Seconds that the API server takes to send what waypost-dns lists."""
+    started = time.monotonic()
+    connection = http.client.HTTPConnection("127.0.0.1", api.port, timeout=120)
+    for path in LISTS:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        while response.read(1 << 20):
+            pass
+    connection.close()
+    return time.monotonic() - started
+
+
+class Changes:
+    """Changes a second of an object's own kind, one endpoint of a slice or a Node's label, until the end of the block."""
+
+    def __init__(self, api, rate, objects):
+        self._api = api
+        self._rate = rate
+        self._objects = objects
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self.made = 0
+        self.seconds = 0.0
+
+    def _run(self):
+        started = time.monotonic()
+        while not self._stop.is_set():
+            due = started + self.made / self._rate
+            late = due - time.monotonic()
+            if late > 0:
+                time.sleep(late)
+            thing = self._objects[self.made * 7919 % len(self._objects)]
+            change(thing, self.made)
+            self._api.put(thing)
+            self.made += 1
+        self.seconds = time.monotonic() - started
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+
+
+def change(thing, number):
+    if thing["kind"] == "EndpointSlice":
+        one = thing["endpoints"][number % len(thing["endpoints"])]
+        one["addresses"] = [f"100.{64 + number % 63}.{number // 250 % 250}.{number % 250 + 1}"]
+    else:
+        thing["metadata"]["labels"] = {"number": str(number)}
+
+
+def nodes(count):
+    """Objects that nobody watches, so that the API server has its work and waypost-dns has none."""
+    return [{"apiVersion": "v1", "kind": "Node", "metadata": {"name": f"node-{i}"}, "spec": {},
+             "status": {"addresses": [{"type": "Hostname", "address": f"node-{i}" * 20}]}} for i in range(count)]
+
+
+def start(api, options):
+    times = []
+    for _ in range(options.starts):
+        with on_core(0):
+            started = time.monotonic()
+            server = harness.Server("--api-server", api.url, "--workers", "1")
+        times.append(time.monotonic() - started)
+        server.kill()
+    lists = statistics.median(read_lists(api) for _ in range(options.starts))
+    print(f"start to ready             {statistics.median(times):8.2f} s    median of {options.starts}, worst {max(times):.2f}; "
+          f"the API server takes {lists:.2f} s to send the lists (budget 1 s)", flush=True)
+
+
+def memory(api, server):
+    pid = server.process.pid
+    print(f"resident memory            {memory_mib(pid, 'VmRSS'):8.1f} MiB  at most {memory_mib(pid, 'VmHWM'):.1f} "
+          "while listing first (budget 32 MB)", flush=True)
+    before = memory_mib(pid, "VmRSS")
+    forget_peak(pid)
+    lists = len(api.requests())
+    api.compact()
+    for kind in ("Service", "EndpointSlice"):
+        api.emit_error(kind=kind)
+    if not api.wait_for(lambda one: len(one.requests()) >= lists + 2 and one.watches(kind="EndpointSlice") > 0
+                        and one.watches(kind="Service") > 0, timeout=120):
+        raise RuntimeError("no new list was asked for")
+    time.sleep(3)
+    peak = memory_mib(pid, "VmHWM")
+    print(f"  listed again             {memory_mib(pid, 'VmRSS'):8.1f} MiB  at most {peak:.1f}, {peak / before:.2f} times "
+          "what it was (budget 1.2)", flush=True)
+
+
+def change_to_answer(api, server, slices, options):
+    times = []
+    headless = [one for one in slices if one["endpoints"][0].get("hostname")]
+    for number in range(options.changes):
+        thing = headless[number % len(headless)]
+        address = f"100.127.{number // 250}.{number % 250 + 1}"
+        thing["endpoints"][0]["addresses"] = [address]
+        name = (f"{thing['endpoints'][0]['hostname']}.{thing['metadata']['labels']['kubernetes.io/service-name']}."
+                f"{thing['metadata']['namespace']}.svc.cluster.local")
+        told_at = api.put(thing)["at"]
+        if server.poll(name, "A", lambda _, records, wanted=address: records == [wanted], timeout=10, interval=0) is None:
+            raise RuntimeError(f"{name} never had {address}")
+        times.append((time.monotonic() - told_at) * 1000)
+    times.sort()
+    print(f"API change to answer       {times[len(times) // 2]:8.2f} ms   p99 {times[len(times) * 99 // 100]:.2f}, worst "
+          f"{times[-1]:.2f}, of {len(times)} (budget 0.5, p99 3)", flush=True)
+
+
+def answers_under_changes(api, server, slices, options):
+    """Rounds at a fixed rate, in turn with changes that concern waypost-dns and with some that do not."""
+    told = {"EndpointSlice": [], "Node": []}
+    made = {"EndpointSlice": [], "Node": []}
+    for _ in range(options.rounds):
+        for kind, objects in (("Node", nodes(1000)), ("EndpointSlice", slices)):
+            with Changes(api, options.change_rate, objects) as changes:
+                time.sleep(0.2)
+                told[kind].append(load(server, options, options.seconds, "--rate", str(options.rate)))
+            made[kind].append(changes.made / changes.seconds)
+    print(f"latency at {options.rate} questions a second, medians of {options.rounds} rounds of {options.seconds:g} s:")
+    medians = {}
+    for kind, what in (("Node", "objects that are not watched"), ("EndpointSlice", "endpoints")):
+        medians[kind] = [statistics.median(one[field] for one in told[kind]) for field in ("p50_us", "p99_us")]
+        print(f"  {statistics.median(made[kind]):5.0f} changes a second of {what + ':':<29} p50 {medians[kind][0]:.0f} µs, "
+              f"p99 {medians[kind][1]:.0f} µs, lost {sum(one['lost'] for one in told[kind])}")
+    print(f"  ratio                                                     p50 {medians['EndpointSlice'][0] / medians['Node'][0]:.2f}, "
+          f"p99 {medians['EndpointSlice'][1] / medians['Node'][1]:.2f} (budget 1.10)", flush=True)
+
+
+def soak(api, server, slices, options):
+    pid = server.process.pid
+    before = memory_mib(pid, "VmRSS")
+    with Changes(api, 1e6, slices) as changes:  # As many as the API server can send.
+        time.sleep(options.soak)
+    time.sleep(1)
+    print(f"churn                      {changes.made:8d} changes in {changes.seconds:.0f} s; resident {before:.1f} MiB before, "
+          f"{memory_mib(pid, 'VmRSS'):.1f} after", flush=True)
+
+
+def tcp(server, options):
+    rates = {"udp": [], "tcp": []}
+    for _ in range(options.rounds):
+        for kind, flags in (("udp", ()), ("tcp", ("--tcp",))):
+            one = load(server, options, options.seconds, *flags)
+            rates[kind].append(one["answers"] / one["seconds"])
+    udp, tcp_rate = (statistics.median(rates[kind]) for kind in ("udp", "tcp"))
+    print(f"TCP, pipelined             {tcp_rate:8.0f} answers a second, {tcp_rate / udp:.2f} times UDP's {udp:.0f} (budget 0.5)",
+          flush=True)
+
+
+def idle_connections(server):
+    """What so many connections cost that have asked once and stay."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < IDLE_CONNECTIONS + 500:
+        print(f"idle TCP connections       skipped: only {hard} open files are allowed")
+        return
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    before = memory_mib(server.process.pid, "VmRSS")
+    question = harness.encode_query(7, "svc-1.ns-1.svc.cluster.local", "A")
+    with contextlib.ExitStack() as stack:
+        clients = []
+        for _ in range(IDLE_CONNECTIONS):
+            clients.append(stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=10)))
+            clients[-1].sendall(len(question).to_bytes(2, "big") + question)
+        for client in clients:
+            if len(client.recv(512)) < 14:
+                raise RuntimeError("a connection was closed")
+        after = memory_mib(server.process.pid, "VmRSS")
+        print(f"idle TCP connections       {IDLE_CONNECTIONS:8d} cost {after - before:.1f} MiB, "
+              f"{(after - before) * 1024 / IDLE_CONNECTIONS:.2f} KiB each, the kernel's part left out", flush=True)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev bench world", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--services", type=int, default=10000)
+    parser.add_argument("--endpoints", type=int, default=10, help="of each Service, at most 12")
+    parser.add_argument("--starts", type=int, default=3, help="starts that are timed (3)")
+    parser.add_argument("--changes", type=int, default=300, help="changes that are timed (300)")
+    parser.add_argument("--rate", type=int, default=20000, help="questions a second under changes (20000)")
+    parser.add_argument("--change-rate", type=int, default=1000, help="changes a second (1000)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of questions (5)")
+    parser.add_argument("--seconds", type=float, default=2, help="length of a round (2)")
+    parser.add_argument("--soak", type=float, default=20, help="seconds of changes as fast as they come (20)")
+    options = parser.parse_args()
+    things = list(world_objects(options))
+    slices = [thing for thing in things if thing["kind"] == "EndpointSlice" and thing["metadata"]["namespace"] != "large"]
+    print(f"{options.services} Services with {options.endpoints} endpoints each, from an API server\n", flush=True)
+    with on_core(1), ApiServer() as api:
+        api.load(objects=things)
+        start(api, options)
+        with on_core(0):
+            server = harness.Server("--api-server", api.url, "--workers", "1", "--max-tcp-connections",
+                                    str(IDLE_CONNECTIONS + 100), "--tcp-idle-timeout", "10m")
+        with server:
+            memory(api, server)
+            change_to_answer(api, server, slices, options)
+            answers_under_changes(api, server, slices, options)
+            tcp(server, options)
+            soak(api, server, slices, options)
+            idle_connections(server)
+
+
+if __name__ == "__main__":
+    main()
