@@ -184,17 +184,22 @@ class Interpreter {
 
 // Defaults that depend on other values or on the host.
 void derive(const Chosen& chosen, Config& config) {
-  const auto show = [&config](std::string_view key, unsigned value) {
+  const auto show = [&config](std::string_view key, const std::string& value) {
     std::string& text = config.shown[index_of(*find_option(key))].text;
-    text = std::to_string(value) + " (" + text + ")";
+    text = value + " (" + text + ")";
   };
   if (chosen.find("negativeTtl") == nullptr) {
     config.records.negative_ttl = std::min<std::uint32_t>(config.records.ttl, 5);
-    show("negativeTtl", config.records.negative_ttl);
+    show("negativeTtl", std::to_string(config.records.negative_ttl));
   }
   if (chosen.find("workers") == nullptr) {
     config.server.workers = usable_cores();
-    show("workers", config.server.workers);
+    show("workers", std::to_string(config.server.workers));
+  }
+  if (chosen.find("lameduck") == nullptr) {
+    config.lameduck =
+        config.is_from_manifests() ? std::chrono::seconds(0) : std::chrono::seconds(5);
+    show("lameduck", config.is_from_manifests() ? "0s" : "5s");
   }
 }
 

@@ -75,6 +75,7 @@ struct Config {
   std::chrono::milliseconds max_data_age{};  // 0: data of any age is good.
   std::vector<std::filesystem::path> static_zones;
   bool built_in_zones = true;
+  std::chrono::milliseconds lameduck{};      // How long it answers after SIGTERM, at most.
   std::filesystem::path cookie_secret_file;  // Empty: the process chooses a secret.
   std::string log_level;
   std::vector<ShownValue> shown;  // Every option, in the table's order.

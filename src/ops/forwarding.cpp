@@ -176,6 +176,12 @@ void Forwarding::publish() {
   views_.answers.store(config_.is_on() ? &cache_ : nullptr, std::memory_order_release);
 }
 
+std::uint64_t Forwarding::in_flight() const noexcept {
+  const resolver::ResolverCounters& counters = resolver_.counters();
+  const std::uint64_t finished = counters.finished.value();  // First, so that it is not more.
+  return counters.started.value() - finished;
+}
+
 void Forwarding::collect(Scrape& scrape) const {
   const auto number = [](std::uint64_t value) { return static_cast<double>(value); };
   scrape.gauge("waypost_cache_entries", "Answers in the cache.", number(cache_.entries()));
@@ -184,7 +190,7 @@ void Forwarding::collect(Scrape& scrape) const {
                  number(cache_.evictions()));
   const resolver::ResolverCounters& counters = resolver_.counters();
   scrape.gauge("waypost_forward_in_flight", "Questions that upstreams are being asked.",
-               number(counters.started.value() - counters.finished.value()));
+               number(in_flight()));
   struct Row {
     const char* name;
     const char* help;

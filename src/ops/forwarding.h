@@ -65,6 +65,9 @@ class Forwarding {
   // Ends the thread, before the server's sockets close.
   void stop();
 
+  // Questions that other servers are being asked.
+  std::uint64_t in_flight() const noexcept;
+
   void collect(Scrape& scrape) const;
   const server::Counters& counters() const noexcept { return recursion_.counters(); }
 

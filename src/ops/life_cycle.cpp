@@ -6,10 +6,12 @@
 #include "base/timer.h"
 #include "ops/announcement.h"
 #include "ops/api_connection.h"
+#include "ops/departure.h"
 #include "ops/folder_watch.h"
 #include "ops/host.h"
 #include "ops/metric_collectors.h"
 #include "ops/problem_log.h"
+#include "ops/service_manager.h"
 #include "ops/snapshot_keeper.h"
 #include "ops/source_log.h"
 #include "ops/status_server.h"
@@ -39,6 +41,9 @@ namespace fs = std::filesystem;
 
 constexpr std::chrono::seconds TickInterval{1};
 
+// How often somebody who leaves looks whether it may.
+constexpr std::chrono::milliseconds DepartureInterval{50};
+
 dns::CookieMaker::Secret random_secret() {
   std::random_device device;  // getrandom(2) or its like: fit for secrets.
   dns::CookieMaker::Secret secret{};
@@ -66,7 +71,9 @@ struct LifeCycle::State {
         config(first),
         started(std::move(first)),
         print(std::move(to)),
-        signals(context, SIGINT, SIGTERM, SIGHUP) {}
+        signals(context, SIGINT, SIGTERM, SIGHUP) {
+    signals.add(SIGUSR1);
+  }
 
   // Putting things in force.
   void apply_policy();
@@ -82,6 +89,7 @@ struct LifeCycle::State {
              void (State::*changed)());
   void await_signal();
   void on_signal(int signal);
+  void reload();
   void on_config_folder_changed();
   void on_manifests_changed();
   void on_zones_changed();
@@ -94,7 +102,14 @@ struct LifeCycle::State {
   void mark_staleness();
   void await_tick();
 
+  // Leaving.
+  void depart();
+  void await_departure();
+  void await_drain(SteadyTime end);
+  std::uint64_t queries() const;
+
   // Telling.
+  void tell(const Result<void>& told) const;
   std::optional<std::chrono::milliseconds> data_age() const;
   bool is_too_old() const;
   Result<void> serve_status();
@@ -131,6 +146,10 @@ struct LifeCycle::State {
   std::optional<Forwarding> forwarding;    // Stopped before the server, destroyed after it.
   std::unique_ptr<server::Server> server;
   std::optional<StatusServer> status;
+
+  const ServiceManager service_manager = ServiceManager::from_environment();
+  std::optional<Departure> departure;  // From SIGTERM on.
+  asio::steady_timer departure_timer{context};
 
   std::optional<FolderWatch> config_watch;
   std::optional<FolderWatch> manifest_watch;
@@ -282,18 +301,26 @@ void LifeCycle::State::await_signal() {
 }
 
 void LifeCycle::State::on_signal(int signal) {
-  if (signal != SIGHUP) {
+  if (signal == SIGHUP || signal == SIGUSR1) {
+    log::info("reloading on {}", signal == SIGHUP ? "SIGHUP" : "SIGUSR1");
+    reload();
+  } else if (signal == SIGTERM && !departure) {
+    depart();
+  } else {
     log::info("stopping on {}", signal == SIGINT ? "SIGINT" : "SIGTERM");
     context.stop();
-    return;
   }
-  log::info("reloading on SIGHUP");
+  await_signal();
+}
+
+void LifeCycle::State::reload() {
+  tell(service_manager.tell_reloading());
   reload_config();
   if (started.is_from_manifests()) {
     on_manifests_changed();
   }
   on_zones_changed();
-  await_signal();
+  tell(service_manager.tell_ready());
 }
 
 void LifeCycle::State::on_config_folder_changed() {
@@ -394,7 +421,73 @@ void LifeCycle::State::report_changes(const Config& before) const {
   }
 }
 
+//------------------------------------------------------------------ leaving
+
+void LifeCycle::State::depart() {
+  log::info(
+      "stopping on SIGTERM: not ready from here on; queries are answered until none has come "
+      "for {} ms, at most for {} ms",
+      Departure::Quiet.count(), config.lameduck.count());
+  status->readiness().shut_down();
+  tell(service_manager.tell("STOPPING=1"));
+  departure.emplace(std::chrono::steady_clock::now(), config.lameduck, queries());
+  await_departure();
+}
+
+void LifeCycle::State::await_departure() {
+  const auto now = std::chrono::steady_clock::now();
+  switch (departure->look(now, queries())) {
+    case Departure::State::Stays:
+      departure_timer.expires_after(DepartureInterval);
+      departure_timer.async_wait([this](const boost::system::error_code& ec) {
+        if (!ec) {
+          await_departure();
+        }
+      });
+      return;
+    case Departure::State::IsQuiet:
+      break;
+    case Departure::State::HasToLeave:
+      if (config.lameduck.count() != 0) {
+        log::warn("leaving although queries still came in the last {} ms",
+                  Departure::Quiet.count());
+      }
+      break;
+  }
+  server->drain_tcp();
+  // What other servers are being asked for is answered or has failed by then.
+  await_drain(now + config.forward.resolver.query_deadline);
+}
+
+void LifeCycle::State::await_drain(SteadyTime end) {
+  if ((server->open_connections() == 0 && forwarding->in_flight() == 0) ||
+      std::chrono::steady_clock::now() >= end) {
+    context.stop();
+    return;
+  }
+  departure_timer.expires_after(DepartureInterval);
+  departure_timer.async_wait([this, end](const boost::system::error_code& ec) {
+    if (!ec) {
+      await_drain(end);
+    }
+  });
+}
+
+std::uint64_t LifeCycle::State::queries() const {
+  std::uint64_t sum = 0;
+  for (const server::Counters* counters : server->counters()) {
+    sum += counters->udp_queries.value() + counters->tcp_queries.value();
+  }
+  return sum;
+}
+
 //------------------------------------------------------------------ telling
+
+void LifeCycle::State::tell(const Result<void>& told) const {
+  if (!told) {
+    log::warn("{}", told.error().message);
+  }
+}
 
 Result<void> LifeCycle::State::serve_status() {
   status.emplace(context, config.status);
@@ -454,6 +547,7 @@ void LifeCycle::State::announce_ready() {
     print("  " + example);
   }
   print("ready");
+  tell(service_manager.tell_ready());
 }
 
 server::TransferSource LifeCycle::State::transfer_source() {

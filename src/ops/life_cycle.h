@@ -34,7 +34,8 @@ class LifeCycle {
   LifeCycle(const LifeCycle&) = delete;
   LifeCycle& operator=(const LifeCycle&) = delete;
 
-  // Follows changes until SIGINT or SIGTERM, then stops the workers and prints their totals.
+  // Follows changes until it is told to end, then stops the workers and prints their totals. SIGINT
+  // ends at once.  SIGTERM ends as ops/departure.h says and drains TCP; a second one at once.
   void run();
 
  private:

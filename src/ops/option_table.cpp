@@ -299,6 +299,15 @@ Result<void> put_max_data_age(Config& config, const std::string& text) {
   return {};
 }
 
+Result<void> put_lameduck(Config& config, const std::string& text) {
+  const auto duration = duration_from_text(text);
+  if (!duration || *duration > std::chrono::minutes(10)) {
+    return unlike_expected();
+  }
+  config.lameduck = *duration;
+  return {};
+}
+
 constexpr bool Live = true;
 constexpr bool AtRestart = false;
 using enum OptionForm;
@@ -509,6 +518,11 @@ constexpr auto Table = std::to_array<Option>({
      "a list of ADDRESS:PORT such as 127.0.0.1:9153 or [::]:9153", "", "none", AtRestart,
      "Where GET /metrics answers with docs/metrics.md, for Prometheus.",
      put_status_listen<&StatusListen::metrics>},
+    {"lameduck", "lameduck", Text, "DURATION", "a duration from 0s to 10m such as 5s", "",
+     "5s; 0s with manifests", Live,
+     "How long queries are answered after SIGTERM, while /ready fails; less when none has come for "
+     "two seconds.",
+     put_lameduck},
     {"logLevel", "log-level", Text, "LEVEL", "debug, info, warn or error", "info", "", Live,
      "The least important lines that are logged, on stderr.", put_log_level},
 });

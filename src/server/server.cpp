@@ -58,6 +58,16 @@ const std::vector<SocketAddress>& Server::addresses() const noexcept {
   return state_->addresses;
 }
 
+void Server::drain_tcp() {
+  for (Worker& worker : state_->workers) {
+    worker.drain_tcp();
+  }
+}
+
+unsigned Server::open_connections() const noexcept {
+  return state_->open_connections.load(std::memory_order_relaxed);
+}
+
 std::vector<const Counters*> Server::counters() const {
   std::vector<const Counters*> counters;
   for (Worker& worker : state_->workers) {

@@ -69,6 +69,11 @@ class Server {
   // What the sockets are bound to, in the order of Options::listen, with real ports.
   const std::vector<SocketAddress>& addresses() const noexcept;
 
+  // Accepts no more TCP connections, and closes each that is open once what has arrived on it is
+  // answered and sent.  UDP goes on.  Returns at once; has ended when open_connections() is 0.
+  void drain_tcp();
+  unsigned open_connections() const noexcept;
+
   // One for each worker; valid as long as the server.  Asks the kernel what it has dropped since
   // the last call, so that workers need not: one thread at a time calls it.
   std::vector<const Counters*> counters() const;

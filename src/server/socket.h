@@ -16,6 +16,9 @@
 
 namespace waypost::server {
 
+// Connections that may wait to be accepted on one socket.
+inline constexpr int TcpBacklog = 1024;
+
 // How a socket takes its address.
 enum class Claim : std::uint8_t {
   Alone,  // Fails when anybody has it; nobody can join later.

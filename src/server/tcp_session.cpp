@@ -80,6 +80,14 @@ asio::awaitable<void> TcpSession::serve(std::shared_ptr<TcpSession> session) {
   }
 }
 
+void TcpSession::finish() noexcept {
+  finishing_ = true;
+  if (waits_for_input_) {
+    boost::system::error_code ignored;
+    socket_.cancel(ignored);
+  }
+}
+
 void TcpSession::close() noexcept {
   boost::system::error_code ignored;
   socket_.close(ignored);
@@ -117,14 +125,21 @@ TcpSession::Need TcpSession::advance() {
   if (!unsent_.empty() || !transfer_request_.empty() || closing_) {
     return Need::Nothing;
   }
-  return first_message(kept_) ? Need::Turn : Need::Input;
+  return first_message(kept_) ? Need::Turn : need_input();
+}
+
+TcpSession::Need TcpSession::need_input() const noexcept {
+  if (!finishing_) {
+    return Need::Input;
+  }
+  return pending_ == 0 ? Need::Close : Need::Answer;
 }
 
 TcpSession::Need TcpSession::read(std::size_t& size) {
   boost::system::error_code error;
   size += socket_.read_some(asio::buffer(shared_.input) + size, error);
   if (error == asio::error::would_block) {
-    return Need::Input;
+    return need_input();
   }
   // At the end of input every whole message has been answered, or is about to be; half a message
   // has no answer.
@@ -197,7 +212,8 @@ asio::awaitable<void> TcpSession::wait_for_input() {
   waits_for_input_ = true;
   const auto [error] = co_await socket_.async_wait(asio::socket_base::wait_read, Await);
   waits_for_input_ = false;
-  if (error && arrived_.empty()) {  // Otherwise deliver() has ended the wait.
+  // Otherwise deliver() or finish() has ended the wait.
+  if (error && arrived_.empty() && !finishing_) {
     close();
   }
 }

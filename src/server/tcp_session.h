@@ -87,6 +87,9 @@ class TcpSession : public std::enable_shared_from_this<TcpSession> {
   // When what is waited for has taken too long.
   Clock::time_point deadline() const noexcept { return deadline_; }
 
+  // Has it close once everything that has arrived is answered and sent.
+  void finish() noexcept;
+
   // Closes the connection and ends its wait; the coroutine then finishes.
   void close() noexcept;
 
@@ -95,7 +98,9 @@ class TcpSession : public std::enable_shared_from_this<TcpSession> {
   enum class Need : std::uint8_t { Nothing, Turn, Input, Output, Answer, Transfer, Close };
 
   Need advance();
-  // Adds what has come in to the `size` octets in shared_.input.  Nothing, Input or Close.
+  // Waits for more from the client, unless the connection is to end.
+  Need need_input() const noexcept;
+  // Adds what has come in to the `size` octets in shared_.input.  Nothing when there was some.
   Need read(std::size_t& size);
   // Answers the whole messages at the start of `input`, as many as one write may carry, and takes
   // them off.  Returns the size of the answers in shared_.output.
@@ -132,7 +137,8 @@ class TcpSession : public std::enable_shared_from_this<TcpSession> {
   std::vector<std::uint8_t> transfer_request_;  // The query to be answered by a transfer, next.
   TransferMessages transfer_messages_;
   bool transfer_done_ = false;  // transfer_messages_ is there.
-  bool closing_ = false;        // To be closed once everything is sent.
+  bool closing_ = false;        // To be closed once everything is sent; no more is read.
+  bool finishing_ = false;      // The same once nothing is left to be read.
 };
 
 }  // namespace waypost::server

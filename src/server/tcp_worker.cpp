@@ -52,13 +52,41 @@ void TcpWorker::start() {
   }
 }
 
-void TcpWorker::close() {
-  closed_ = true;
+void TcpWorker::stop_accepting() {
+  accepts_ = false;
   for (Listener& listener : listeners_) {
     boost::system::error_code ignored;
     listener.acceptor.close(ignored);
     listener.retry.cancel();
   }
+}
+
+// Closing a socket resets the connections that nobody has accepted yet.
+void TcpWorker::accept_what_waits(Listener& listener) {
+  boost::system::error_code error;
+  listener.acceptor.non_blocking(true, error);
+  for (int i = 0; i < TcpBacklog && !error; ++i) {
+    asio::ip::tcp::endpoint client;
+    asio::ip::tcp::socket socket = listener.acceptor.accept(client, error);
+    if (!error) {
+      admit(std::move(socket), to_address(client.address()));
+    }
+  }
+}
+
+void TcpWorker::drain() {
+  for (Listener& listener : listeners_) {
+    accept_what_waits(listener);
+  }
+  stop_accepting();
+  for (TcpSession* session : shared_.sessions) {
+    session->finish();
+  }
+}
+
+void TcpWorker::close() {
+  closed_ = true;
+  stop_accepting();
   sweep_.cancel();
   for (TcpSession* session : shared_.sessions) {
     session->close();
@@ -66,12 +94,12 @@ void TcpWorker::close() {
 }
 
 asio::awaitable<void> TcpWorker::accept(Listener& listener) {
-  while (!closed_) {
+  while (accepts_) {
     asio::ip::tcp::endpoint client;
     auto [error, socket] = co_await listener.acceptor.async_accept(client, Await);
     if (!error) {
       admit(std::move(socket), to_address(client.address()));
-    } else if (!closed_ && error != asio::error::connection_aborted) {
+    } else if (accepts_ && error != asio::error::connection_aborted) {
       listener.retry.expires_after(AcceptRetry);
       co_await listener.retry.async_wait(Await);
     }
@@ -90,6 +118,9 @@ void TcpWorker::admit(asio::ip::tcp::socket socket, const IpAddress& client) {
   socket.set_option(asio::ip::tcp::no_delay(true), ignored);
   socket.non_blocking(true, ignored);
   auto session = std::make_shared<TcpSession>(shared_, std::move(socket), client);
+  if (!accepts_) {  // Accepted just before.
+    session->finish();
+  }
   asio::co_spawn(*shared_.context, TcpSession::serve(std::move(session)), ignore_exception);
   if (!std::exchange(sweeping_, true)) {
     asio::co_spawn(*shared_.context, close_late_sessions(), ignore_exception);

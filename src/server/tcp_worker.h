@@ -25,6 +25,9 @@ class TcpWorker {
   void add(boost::asio::ip::tcp::acceptor acceptor);
   void start();
 
+  // Accepts no more, and has every session finish.
+  void drain();
+
   // Closes everything.  The coroutines end on the io_context; this object stays until they have.
   void close();
 
@@ -34,6 +37,8 @@ class TcpWorker {
     boost::asio::steady_timer retry;
   };
 
+  void accept_what_waits(Listener& listener);
+  void stop_accepting();
   boost::asio::awaitable<void> accept(Listener& listener);
   void admit(boost::asio::ip::tcp::socket socket, const IpAddress& client);
   boost::asio::awaitable<void> close_late_sessions();
@@ -42,6 +47,7 @@ class TcpWorker {
   std::list<Listener> listeners_;
   boost::asio::steady_timer sweep_;
   bool sweeping_ = false;
+  bool accepts_ = true;
   bool closed_ = false;
 };
 

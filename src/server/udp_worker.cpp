@@ -165,6 +165,9 @@ void UdpWorker::start() {
 }
 
 void UdpWorker::close() noexcept {
+  if (fd_ >= 0) {
+    drain();  // Whoever has asked already is answered.
+  }
   if (fd_ >= 0 && !is_registered()) {
     ::close(fd_);
   }

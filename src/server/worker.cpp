@@ -78,6 +78,10 @@ Result<void> Worker::start() {
   return {};
 }
 
+void Worker::drain_tcp() {
+  asio::post(*context_, [this] { tcp_.drain(); });
+}
+
 void Worker::count_drops() noexcept {
   std::uint32_t drops = 0;
   for (const UdpWorker& udp : udp_) {

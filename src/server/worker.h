@@ -40,6 +40,9 @@ class Worker {
 
   Result<void> start();
 
+  // As Server::drain_tcp(); after start().
+  void drain_tcp();
+
   // Brings receive_drops up to date; on the thread that owns the worker.
   void count_drops() noexcept;
   const Counters& counters() const noexcept { return counters_; }

@@ -74,6 +74,27 @@ TEST_CASE("a client that finishes sending still gets its answers") {
   CHECK(server.count(&Counters::tcp_timeouts) == 0);
 }
 
+TEST_CASE("a server that drains answers what has arrived, ends connections, and takes no more") {
+  TestServer server({.tcp_idle_timeout = std::chrono::hours(1)});
+  TcpClient idle(server.address());
+  TcpClient busy(server.address());
+  idle.send(framed(query(1)));
+  CHECK(summary(idle.receive()) == "1 NOERROR 1");
+  busy.send(pipelined(300));
+  server.server().drain_tcp();  // Whether or not it has been accepted.
+  CHECK(idle.is_closed());
+  expect_pipelined(busy, 300);
+  CHECK(busy.is_closed());
+  for (int i = 0; i < 5000 && server.server().open_connections() != 0; ++i) {
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+  CHECK(server.server().open_connections() == 0);
+
+  UdpClient udp(server.address());
+  udp.send(query(5));
+  CHECK(summary(udp.receive()) == "5 NOERROR 1");
+}
+
 TEST_CASE("queries that come octet by octet are answered") {
   TestServer server;
   TcpClient client(server.address());
