@@ -204,8 +204,9 @@ void Compiler::replace_placed(const Compiled& before, Compiled& after) {
 // ---- The whole --------------------------------------------------------------------------------
 
 void Compiler::set_node(NodeFacts facts, const cache::ServiceCache& cache) {
-  const bool is_other_place =
-      facts.name != facts_.name || facts.zone != facts_.zone || facts.node_ips != facts_.node_ips;
+  const bool is_other_place = facts.name != facts_.name || facts.zone != facts_.zone ||
+                              facts.node_ips != facts_.node_ips ||
+                              facts.pod_cidrs != facts_.pod_cidrs;
   facts_ = std::move(facts);
   if (is_other_place) {
     const auto kept = quarantined_;  // Those the kernel refused stay refused.

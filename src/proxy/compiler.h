@@ -41,8 +41,8 @@ class Compiler {
   // quarantined Service that has changed gets another chance.
   void apply(const kube::ObjectKey& key, const cache::ServiceState& state);
 
-  // The node is different: compiles all of `cache` again if endpoints or source ranges depend on
-  // what is different.
+  // The node is different: compiles all of `cache` again if endpoints, source ranges or the
+  // detection of local packets depend on what is different.
   void set_node(NodeFacts facts, const cache::ServiceCache& cache);
   const NodeFacts& node() const noexcept { return facts_; }
   const Config& config() const noexcept { return config_; }

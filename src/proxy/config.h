@@ -18,7 +18,8 @@ namespace waypost::proxy {
 // ClusterIP has to be masqueraded, so that the answer comes back this way.
 enum class LocalDetector : std::uint8_t {
   None,             // Not at all: nothing is masqueraded for being from elsewhere.
-  SourceCidr,       // --cluster-cidr, or the node's podCIDR: by source address.
+  SourceCidr,       // By source address: Config::source_cidrs.
+  NodeCidr,         // By source address: NodeFacts::pod_cidrs.
   Bridge,           // By the interface that Pods are behind.
   InterfacePrefix,  // By the beginning of the interface's name.
 };
@@ -56,8 +57,15 @@ struct NodeFacts {
   std::string zone;                  // Label topology.kubernetes.io/zone; empty: none.
   std::vector<IpAddress> addresses;  // Of all interfaces, loopback included.
   std::vector<IpAddress> node_ips;   // The node's own address: at most one of each family.
+  std::vector<IpPrefix> pod_cidrs;   // NodeCidr: of its Pods; the first of each family counts.
 
   friend bool operator==(const NodeFacts&, const NodeFacts&) = default;
 };
+
+// Whether everything is known that rules depend on.  Before, they would take the packets of this
+// node's own Pods for those from elsewhere.
+inline bool is_complete(const Config& config, const NodeFacts& facts) noexcept {
+  return config.local_detector != LocalDetector::NodeCidr || !facts.pod_cidrs.empty();
+}
 
 }  // namespace waypost::proxy

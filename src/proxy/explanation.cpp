@@ -2,6 +2,7 @@
 
 #include "proxy/endpoint_choice.h"
 #include "proxy/service_port.h"
+#include "proxy/service_rules.h"
 
 #include <fmt/format.h>
 
@@ -98,8 +99,10 @@ bool Reasons::is_from_pod() const {
     case LocalDetector::None:
       return false;
     case LocalDetector::SourceCidr:
-      return std::any_of(config_.source_cidrs.begin(), config_.source_cidrs.end(),
-                         [&](const IpPrefix& cidr) { return cidr.contains(packet_.source); });
+    case LocalDetector::NodeCidr: {
+      const IpPrefix* cidr = local_cidr(config_, facts_, kube::family_of(packet_.source));
+      return cidr != nullptr && cidr->contains(packet_.source);
+    }
     case LocalDetector::Bridge:
       return packet_.in_interface == config_.interface;
     case LocalDetector::InterfacePrefix:

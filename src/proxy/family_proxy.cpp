@@ -134,7 +134,7 @@ void FamilyProxy::schedule_flush() {
 }
 
 void FamilyProxy::flush() {
-  if (!cache_.is_synced()) {
+  if (!cache_.is_synced() || !is_complete(compiler_.config(), compiler_.node())) {
     return;
   }
   const auto started = Clock::now();

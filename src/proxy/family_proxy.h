@@ -4,7 +4,8 @@
 //          └──► StaleFlows ──── once committed ──► conntrack
 //
 // Whatever fills the cache drives it: deltas are compiled as they come, and what a burst of them
-// amounts to is handed on once the burst is over.  Nothing is written before the cache is synced.
+// amounts to is handed on once the burst is over.  Nothing is written before the cache is synced
+// and the node's facts are complete (proxy/config.h).
 //
 // Not here: which families and backends there are, flags, metrics, HTTP (ops/).
 

@@ -208,7 +208,8 @@ void PortCompiler::add_external_chain() {
   } else {
     // Clients within the cluster get what they would get at the ClusterIP: the client's address has
     // no value that would have to be kept, and a load balancer would have gone the same way.
-    if (const std::string from_pods = local_match(config_, family_, false); !from_pods.empty()) {
+    if (const std::string from_pods = local_match(config_, facts_, family_, false);
+        !from_pods.empty()) {
       chain.add(from_pods + " " + everywhere);
     }
     chain.add("-m addrtype --src-type LOCAL " + jump(MarkChain));
@@ -265,7 +266,7 @@ void PortCompiler::add_masquerading(ChainKind kind, ChainBuilder& chain) const {
   }
   std::string source;
   if (!config_.masquerade_all) {
-    source = local_match(config_, family_, true);
+    source = local_match(config_, facts_, family_, true);
     if (source.empty()) {
       return;
     }
@@ -356,18 +357,29 @@ std::string probability_text(double probability) {
   return text;
 }
 
-std::string local_match(const Config& config, kube::IpFamily family, bool is_not) {
+const IpPrefix* local_cidr(const Config& config, const NodeFacts& facts, kube::IpFamily family) {
+  const bool is_nodes = config.local_detector == LocalDetector::NodeCidr;
+  if (!is_nodes && config.local_detector != LocalDetector::SourceCidr) {
+    return nullptr;
+  }
+  const std::vector<IpPrefix>& cidrs = is_nodes ? facts.pod_cidrs : config.source_cidrs;
+  const auto at = std::find_if(cidrs.begin(), cidrs.end(), [&](const IpPrefix& cidr) {
+    return kube::family_of(cidr.base()) == family;
+  });
+  return at != cidrs.end() ? &*at : nullptr;
+}
+
+std::string local_match(const Config& config, const NodeFacts& facts, kube::IpFamily family,
+                        bool is_not) {
   const std::string negation = is_not ? "! " : "";
   switch (config.local_detector) {
     case LocalDetector::None:
       return {};
     case LocalDetector::SourceCidr:
-      for (const IpPrefix& cidr : config.source_cidrs) {
-        if (kube::family_of(cidr.base()) == family) {
-          return negation + "-s " + cidr.to_text();
-        }
-      }
-      return {};
+    case LocalDetector::NodeCidr: {
+      const IpPrefix* cidr = local_cidr(config, facts, family);
+      return cidr != nullptr ? negation + "-s " + cidr->to_text() : std::string();
+    }
     case LocalDetector::Bridge:
       return negation + "-i " + config.interface;
     case LocalDetector::InterfacePrefix:

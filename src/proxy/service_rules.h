@@ -68,9 +68,14 @@ std::size_t segment_count(std::size_t endpoints) noexcept;
 // "--probability" as iptables prints it: the kernel knows multiples of 2^-31.
 std::string probability_text(double probability);
 
+// The prefix that tells packets from Pods by their source; null when it is not told so, or there is
+// none of this family.
+const IpPrefix* local_cidr(const Config& config, const NodeFacts& facts, kube::IpFamily family);
+
 // "-s 10.0.0.0/8", "-i cbr0": packets from Pods; with `is_not`, all others.  Empty when the
 // detector cannot tell.
-std::string local_match(const Config& config, kube::IpFamily family, bool is_not);
+std::string local_match(const Config& config, const NodeFacts& facts, kube::IpFamily family,
+                        bool is_not);
 
 // Adds the rules for one port.  `facts` and `config` are the compiler's.
 void add_rules(const ServicePortView& view, const EndpointChoice& choice, const Config& config,

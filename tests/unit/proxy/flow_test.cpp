@@ -432,6 +432,30 @@ TEST_CASE("Pods are known by their interface, too") {
   }
 }
 
+TEST_CASE("Pods are known by the node's own podCIDRs, which may change") {
+  Config config = test_config();
+  config.local_detector = LocalDetector::NodeCidr;
+  config.source_cidrs = {prefix("203.0.113.0/24")};  // Does not count.
+  NodeFacts facts = test_facts();
+  CHECK_FALSE(is_complete(config, facts));
+  facts.pod_cidrs = {prefix("fd00:10::/64"), prefix("10.0.0.0/8"), prefix("203.0.113.0/24")};
+  CHECK(is_complete(config, facts));
+  ProxyWorld world(everything(", externalTrafficPolicy: Local") + TwoEndpoints, config, facts);
+  const std::string_view both = "10.180.0.1:80, 10.180.2.1:80";
+  const std::string_view both_masq = "10.180.0.1:80, 10.180.2.1:80 masq";
+  check_flows(world, {{"pod > 172.30.0.41:80", both},
+                      {"ext > 172.30.0.41:80", both_masq},
+                      {"pod > 192.168.0.2:3001", both},
+                      {"ext > 192.168.0.2:3001", "10.180.2.1:80"}});
+  facts.pod_cidrs = {prefix("203.0.113.0/24")};
+  world.compiler().set_node(facts, world.cache);
+  check_flows(world, {{"pod > 172.30.0.41:80", both_masq}, {"ext > 172.30.0.41:80", both}});
+  // None of this family.
+  facts.pod_cidrs = {prefix("fd00:10::/64")};
+  world.compiler().set_node(facts, world.cache);
+  check_flows(world, {{"pod > 172.30.0.41:80", both}, {"ext > 172.30.0.41:80", both}});
+}
+
 TEST_CASE("a Pod that reaches itself is masqueraded, without a rule for each endpoint") {
   for (const Hairpin hairpin : {Hairpin::Bpf, Hairpin::Addresses}) {
     Config config = test_config();

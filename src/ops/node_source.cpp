@@ -1,0 +1,38 @@
+#include "ops/node_source.h"
+
+#include "base/log.h"
+#include "base/timer.h"
+
+#include <utility>
+
+namespace waypost::ops {
+
+Result<std::unique_ptr<sources::ApiSource>> open_node_source(
+    boost::asio::io_context& context, kube::ApiAccess access, const std::string& node_name,
+    std::string_view program, cache::ServiceCache& cache, sources::SourceEvents& events) {
+  constexpr kube::DecodeOptions Traffic{.traffic = true, .labels = false, .selectors = false};
+  auto client = kube::ApiClient::make(
+      context, std::move(access),
+      {.user_agent = kube::user_agent(program, WAYPOST_VERSION),
+       .credentials = {.warn = [](const std::string& problem) { log::warn("{}", problem); }}});
+  if (!client) {
+    return std::unexpected(std::move(client.error()));
+  }
+  sources::ApiOptions options;
+  options.kinds = {
+      {.kind = kube::ObjectKind::Service,
+       .label_selector = "!service.kubernetes.io/service-proxy-name",
+       .decode = Traffic},
+      {.kind = kube::ObjectKind::EndpointSlice,
+       .label_selector = "!service.kubernetes.io/service-proxy-name,"
+                         "!service.kubernetes.io/headless",
+       .decode = Traffic},
+      {.kind = kube::ObjectKind::Node, .field_selector = "metadata.name=" + node_name}};
+  auto source = std::make_unique<sources::ApiSource>(
+      context, std::move(options), std::move(*client),
+      std::make_unique<SystemTimer>(context.get_executor()), cache, events);
+  source->start();
+  return source;
+}
+
+}  // namespace waypost::ops

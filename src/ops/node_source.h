@@ -1,0 +1,26 @@
+// The API server as the source of what a node's rules depend on: Services, their EndpointSlices,
+// and the node's own object.
+
+#pragma once
+
+#include "base/error.h"
+#include "cache/service_cache.h"
+#include "kube/api_client.h"
+#include "sources/api_source.h"
+
+#include <boost/asio/io_context.hpp>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace waypost::ops {
+
+// Makes the source and starts it; `program` is what it calls itself to the server.  Services of
+// other proxies and slices of headless Services are left out by the server, as they are for
+// kube-proxy.  `context`, `cache` and `events` are borrowed and outlive what is returned.
+Result<std::unique_ptr<sources::ApiSource>> open_node_source(
+    boost::asio::io_context& context, kube::ApiAccess access, const std::string& node_name,
+    std::string_view program, cache::ServiceCache& cache, sources::SourceEvents& events);
+
+}  // namespace waypost::ops
