@@ -2,11 +2,11 @@
 
 #include "ops/node_options.h"
 #include "ops/option_table.h"
-#include "ops/rule_flags.h"
 
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 #include <utility>
 
@@ -59,8 +59,8 @@ constexpr std::string_view ToolUsage =
     "waypost looks at what waypost-dns and waypost-node would do.\n"
     "\n"
     "Usage: waypost check-config FILE [FLAG VALUE]...\n"
-    "       waypost plan [FLAG VALUE]... FILE...\n"
-    "       waypost explain [FLAG VALUE]... SOURCE ADDRESS:PORT/PROTOCOL FILE...\n"
+    "       waypost plan [FLAG VALUE]... [FILE...]\n"
+    "       waypost explain [FLAG VALUE]... SOURCE ADDRESS:PORT/PROTOCOL [FILE...]\n"
     "       waypost resolv-conf [FLAG VALUE]...\n"
     "       waypost --help | --version\n"
     "\n"
@@ -70,11 +70,12 @@ constexpr std::string_view ToolUsage =
     "          given ('waypost-dns --help' lists them). Prints what is in force and exits with 0, "
     "or\n"
     "          prints every problem and exits with 1.\n"
-    "  plan FILE...\n"
-    "          Print the iptables rules for the Services in these manifests, as iptables-restore "
-    "reads\n"
-    "          them. Nothing is changed.\n"
-    "  explain SOURCE ADDRESS:PORT/PROTOCOL FILE...\n"
+    "  plan [FILE...]\n"
+    "          Print the iptables rules that waypost-node would program with these flags, as\n"
+    "          iptables-restore reads them. Nothing is changed. Services come from the files, or "
+    "from\n"
+    "          where waypost-node would take them.\n"
+    "  explain SOURCE ADDRESS:PORT/PROTOCOL [FILE...]\n"
     "          Print where the first packet of a connection goes, and why: the Service and its "
     "policies,\n"
     "          each endpoint and why it is used or not, the rules on the way. A SOURCE that is an "
@@ -85,8 +86,38 @@ constexpr std::string_view ToolUsage =
     "resolv-conf\n"
     "          --help' says how.\n"
     "\n"
-    "Flags of plan and explain:\n"
+    "plan and explain take the flags of waypost-node ('waypost-node --help' lists them), its "
+    "--config\n"
+    "FILE included. What rules do not depend on is only checked.\n"
+    "\n"
+    "Flags of plan and explain besides those:\n"
     "\n";
+
+// Flags of plan and explain that waypost-node does not have.
+struct RuleFlag {
+  std::string_view flag;
+  std::string_view value_name;  // Empty for a switch.
+  bool is_for_explain;          // Only.
+  std::string_view help;
+};
+
+constexpr std::array RuleFlags = {
+    RuleFlag{
+        "node-addresses", "ADDRESS", false,
+        "The addresses of the node's interfaces, when the rules are for another host than this "
+        "one. The first of each family is the node's own, unless its object or --node-ip says "
+        "otherwise. Without this flag this host is the node."},
+    RuleFlag{
+        "kernel", "", true,
+        "Walk the packet through the rules that are in force on this host, of the backend that "
+        "--backend means to waypost-node, instead of those that should be. Needs "
+        "CAP_NET_ADMIN."},
+    RuleFlag{
+        "rules", "FILE", true,
+        "Walk the packet through this output of iptables-save (ip6tables-save for IPv6); '-' is "
+        "standard input."},
+    RuleFlag{"interface", "NAME", true, "The interface that the packet comes in by."},
+};
 
 // Breaks `text` at blanks into lines that start with `indent` blanks.
 std::string wrapped(std::string_view text, std::size_t indent) {
@@ -143,9 +174,10 @@ std::string node_help() {
 
 std::string tool_help() {
   std::string help(ToolUsage);
-  for (const RuleFlag& flag : rule_flags()) {
+  for (const RuleFlag& flag : RuleFlags) {
     help.append("  --").append(flag.flag);
-    help.append(flag.value_name.empty() ? "" : " ").append(flag.value_name).append("\n");
+    help.append(flag.value_name.empty() ? "" : " ").append(flag.value_name);
+    help.append(flag.is_for_explain ? "  (explain)\n" : "\n");
     help += wrapped(flag.help, HelpIndent);
   }
   return help;
@@ -192,11 +224,16 @@ Error problem(std::string message) {
   return {ErrorKind::InvalidInput, std::move(message)};
 }
 
-void add_option_flags(CLI::App& app, const std::vector<KnownFlag>& flags) {
+// Where words stand for themselves (`has_words`), a boolean's value is one only behind a '='.
+void add_option_flags(CLI::App& app, const std::vector<KnownFlag>& flags, bool has_words = false) {
   for (const KnownFlag& option : flags) {
     std::string names = "--" + std::string(option.flag);
     if (!option.alias.empty()) {
       names.append(",--").append(option.alias);
+    }
+    if (has_words && option.form == OptionForm::Boolean) {
+      app.add_flag(names)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+      continue;
     }
     CLI::Option* flag = app.add_option(names);
     flag->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
@@ -322,92 +359,145 @@ bool run(CLI::App& app, std::span<const char* const> arguments, Problems& proble
 
 // ---- plan and explain -------------------------------------------------------------------------
 
-CLI::App* add_rule_command(CLI::App& app, const std::string& name, bool& help) {
-  CLI::App* command = app.add_subcommand(name);
-  command->set_help_flag("");
-  command->add_flag("-h,--help", help);
-  command->allow_extras();
-  for (const RuleFlag& flag : rule_flags()) {
-    if (!flag.is_for_explain || name == "explain") {
-      const std::string text = "--" + std::string(flag.flag);
-      if (flag.form == RuleFlag::Form::Switch) {
-        command->add_flag(text);  // A value only as in "--masquerade-all=false".
-        continue;
-      }
-      CLI::Option* option = command->add_option(text);
-      option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-      option->expected(1);
-      option->allow_extra_args(false);
-    }
-  }
-  return command;
+// Those of waypost-node that say what the rules are, and those that its file may say besides.
+std::vector<KnownFlag> rule_flags() {
+  std::vector<KnownFlag> flags = node_flags();
+  std::erase_if(flags, [](const KnownFlag& flag) { return flag.flag == "cleanup"; });
+  return flags;
 }
 
-void collect_rule_flag(const RuleFlag& flag, const CLI::Option& option, RuleQuestion& question,
-                       Problems& problems) {
-  std::vector<SettingValue> values;
-  for (const std::string& text : option.results()) {
-    if (flag.form == RuleFlag::Form::List) {
-      split_list(text, values);
+// One of the subcommands plan and explain.
+class RuleCommandLine {
+ public:
+  RuleCommandLine(CLI::App& app, std::string name, bool& help);
+
+  bool is_given() const { return command_->parsed(); }
+  RuleCommand read(Problems& problems) const;
+
+ private:
+  bool has(std::string_view flag) const {
+    const CLI::Option* option = command_->get_option_no_throw("--" + std::string(flag));
+    return option != nullptr && option->count() != 0;
+  }
+  std::optional<std::string> value(std::string_view flag, Problems& problems) const;
+  void read_packet(const std::vector<std::string>& words, RuleCommand& to,
+                   Problems& problems) const;
+  void read_addresses(RuleCommand& to, Problems& problems) const;
+  void check_source(const RuleCommand& command, Problems& problems) const;
+
+  CLI::App* command_;
+  std::string name_;
+  std::vector<KnownFlag> flags_ = rule_flags();
+};
+
+RuleCommandLine::RuleCommandLine(CLI::App& app, std::string name, bool& help)
+    : command_(app.add_subcommand(name)), name_(std::move(name)) {
+  command_->set_help_flag("");
+  command_->add_flag("-h,--help", help);
+  command_->allow_extras();
+  add_option_flags(*command_, flags_, true);
+  command_->add_option("--config")->expected(1)->allow_extra_args(false);
+  for (const RuleFlag& flag : RuleFlags) {
+    if (flag.is_for_explain && name_ != "explain") {
+      continue;
+    }
+    const std::string text = "--" + std::string(flag.flag);
+    if (flag.value_name.empty()) {
+      command_->add_flag(text);
     } else {
-      values.push_back({text, "", false});
+      CLI::Option* option = command_->add_option(text);
+      option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+      option->expected(1)->allow_extra_args(false);
     }
   }
-  const std::string name = "--" + std::string(flag.flag);
-  if (flag.form != RuleFlag::Form::List && values.size() > 1) {
+}
+
+std::optional<std::string> RuleCommandLine::value(std::string_view flag, Problems& problems) const {
+  if (!has(flag)) {
+    return std::nullopt;
+  }
+  const auto& values = command_->get_option("--" + std::string(flag))->results();
+  if (values.size() > 1) {
+    problems.push_back(problem("--" + std::string(flag) + ": found " +
+                               std::to_string(values.size()) + " values, expected one"));
+  }
+  return values.front();
+}
+
+void RuleCommandLine::read_packet(const std::vector<std::string>& words, RuleCommand& to,
+                                  Problems& problems) const {
+  if (words.size() < 2) {
     problems.push_back(
-        problem(name + ": found " + std::to_string(values.size()) + " values, expected one"));
+        problem("explain: found no packet, expected SOURCE ADDRESS:PORT/PROTOCOL such as "
+                "10.244.1.5 10.96.0.10:53/udp"));
     return;
   }
+  PacketQuestion& packet = to.packet.emplace();
+  packet.source = words[0];
+  packet.destination = words[1];
+  packet.interface = value("interface", problems).value_or("");
+  packet.saved_rules = value("rules", problems);
+  packet.is_through_kernel = has("kernel");
+  if (packet.is_through_kernel && packet.saved_rules) {
+    problems.push_back(problem("explain: found both --kernel and --rules, expected one of them"));
+  }
+}
+
+void RuleCommandLine::read_addresses(RuleCommand& to, Problems& problems) const {
+  if (!has("node-addresses")) {
+    return;
+  }
+  std::vector<SettingValue> values;
+  for (const std::string& text : command_->get_option("--node-addresses")->results()) {
+    split_list(text, values);
+  }
   for (const SettingValue& value : values) {
-    if (auto put = flag.put(question, value.text); !put) {
-      problems.push_back(with_context(std::move(put.error()), name));
+    if (const auto address = IpAddress::from_text(value.text)) {
+      to.node_addresses.push_back(*address);
+    } else {
+      problems.push_back(
+          problem("--node-addresses: found '" + value.text + "', expected an IP address"));
+    }
+  }
+  if (values.empty()) {
+    problems.push_back(problem("--node-addresses: found no address, expected at least one"));
+  }
+}
+
+void RuleCommandLine::check_source(const RuleCommand& command, Problems& problems) const {
+  const auto has_flag = [&](std::string_view key) {
+    return std::any_of(command.node.flags.begin(), command.node.flags.end(),
+                       [&](const Setting& flag) { return flag.key == key; });
+  };
+  for (const char* flag : {"manifests", "kubeconfig", "api-server"}) {
+    if (!command.files.empty() && has_flag(flag)) {
+      problems.push_back(
+          problem(name_ + ": found both files and --" + flag + ", expected one of them"));
     }
   }
 }
 
-void collect_rule_question(const CLI::App& command, RuleQuestion& question, Problems& problems) {
+RuleCommand RuleCommandLine::read(Problems& problems) const {
+  RuleCommand command;
   std::vector<std::string> words;
-  for (const std::string& word : command.remaining()) {
-    if (word.starts_with('-')) {
-      problems.push_back(
-          problem(word.substr(0, word.find('=')) +
-                  ": found an unknown flag, expected one that 'waypost --help' lists"));
-    } else {
-      words.push_back(word);
-    }
+  std::vector<std::string> rest;
+  for (const std::string& word : command_->remaining()) {
+    (word.starts_with('-') ? rest : words).push_back(word);
+  }
+  report_rest(rest, flags_, "waypost-node", problems);
+  collect(*command_, flags_, command.node, problems);
+  if (const auto file = value("config", problems)) {
+    command.node.file = *file;
   }
   std::size_t files_at = 0;
-  if (command.get_name() == "explain") {
-    question.packet.emplace();
-    if (words.size() < 2) {
-      problems.push_back(
-          problem("explain: found no packet, expected SOURCE ADDRESS:PORT/PROTOCOL such as "
-                  "10.244.1.5 10.96.0.10:53/udp"));
-      return;
-    }
-    question.packet->source = words[0];
-    question.packet->destination = words[1];
-    files_at = 2;
+  if (name_ == "explain") {
+    read_packet(words, command, problems);
+    files_at = std::min<std::size_t>(2, words.size());
   }
-  for (const char* cidr : {"10.96.0.0/12", "fd00:10:96::/112"}) {  // As waypost-dns does.
-    question.manifests.service_cidrs.push_back(*IpPrefix::from_text(cidr));
-  }
-  question.manifests.files.assign(words.begin() + static_cast<std::ptrdiff_t>(files_at),
-                                  words.end());
-  for (const RuleFlag& flag : rule_flags()) {
-    const CLI::Option* option = command.get_option_no_throw("--" + std::string(flag.flag));
-    if (option != nullptr && option->count() != 0) {
-      collect_rule_flag(flag, *option, question, problems);
-    }
-  }
-  if (question.packet && question.packet->is_through_kernel && question.packet->saved_rules) {
-    problems.push_back(problem("explain: found both --kernel and --rules, expected one of them"));
-  }
-  if (question.manifests.files.empty() == question.manifests.folder.empty()) {
-    problems.push_back(problem(command.get_name() +
-                               ": expected either files with manifests or --manifests FOLDER"));
-  }
+  command.files.assign(words.begin() + static_cast<std::ptrdiff_t>(files_at), words.end());
+  read_addresses(command, problems);
+  check_source(command, problems);
+  return command;
 }
 
 std::expected<CommandLine, Problems> parse_server_command_line(
@@ -503,12 +593,12 @@ std::expected<ToolCommandLine, Problems> parse_tool_command_line(
   const CLI::Option* file_option = check->add_option("FILE", file);
   const std::vector<KnownFlag> flags = dns_flags();
   add_option_flags(*check, flags);
-  CLI::App* plan = add_rule_command(app, "plan", help);
-  CLI::App* explain = add_rule_command(app, "explain", help);
+  const RuleCommandLine plan(app, "plan", help);
+  const RuleCommandLine explain(app, "explain", help);
 
   Problems problems;
   ConfigOrigin origin;
-  RuleQuestion question;
+  RuleCommand command;
   if (run(app, arguments, problems)) {
     if (help) {
       return PrintText{tool_help()};
@@ -516,8 +606,8 @@ std::expected<ToolCommandLine, Problems> parse_tool_command_line(
     if (version) {
       return PrintText{"waypost " + std::string(Version) + "\n"};
     }
-    if (plan->parsed() || explain->parsed()) {
-      collect_rule_question(plan->parsed() ? *plan : *explain, question, problems);
+    if (plan.is_given() || explain.is_given()) {
+      command = (plan.is_given() ? plan : explain).read(problems);
     } else if (!check->parsed()) {
       problems.push_back(problem(
           "found no command, expected 'waypost check-config FILE', 'waypost plan FILE...' or "
@@ -538,7 +628,7 @@ std::expected<ToolCommandLine, Problems> parse_tool_command_line(
   if (check->parsed()) {
     return origin;
   }
-  return question;
+  return command;
 }
 
 }  // namespace waypost::ops

@@ -5,6 +5,7 @@
 
 #pragma once
 
+#include "base/ip_address.h"
 #include "ops/config.h"
 #include "ops/option_table.h"
 #include "ops/rule_report.h"
@@ -31,8 +32,16 @@ struct ConfigOrigin {
   std::vector<Setting> flags;
 };
 
+// plan or explain: what waypost-node would be given, and what is asked.
+struct RuleCommand {
+  ConfigOrigin node;
+  std::vector<std::filesystem::path> files;  // Manifests; empty: where waypost-node has them from.
+  std::vector<IpAddress> node_addresses;
+  std::optional<PacketQuestion> packet;  // Of explain.
+};
+
 using CommandLine = std::variant<PrintText, ConfigOrigin>;
-using ToolCommandLine = std::variant<PrintText, ConfigOrigin, RuleQuestion>;
+using ToolCommandLine = std::variant<PrintText, ConfigOrigin, RuleCommand>;
 
 // Reads the arguments of waypost-dns, without the program's name.  Problems are about flags as
 // such: unknown ones, values missing, one given twice.
@@ -42,8 +51,8 @@ std::expected<CommandLine, Problems> parse_dns_command_line(std::span<const char
 std::expected<CommandLine, Problems> parse_node_command_line(
     std::span<const char* const> arguments);
 
-// Reads those of waypost: "check-config FILE [flags of waypost-dns]", "plan FILE...", and "explain
-// SOURCE DESTINATION FILE..." with the flags of ops/rule_flags.h.
+// Reads those of waypost: "check-config FILE [flags of waypost-dns]", "plan [FILE...]", and
+// "explain SOURCE DESTINATION [FILE...]" with the flags of waypost-node.
 std::expected<ToolCommandLine, Problems> parse_tool_command_line(
     std::span<const char* const> arguments);
 

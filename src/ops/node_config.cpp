@@ -95,6 +95,12 @@ class NodeInterpreter {
     }
     config_.manifests.decode.traffic = true;
     config_.proxy.service_cidrs = config_.manifests.service_cidrs;
+    if (config_.manifests.service_cidrs.empty()) {
+      // Where waypost-dns gives Services their addresses by default.
+      for (const char* cidr : {"10.96.0.0/12", "fd00:10:96::/112"}) {
+        config_.manifests.service_cidrs.push_back(*IpPrefix::from_text(cidr));
+      }
+    }
     if (config_.sets_be_liberal) {
       config_.proxy.drop_invalid = false;
     }

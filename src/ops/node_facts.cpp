@@ -94,6 +94,7 @@ std::string node_name(const NodeConfig& config) {
 }
 
 proxy::NodeFacts node_facts(const NodeConfig& config, std::vector<IpAddress> addresses,
+                            const std::vector<IpAddress>& likely,
                             const std::optional<kube::Node>& node) {
   proxy::NodeFacts facts;
   facts.name = node_name(config);
@@ -112,6 +113,9 @@ proxy::NodeFacts node_facts(const NodeConfig& config, std::vector<IpAddress> add
       facts.node_ips.push_back(address);
     }
   };
+  if (node && config.proxy.local_detector == proxy::LocalDetector::NodeCidr) {
+    facts.pod_cidrs = node->pod_cidrs;
+  }
   if (node) {
     for (const kube::NodeAddress& address : node->addresses) {
       if (address.type == kube::NodeAddressType::InternalIp) {
@@ -119,7 +123,7 @@ proxy::NodeFacts node_facts(const NodeConfig& config, std::vector<IpAddress> add
       }
     }
   }
-  for (const IpAddress& address : default_addresses()) {
+  for (const IpAddress& address : likely) {
     add_first(address);
   }
   return facts;
@@ -134,19 +138,22 @@ bool has_ipv6() {
   return std::ifstream("/proc/net/if_inet6").good();
 }
 
-proxy::Config prepare_host(const NodeConfig& config) {
+proxy::Config rules_on_host(const NodeConfig& config) {
   proxy::Config rules = config.proxy;
-  if (rules.localhost_node_ports) {
-    set_setting(RouteLocalnet, "1");
-  }
-  if (config.sets_be_liberal) {
-    set_setting(BeLiberal, "1");
-  }
   const std::string liberal = read_setting(BeLiberal);
   if (!liberal.empty() && liberal != "0") {
     rules.drop_invalid = false;
   }
   return rules;
+}
+
+void prepare_host(const NodeConfig& config) {
+  if (config.proxy.localhost_node_ports) {
+    set_setting(RouteLocalnet, "1");
+  }
+  if (config.sets_be_liberal) {
+    set_setting(BeLiberal, "1");
+  }
 }
 
 }  // namespace waypost::ops

@@ -23,9 +23,12 @@ std::vector<IpAddress> default_addresses();
 std::string node_name(const NodeConfig& config);
 
 // The node's facts with these addresses of its interfaces.  What is not configured is taken from
-// the node's object, if there is one, then from the host: the zone is its label
-// topology.kubernetes.io/zone, its own addresses are its internal ones.
+// the node's object, if there is one: the zone is its label topology.kubernetes.io/zone, its own
+// addresses are its internal ones.  Where Pods are told by spec.podCIDRs, these come from the
+// object, too.  After that its own address is the first of each family in `likely`, on the node
+// itself default_addresses().
 proxy::NodeFacts node_facts(const NodeConfig& config, std::vector<IpAddress> addresses,
+                            const std::vector<IpAddress>& likely,
                             const std::optional<kube::Node>& node);
 
 // Whether the node is being deleted, or the cluster autoscaler is about to.
@@ -34,9 +37,11 @@ bool is_leaving(const kube::Node& node);
 // Whether the host has this family at all.
 bool has_ipv6();
 
-// Sets what the configuration asks of the host (route_localnet, be_liberal), and returns the rules'
-// configuration with what the host says about it: packets are not dropped for being INVALID when
-// connection tracking is liberal about them.
-proxy::Config prepare_host(const NodeConfig& config);
+// The rules' configuration with what this host says about it: packets are not dropped for being
+// INVALID when connection tracking is liberal about them.
+proxy::Config rules_on_host(const NodeConfig& config);
+
+// Sets what the configuration asks of the host (route_localnet, be_liberal).
+void prepare_host(const NodeConfig& config);
 
 }  // namespace waypost::ops

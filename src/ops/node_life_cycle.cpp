@@ -1,9 +1,7 @@
 #include "ops/node_life_cycle.h"
 
 #include "base/log.h"
-#include "base/timer.h"
 #include "cache/service_cache.h"
-#include "kube/api_client.h"
 #include "ops/api_connection.h"
 #include "ops/folder_watch.h"
 #include "ops/health_check_ports.h"
@@ -12,6 +10,7 @@
 #include "ops/metrics.h"
 #include "ops/node_facts.h"
 #include "ops/node_metrics.h"
+#include "ops/node_source.h"
 #include "ops/probes.h"
 #include "ops/problem_log.h"
 #include "ops/run_to_end.h"
@@ -64,7 +63,7 @@ struct NodeLifeCycle::State : cache::Consumer {
   void on_namespace(const cache::ObjectDelta<kube::Namespace>& /*delta*/) override {}
   void on_pod(const cache::ObjectDelta<kube::Pod>& /*delta*/) override {}
   void on_node(const cache::ObjectDelta<kube::Node>& delta) override;
-  void on_synced() override {}
+  void on_synced() override { report_pod_cidrs(); }
   void on_resource_version(std::uint64_t /*version*/) override {}
 
   Result<void> choose_backend();
@@ -80,7 +79,13 @@ struct NodeLifeCycle::State : cache::Consumer {
   void on_sync(Family& family, const proxy::SyncReport& report);
   void report_ready();
   Result<void> serve_probes();
+  proxy::NodeFacts facts() const;
   void apply_facts();
+  void follow_pod_cidrs();
+  void report_pod_cidrs();
+  bool is_waiting_for_node() const {
+    return cache.is_synced() && !is_complete(config.proxy, facts());
+  }
   // Whether changes get into the kernel in time.
   bool is_healthy() const;
   // Whether every family's first rules are in force.
@@ -110,7 +115,9 @@ struct NodeLifeCycle::State : cache::Consumer {
   ProblemLog manifest_problems{"manifests"};
   std::optional<FolderWatch> manifest_watch;
   proxy::BackendChoice backend;
-  std::optional<kube::Node> node;  // This one, when the source has it.
+  std::optional<kube::Node> node;   // This one, when the source has it.
+  std::vector<IpPrefix> pod_cidrs;  // Its, as last known.
+  bool told_waiting = false;
   std::vector<std::unique_ptr<Family>> families;
   std::optional<proxy::AddressWatch> addresses;
   ProbeCounts probes;
@@ -157,37 +164,19 @@ Result<void> NodeLifeCycle::State::open_source() {
   return {};
 }
 
-// Services of other proxies and slices of headless Services are left out by the server, as they are
-// for kube-proxy.
 Result<void> NodeLifeCycle::State::open_api() {
-  constexpr kube::DecodeOptions Traffic{.traffic = true, .labels = false, .selectors = false};
   auto access = api_access(config.api);
   if (!access) {
     return std::unexpected(std::move(access.error()));
   }
-  print(
-      fmt::format("node {}: Services come from {}", node_name(config), access->endpoint.to_text()));
-  auto client = kube::ApiClient::make(
-      context, std::move(*access),
-      {.user_agent = kube::user_agent("waypost-node", WAYPOST_VERSION),
-       .credentials = {.warn = [](const std::string& problem) { log::warn("{}", problem); }}});
-  if (!client) {
-    return std::unexpected(std::move(client.error()));
+  const std::string name = node_name(config);
+  print(fmt::format("node {}: Services come from {}", name, access->endpoint.to_text()));
+  auto opened =
+      open_node_source(context, std::move(*access), name, "waypost-node", cache, source_log);
+  if (!opened) {
+    return std::unexpected(std::move(opened.error()));
   }
-  sources::ApiOptions options;
-  options.kinds = {
-      {.kind = kube::ObjectKind::Service,
-       .label_selector = "!service.kubernetes.io/service-proxy-name",
-       .decode = Traffic},
-      {.kind = kube::ObjectKind::EndpointSlice,
-       .label_selector = "!service.kubernetes.io/service-proxy-name,"
-                         "!service.kubernetes.io/headless",
-       .decode = Traffic},
-      {.kind = kube::ObjectKind::Node, .field_selector = "metadata.name=" + node_name(config)}};
-  api = std::make_unique<sources::ApiSource>(context, std::move(options), std::move(*client),
-                                             std::make_unique<SystemTimer>(context.get_executor()),
-                                             cache, source_log);
-  api->start();
+  api = std::move(*opened);
   return {};
 }
 
@@ -211,8 +200,7 @@ void NodeLifeCycle::State::add_family(kube::IpFamily its, const proxy::Config& r
   options.min_rest = config.min_sync_period;
   options.sweep_interval = std::chrono::duration_cast<std::chrono::seconds>(config.sync_period);
   family->proxy = std::make_unique<proxy::FamilyProxy>(
-      context, cache, family->tables, its, rules, node_facts(config, addresses->addresses(), node),
-      std::move(options), events_of(*family));
+      context, cache, family->tables, its, rules, facts(), std::move(options), events_of(*family));
   metrics.add(
       [one = family.get()](Scrape& scrape) { collect_family(scrape, one->metrics, *one->proxy); });
   families.push_back(std::move(family));
@@ -244,12 +232,63 @@ void NodeLifeCycle::State::on_node(const cache::ObjectDelta<kube::Node>& delta) 
     return;
   }
   node = delta.after != nullptr ? std::optional(*delta.after) : std::nullopt;
+  follow_pod_cidrs();
   apply_facts();
+  report_pod_cidrs();
+}
+
+// Differs from kube-proxy: it ends when they change, to be started again; here rules follow.
+void NodeLifeCycle::State::follow_pod_cidrs() {
+  if (config.proxy.local_detector != proxy::LocalDetector::NodeCidr || !node ||
+      node->pod_cidrs.empty() || node->pod_cidrs == pod_cidrs) {
+    return;
+  }
+  pod_cidrs = node->pod_cidrs;
+  std::string list;
+  for (const IpPrefix& cidr : pod_cidrs) {
+    list.append(list.empty() ? "" : ", ").append(cidr.to_text());
+  }
+  log::info("packets of Pods are those from {}, as the node's spec.podCIDRs say", list);
+  for (const auto& family : families) {
+    if (std::none_of(pod_cidrs.begin(), pod_cidrs.end(), [&](const IpPrefix& cidr) {
+          return kube::family_of(cidr.base()) == family->family;
+        })) {
+      log::warn(
+          "spec.podCIDRs have none of {}; there, nothing is masqueraded for not being a Pod's",
+          label_of(family->family));
+    }
+  }
+}
+
+proxy::NodeFacts NodeLifeCycle::State::facts() const {
+  proxy::NodeFacts now = node_facts(config, addresses->addresses(), default_addresses(), node);
+  if (now.pod_cidrs.empty()) {
+    // Pods do not move because the node's object is away for a while.
+    now.pod_cidrs = pod_cidrs;
+  }
+  return now;
+}
+
+// Nothing is programmed without them, where they tell which packets are Pods'.
+void NodeLifeCycle::State::report_pod_cidrs() {
+  const bool is_waiting = is_waiting_for_node();
+  if (is_waiting == told_waiting) {
+    return;
+  }
+  told_waiting = is_waiting;
+  if (is_waiting) {
+    log::warn(
+        "the node {} has no spec.podCIDRs yet, by which packets of Pods are told "
+        "(--detect-local-mode NodeCIDR); no rules are written until it has",
+        node_name(config));
+  } else {
+    log::info("the node's spec.podCIDRs are known; rules are written");
+  }
 }
 
 void NodeLifeCycle::State::apply_facts() {
   for (const auto& family : families) {
-    family->proxy->set_node(node_facts(config, addresses->addresses(), node));
+    family->proxy->set_node(facts());
   }
 }
 
@@ -343,6 +382,7 @@ Result<void> NodeLifeCycle::State::serve_probes() {
   metrics.add(collect_build);
   metrics.add([](Scrape& scrape) { collect_process(scrape, read_process_status()); });
   metrics.add([this](Scrape& scrape) { collect_probes(scrape, probes); });
+  metrics.add([this](Scrape& scrape) { collect_waiting(scrape, is_waiting_for_node()); });
   http.emplace(context);
   for (const SocketAddress& address : config.metrics_listen) {
     http->serve(address, "/metrics", [this] {
@@ -405,7 +445,8 @@ Result<std::unique_ptr<NodeLifeCycle>> NodeLifeCycle::start(NodeConfig config, P
     }
   }
   state->await_signal();
-  const proxy::Config rules = prepare_host(state->config);
+  prepare_host(state->config);
+  const proxy::Config rules = rules_on_host(state->config);
   state->add_family(kube::IpFamily::V4, rules);
   if (has_ipv6()) {
     state->add_family(kube::IpFamily::V6, rules);

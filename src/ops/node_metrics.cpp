@@ -131,4 +131,10 @@ void collect_probes(Scrape& scrape, const ProbeCounts& probes) {
   }
 }
 
+void collect_waiting(Scrape& scrape, bool is_waiting) {
+  scrape.gauge("waypost_proxy_waiting_for_node",
+               "1 while no rules are written because the node's spec.podCIDRs are not known.",
+               is_waiting ? 1 : 0);
+}
+
 }  // namespace waypost::ops

@@ -55,5 +55,7 @@ struct ProbeCounts {
 // Adds the family's values to a scrape.
 void collect_family(Scrape& scrape, const FamilyMetrics& metrics, const proxy::FamilyProxy& proxy);
 void collect_probes(Scrape& scrape, const ProbeCounts& probes);
+// Whether no rules are written because the node's spec.podCIDRs are not known.
+void collect_waiting(Scrape& scrape, bool is_waiting);
 
 }  // namespace waypost::ops

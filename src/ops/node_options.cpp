@@ -2,33 +2,16 @@
 
 #include "base/ip_address.h"
 #include "kube/names.h"
+#include "ops/option_values.h"
 #include "ops/text.h"
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
-#include <system_error>
+#include <optional>
 #include <utility>
 
 namespace waypost::ops {
 namespace {
-
-namespace fs = std::filesystem;
-
-std::unexpected<Error> unlike_expected() {
-  return failure(ErrorKind::InvalidInput, "");
-}
-std::unexpected<Error> because(std::string reason) {
-  return failure(ErrorKind::InvalidInput, std::move(reason));
-}
-
-Result<void> put_boolean(bool& target, const std::string& text) {
-  if (text != "true" && text != "false") {
-    return unlike_expected();
-  }
-  target = text == "true";
-  return {};
-}
 
 Result<void> put_name(std::string& target, const std::string& text) {
   if (!kube::is_dns_subdomain(text)) {
@@ -60,12 +43,7 @@ Result<void> put_family_prefix(std::vector<IpPrefix>& target, const std::string&
 }
 
 Result<void> put_manifests(NodeConfig& config, const std::string& text) {
-  std::error_code ec;
-  if (!fs::is_directory(text, ec)) {
-    return because(fs::exists(text, ec) ? "it is not a folder" : "it does not exist");
-  }
-  config.manifests.folder = text;
-  return {};
+  return put_folder(config.manifests.folder, text);
 }
 
 Result<void> put_kubeconfig(NodeConfig& config, const std::string& text) {
@@ -114,17 +92,11 @@ Result<void> put_cluster_cidr(NodeConfig& config, const std::string& text) {
 
 Result<void> put_detector(NodeConfig& config, const std::string& text) {
   using proxy::LocalDetector;
-  for (const auto& [word, detector] :
-       {std::pair{"ClusterCIDR", LocalDetector::SourceCidr},
-        std::pair{"NodeCIDR", LocalDetector::SourceCidr},
-        std::pair{"BridgeInterface", LocalDetector::Bridge},
-        std::pair{"InterfaceNamePrefix", LocalDetector::InterfacePrefix}}) {
-    if (text == word) {
-      config.proxy.local_detector = detector;
-      return {};
-    }
-  }
-  return unlike_expected();
+  return put_word<LocalDetector>(config.proxy.local_detector, text,
+                                 {{"ClusterCIDR", LocalDetector::SourceCidr},
+                                  {"NodeCIDR", LocalDetector::NodeCidr},
+                                  {"BridgeInterface", LocalDetector::Bridge},
+                                  {"InterfaceNamePrefix", LocalDetector::InterfacePrefix}});
 }
 
 // IFNAMSIZ is 16 with the terminating zero (linux/if.h).
@@ -137,17 +109,11 @@ Result<void> put_interface(NodeConfig& config, const std::string& text) {
 }
 
 Result<void> put_backend(NodeConfig& config, const std::string& text) {
-  if (text == "auto") {
-    config.backend.reset();
-    return {};
-  }
-  for (const proxy::Backend backend : {proxy::Backend::Nft, proxy::Backend::Legacy}) {
-    if (text == proxy::to_text(backend)) {
-      config.backend = backend;
-      return {};
-    }
-  }
-  return unlike_expected();
+  using proxy::Backend;
+  return put_word<std::optional<Backend>>(config.backend, text,
+                                          {{"auto", std::nullopt},
+                                           {to_text(Backend::Nft), Backend::Nft},
+                                           {to_text(Backend::Legacy), Backend::Legacy}});
 }
 
 Result<void> put_mode(NodeConfig& /*config*/, const std::string& text) {
@@ -179,12 +145,7 @@ Result<void> put_masquerade_all(NodeConfig& config, const std::string& text) {
 }
 
 Result<void> put_masquerade_bit(NodeConfig& config, const std::string& text) {
-  const auto number = number_from_text(text);
-  if (!number || *number > 31) {
-    return unlike_expected();
-  }
-  config.proxy.masquerade_bit = static_cast<unsigned>(*number);
-  return {};
+  return put_number(config.proxy.masquerade_bit, text, 0, 31);
 }
 
 Result<void> put_period(std::chrono::milliseconds& target, const std::string& text,
@@ -264,7 +225,7 @@ constexpr std::array Options = {
         "Where the API server is, instead of the kubeconfig's, or alone without credentials.",
         put_api_server},
     NodeOption{"service-cidrs", "", "", List, "PREFIX", "prefixes, at most one of each family", "",
-               "",
+               "not known; those Services get one from 10.96.0.0/12 and fd00:10:96::/112",
                "Where ClusterIPs are. Packets to other addresses then skip them, and Services of "
                "the manifests that have no clusterIP get one from here.",
                put_service_cidrs},
@@ -282,10 +243,11 @@ constexpr std::array Options = {
                "Where Pods are. What comes to a ClusterIP from elsewhere is masqueraded.",
                put_cluster_cidr},
     NodeOption{"detect-local-mode", "", "detectLocalMode", Text, "MODE",
-               "ClusterCIDR, NodeCIDR (both: by --cluster-cidr), BridgeInterface or "
-               "InterfaceNamePrefix",
-               "", "ClusterCIDR when --cluster-cidr is given",
-               "How packets of Pods are told from those from elsewhere.", put_detector},
+               "ClusterCIDR, NodeCIDR, BridgeInterface or InterfaceNamePrefix", "",
+               "ClusterCIDR when --cluster-cidr is given",
+               "How packets of Pods are told from those from elsewhere: by --cluster-cidr, by the "
+               "spec.podCIDRs of this node's object, or by the interface that they come in by.",
+               put_detector},
     NodeOption{"pod-bridge-interface", "", "detectLocal.bridgeInterface", Text, "NAME",
                "the name of an interface", "", "",
                "The bridge that Pods are behind, for --detect-local-mode BridgeInterface.",

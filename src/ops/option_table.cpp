@@ -3,6 +3,7 @@
 #include "base/ip_address.h"
 #include "kube/api_endpoint.h"
 #include "kube/selector.h"
+#include "ops/option_values.h"
 #include "ops/reverse_zones.h"
 #include "ops/text.h"
 
@@ -19,43 +20,6 @@ namespace waypost::ops {
 namespace {
 
 namespace fs = std::filesystem;
-
-// A failure about which `expected` says everything.
-std::unexpected<Error> unlike_expected() {
-  return failure(ErrorKind::InvalidInput, "");
-}
-std::unexpected<Error> because(std::string reason) {
-  return failure(ErrorKind::InvalidInput, std::move(reason));
-}
-
-// Puts a whole number from `low` to `high` into `target`.
-template <typename Number>
-Result<void> put_number(Number& target, const std::string& text, std::uint64_t low,
-                        std::uint64_t high) {
-  const auto number = number_from_text(text);
-  if (!number || *number < low || *number > high) {
-    return unlike_expected();
-  }
-  target = static_cast<Number>(*number);
-  return {};
-}
-
-// Puts what the word stands for into `target`.
-template <typename Value>
-Result<void> put_word(Value& target, const std::string& text,
-                      std::initializer_list<std::pair<std::string_view, Value>> meanings) {
-  for (const auto& [word, value] : meanings) {
-    if (text == word) {
-      target = value;
-      return {};
-    }
-  }
-  return unlike_expected();
-}
-
-Result<void> put_boolean(bool& target, const std::string& text) {
-  return put_word(target, text, {{"true", true}, {"false", false}});
-}
 
 // Bounds that keep a typing mistake from making the server useless or its connections immortal.
 Result<void> put_timeout(std::chrono::milliseconds& target, const std::string& text) {
@@ -83,15 +47,6 @@ Result<void> add_once(std::vector<Value>& list, Value value) {
     return because("it is given twice");
   }
   list.push_back(std::move(value));
-  return {};
-}
-
-Result<void> put_folder(fs::path& target, const std::string& text) {
-  std::error_code ec;
-  if (!fs::is_directory(text, ec)) {
-    return because(fs::exists(text, ec) ? "it is not a folder" : "it does not exist");
-  }
-  target = text;
   return {};
 }
 

@@ -2,6 +2,9 @@
 
 #include "base/file.h"
 #include "cache/service_cache.h"
+#include "ops/api_connection.h"
+#include "ops/node_facts.h"
+#include "ops/node_source.h"
 #include "ops/run_to_end.h"
 #include "proxy/address_watch.h"
 #include "proxy/backend.h"
@@ -11,10 +14,12 @@
 #include "proxy/explanation.h"
 #include "proxy/rule_parser.h"
 #include "proxy/saved_rules.h"
+#include "sources/manifest_source.h"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <memory>
@@ -26,7 +31,10 @@ namespace {
 // The world of the question, and the rules of both families for it.
 struct Planned {
   cache::ServiceCache cache;
+  proxy::Config config;
   proxy::NodeFacts facts;
+  bool has_services = true;                                   // False: nothing says where they are.
+  std::vector<kube::IpFamily> families;                       // Those that the node has.
   std::array<std::unique_ptr<proxy::Compiler>, 2> compilers;  // By kube::IpFamily.
 
   proxy::Compiler& compiler(kube::IpFamily family) {
@@ -34,27 +42,12 @@ struct Planned {
   }
 };
 
-Result<void> add_addresses(const RuleQuestion& question, proxy::NodeFacts& facts) {
-  for (const char* loopback : {"127.0.0.1", "::1"}) {
-    facts.addresses.push_back(*IpAddress::from_text(loopback));
-  }
-  if (question.packet && question.packet->is_through_kernel) {
-    const auto own = proxy::own_addresses();
-    if (!own) {
-      return std::unexpected(own.error());
-    }
-    facts.addresses.insert(facts.addresses.end(), own->begin(), own->end());
-  }
-  return {};
-}
+// ---- The world --------------------------------------------------------------------------------
 
-Result<std::unique_ptr<Planned>> plan(const RuleQuestion& question, Problems& problems) {
-  auto planned = std::make_unique<Planned>();
-  sources::ManifestOptions options = question.manifests;
-  options.decode.traffic = true;
-  sources::ManifestSource source(options, planned->cache);
+Result<Problems> read_manifests(const RuleQuestion& question, cache::ServiceCache& cache) {
+  sources::ManifestSource source(question.config.manifests, cache);
   Problems found = source.load();
-  if (!planned->cache.is_synced()) {
+  if (!cache.is_synced()) {
     return std::unexpected(found.empty() ? Error{ErrorKind::System, "no manifests could be read"}
                                          : std::move(found.front()));
   }
@@ -64,14 +57,132 @@ Result<std::unique_ptr<Planned>> plan(const RuleQuestion& question, Problems& pr
       return std::unexpected(std::move(problem));
     }
   }
-  problems = std::move(found);
+  return found;
+}
 
-  planned->facts = question.facts;
-  if (const Result<void> added = add_addresses(question, planned->facts); !added) {
-    return std::unexpected(added.error());
+// Reads everything once.  What the source tells meanwhile becomes problems.
+class OneReading final : public sources::SourceEvents {
+ public:
+  void on_bad_object(const std::string& message) override { add(message); }
+  void on_lost(const sources::KindStatus& /*status*/, const std::string& message) override {
+    add(message);
+  }
+  void on_restored(const sources::KindStatus& /*status*/) override {}
+  void on_forbidden(const sources::KindStatus& /*status*/, const std::string& message,
+                    const std::string& rule) override {
+    add(message + "; expected the right to " + rule);
+  }
+  void on_mismatch(const sources::KindStatus& /*status*/, const std::string& message) override {
+    add(message);
+  }
+  void on_listed(const sources::KindStatus& /*status*/) override {}
+  void on_synced() override { is_done_ = true; }
+
+  bool is_done() const noexcept { return is_done_; }
+  Problems take_problems() { return std::move(problems_); }
+
+ private:
+  void add(const std::string& message) {
+    if (problems_.size() < MaxProblems) {
+      problems_.push_back({ErrorKind::InvalidInput, message});
+    }
+  }
+
+  static constexpr std::size_t MaxProblems = 1000;
+  Problems problems_;
+  bool is_done_ = false;
+};
+
+Result<Problems> read_api(const RuleQuestion& question, kube::ApiAccess access,
+                          cache::ServiceCache& cache) {
+  boost::asio::io_context context{1};
+  OneReading reading;
+  const std::string server = access.endpoint.to_text();
+  auto source = open_node_source(context, std::move(access), node_name(question.config), "waypost",
+                                 cache, reading);
+  if (!source) {
+    return std::unexpected(std::move(source.error()));
+  }
+  const auto deadline = std::chrono::steady_clock::now() + ApiPatience;
+  while (!reading.is_done() && context.run_one_until(deadline) != 0) {
+  }
+  Problems problems = reading.take_problems();
+  if (!reading.is_done()) {
+    return failure(ErrorKind::System, server + " has not given every Service and endpoint within " +
+                                          std::to_string(ApiPatience.count()) + " s" +
+                                          (problems.empty() ? "" : ": " + problems.back().message));
+  }
+  return problems;
+}
+
+// Whether the rules that a packet is to meet are there already.
+bool has_rules(const RuleQuestion& question) {
+  return question.packet && (question.packet->is_through_kernel || question.packet->saved_rules);
+}
+
+Result<Problems> read_world(const RuleQuestion& question, Planned& planned) {
+  const sources::ManifestOptions& manifests = question.config.manifests;
+  if (!manifests.files.empty() || !manifests.folder.empty()) {
+    return read_manifests(question, planned.cache);
+  }
+  auto access = api_access(question.config.api);
+  if (access) {
+    return read_api(question, std::move(*access), planned.cache);
+  }
+  if (has_rules(question) && access.error().kind == ErrorKind::NotFound) {
+    planned.has_services = false;
+    return Problems();
+  }
+  return std::unexpected(std::move(access.error()));
+}
+
+// ---- Rules ------------------------------------------------------------------------------------
+
+// As waypost-node finds them out on its host, or as they are given.
+Result<void> find_facts(const RuleQuestion& question, Planned& planned) {
+  const NodeConfig& config = question.config;
+  const kube::Node* known = planned.cache.find_node(node_name(config));
+  const auto node = known != nullptr ? std::optional(*known) : std::nullopt;
+  if (question.node_addresses.empty()) {
+    auto addresses = proxy::own_addresses();
+    if (!addresses) {
+      return std::unexpected(std::move(addresses.error()));
+    }
+    planned.facts = node_facts(config, std::move(*addresses), default_addresses(), node);
+    planned.config = rules_on_host(config);
+    planned.families = {kube::IpFamily::V4};
+    if (has_ipv6()) {
+      planned.families.push_back(kube::IpFamily::V6);
+    }
+    return {};
+  }
+  std::vector<IpAddress> addresses = question.node_addresses;
+  for (const char* loopback : {"127.0.0.1", "::1"}) {
+    addresses.push_back(*IpAddress::from_text(loopback));
+  }
+  planned.facts = node_facts(config, std::move(addresses), question.node_addresses, node);
+  planned.config = config.proxy;
+  planned.families = {kube::IpFamily::V4, kube::IpFamily::V6};
+  return {};
+}
+
+Result<std::unique_ptr<Planned>> plan(const RuleQuestion& question, Problems& problems) {
+  auto planned = std::make_unique<Planned>();
+  auto found = read_world(question, *planned);
+  if (!found) {
+    return std::unexpected(std::move(found.error()));
+  }
+  problems = std::move(*found);
+  if (const Result<void> known = find_facts(question, *planned); !known) {
+    return std::unexpected(known.error());
+  }
+  if (!is_complete(planned->config, planned->facts) && !has_rules(question)) {
+    return failure(ErrorKind::NotFound, "detect-local-mode: found no spec.podCIDRs of the node " +
+                                            planned->facts.name +
+                                            "; waypost-node programs nothing until they are known");
   }
   for (const kube::IpFamily family : {kube::IpFamily::V4, kube::IpFamily::V6}) {
-    auto compiler = std::make_unique<proxy::Compiler>(family, question.config, planned->facts);
+    auto compiler = std::make_unique<proxy::Compiler>(family, planned->config, planned->facts);
     planned->cache.for_each_service(
         [&](const kube::ObjectKey& key, const cache::ServiceState& state) {
           compiler->apply(key, state);
@@ -88,11 +199,8 @@ Result<std::unique_ptr<Planned>> plan(const RuleQuestion& question, Problems& pr
 
 std::string plan_text(Planned& planned) {
   std::string text;
-  for (const kube::IpFamily family : {kube::IpFamily::V4, kube::IpFamily::V6}) {
+  for (const kube::IpFamily family : planned.families) {
     const proxy::Compiler& compiler = planned.compiler(family);
-    if (family == kube::IpFamily::V6 && compiler.counts().services == 0) {
-      continue;
-    }
     const proxy::RuleSet& rules = compiler.rules();
     text += "# Input of ";
     text += family == kube::IpFamily::V4 ? "iptables" : "ip6tables";
@@ -195,14 +303,14 @@ bool has_own_chain(const proxy::RuleSet& rules) {
   return has;
 }
 
-Result<KernelRules> read_kernel_rules(const PacketQuestion& question, kube::IpFamily family) {
+Result<KernelRules> read_kernel_rules(std::optional<proxy::Backend> wanted, kube::IpFamily family) {
   if (!may_ask_kernel()) {
     return failure(ErrorKind::System,
                    "--kernel: this process may not read the kernel's rules, expected one with "
                    "CAP_NET_ADMIN, such as root's");
   }
   boost::asio::io_context context{1};
-  const auto choice = run_to_end(context, proxy::detect_backend(question.backend));
+  const auto choice = run_to_end(context, proxy::detect_backend(wanted));
   if (!choice) {
     return std::unexpected(with_context(choice.error(), "--kernel"));
   }
@@ -233,8 +341,13 @@ Result<std::string> packet_text(Planned& planned, const RuleQuestion& question) 
   if (!packet) {
     return std::unexpected(packet.error());
   }
-  std::vector<std::string> lines =
-      proxy::explain_services(planned.cache, question.config, planned.facts, *packet);
+  std::vector<std::string> lines;
+  if (planned.has_services) {
+    lines = proxy::explain_services(planned.cache, planned.config, planned.facts, *packet);
+  } else {
+    lines.emplace_back(
+        "nothing says where Services come from; of the packet's only the way is known");
+  }
   const auto add = [&](std::vector<std::string> more) {
     lines.insert(lines.end(), more.begin(), more.end());
   };
@@ -245,7 +358,8 @@ Result<std::string> packet_text(Planned& planned, const RuleQuestion& question) 
     }
     add(proxy::explain_ways(saved->rules, planned.facts, *packet, saved->dropping));
   } else if (question.packet->is_through_kernel) {
-    const auto kernel = read_kernel_rules(*question.packet, kube::family_of(packet->destination));
+    const auto kernel =
+        read_kernel_rules(question.config.backend, kube::family_of(packet->destination));
     if (!kernel) {
       return std::unexpected(kernel.error());
     }

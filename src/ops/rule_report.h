@@ -1,6 +1,6 @@
-// What `waypost plan` and `waypost explain` print: the rules that manifests lead to, and the way of
-// a packet through them, through what iptables-save printed, or through what is in the kernel.
-// Nothing in the kernel is touched.
+// What `waypost plan` and `waypost explain` print: the rules that waypost-node would program with
+// the same options, and the way of a packet through them, through what iptables-save printed, or
+// through what is in the kernel.  Nothing in the kernel is touched.
 //
 // Not here: the command line (ops/flags.h).
 
@@ -9,10 +9,9 @@
 #include "base/error.h"
 #include "base/ip_address.h"
 #include "ops/config.h"
-#include "proxy/config.h"
-#include "proxy/iptables.h"
-#include "sources/manifest_source.h"
+#include "ops/node_config.h"
 
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -29,14 +28,14 @@ struct PacketQuestion {
   std::optional<std::filesystem::path> saved_rules;
   // Walk the rules that are in force in this network namespace.  Needs CAP_NET_ADMIN.
   bool is_through_kernel = false;
-  std::optional<proxy::Backend> backend;  // Whose rules; nothing: as waypost-node chooses.
 };
 
 struct RuleQuestion {
-  sources::ManifestOptions manifests;
-  proxy::Config config;
-  // addresses: the loopback ones are added, and this host's when the kernel is asked.
-  proxy::NodeFacts facts;
+  // As waypost-node would have it; manifests may also be files (ManifestOptions::files), which go
+  // before a folder and an API server.
+  NodeConfig config;
+  // The addresses of the node's interfaces, but for loopback ones.  Nothing: this host is the node.
+  std::vector<IpAddress> node_addresses;
   std::optional<PacketQuestion> packet;  // Nothing: the rules themselves are asked for.
 };
 
@@ -47,8 +46,12 @@ struct RuleReport {
   Problems problems;
 };
 
-// Fails when there is no answer: the folder or a file cannot be read, the packet is none, the
-// kernel's rules cannot be had, or there are none of a Service proxy among them.
+// Fails when there is no answer: the folder or a file cannot be read, the API server does not give
+// everything within ApiPatience, the packet is none, the kernel's rules cannot be had, or there are
+// none of a Service proxy among them.  A packet through rules that are there is explained without
+// Services when nothing says where they come from.
 Result<RuleReport> answer(const RuleQuestion& question);
+
+inline constexpr std::chrono::seconds ApiPatience{60};
 
 }  // namespace waypost::ops

@@ -2,29 +2,24 @@
 
 #include "ops/config.h"
 #include "ops/flags.h"
+#include "ops/node_config.h"
 #include "ops/pod_commands.h"
 #include "ops/rule_report.h"
+#include "programs/program.h"
 
 #include <cstdio>
-#include <exception>
 #include <span>
+#include <utility>
 #include <variant>
 
 namespace {
 
 using namespace waypost;
 
-int fail(const ops::Problems& problems) {
-  for (const Error& problem : problems) {
-    std::fprintf(stderr, "%s\n", problem.message.c_str());
-  }
-  return 1;
-}
-
 int check_config(const ops::ConfigOrigin& origin) {
   const auto config = ops::load_config(origin.file, origin.flags);
   if (!config) {
-    return fail(config.error());
+    return programs::fail("", config.error());
   }
   std::printf("%s: ok\n", origin.file->c_str());
   for (const ops::ShownValue& value : config->shown) {
@@ -34,31 +29,37 @@ int check_config(const ops::ConfigOrigin& origin) {
   return 0;
 }
 
-int report_rules(const ops::RuleQuestion& question) {
+int report_rules(ops::RuleCommand& command) {
+  auto config = ops::load_node_config(command.node.file, command.node.flags);
+  if (!config) {
+    return programs::fail("", config.error());
+  }
+  ops::RuleQuestion question{std::move(*config), std::move(command.node_addresses),
+                             std::move(command.packet)};
+  question.config.manifests.files = std::move(command.files);
   const auto report = ops::answer(question);
   if (!report) {
-    return fail({report.error()});
+    return programs::fail("", report.error());
   }
-  std::fputs(report->text.c_str(), stdout);
-  return report->problems.empty() ? 0 : fail(report->problems);
+  programs::print_text(report->text);
+  return report->problems.empty() ? 0 : programs::fail("", report->problems);
 }
 
 int run(std::span<const char* const> arguments) {
   if (const auto output = ops::run_pod_command(arguments)) {
-    std::fputs(output->text.c_str(), stdout);
-    fail(output->messages);
+    programs::print_text(output->text);
+    programs::fail("", output->messages);
     return output->code;
   }
-  const auto line = ops::parse_tool_command_line(arguments);
+  auto line = ops::parse_tool_command_line(arguments);
   if (!line) {
-    return fail(line.error());
+    return programs::fail("", line.error());
   }
   if (const auto* text = std::get_if<ops::PrintText>(&*line)) {
-    std::fputs(text->text.c_str(), stdout);
-    return 0;
+    return programs::print_text(text->text);
   }
-  if (const auto* question = std::get_if<ops::RuleQuestion>(&*line)) {
-    return report_rules(*question);
+  if (auto* command = std::get_if<ops::RuleCommand>(&*line)) {
+    return report_rules(*command);
   }
   return check_config(std::get<ops::ConfigOrigin>(*line));
 }
@@ -66,10 +67,5 @@ int run(std::span<const char* const> arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    return run(std::span<const char* const>(argv, static_cast<std::size_t>(argc)).subspan(1));
-  } catch (const std::exception& exception) {
-    std::fprintf(stderr, "waypost: %s\n", exception.what());
-    return 1;
-  }
+  return programs::run_program("waypost", argc, argv, run);
 }

@@ -11,7 +11,7 @@ from harness import ROOT, TOOL_PROGRAM, Checks, Folder, run
 checks = Checks()
 
 DEMO = ROOT / "zones" / "demo"
-FLAGS = ["--node-name", "node-a", "--node-zone", "zone-1", "--node-ip", "192.168.0.2,2001:db8::1",
+FLAGS = ["--node-name", "node-a", "--node-zone", "zone-1", "--node-addresses", "192.168.0.2,2001:db8::1",
          "--cluster-cidr", "10.244.0.0/16,fd00:10::/64", "--service-cidrs", "10.96.0.0/16,fd00:96::/112"]
 
 
@@ -158,6 +158,12 @@ def the_kernel_itself_is_asked():
                              [f"in the kernel, by {program}-{backend}-save (chains of a Service proxy are there):"])
                 checks.equal(f"{asked} goes the desired way", [line for line in lines if line not in origin],
                              desired.splitlines())
+            # Without Services there is the way alone.
+            code, out, err = in_namespace(
+                f"iptables-{backend}-restore --noflush && {explain} 203.0.113.9 198.51.100.0:80", inputs["iptables"])
+            checks.equal(f"without Services, {backend}: explain exits with", (code, err), (0, ""))
+            checks.contains("it says so", out, "nothing says where Services come from")
+            checks.contains("and has the way", out, "--to-destination 10.244.7.1:8080")
             # What somebody else did to the rules shows; the reasons stay those of the Services.
             asked = f"rules that were flushed, {backend}"
             code, out, _ = in_namespace(
@@ -195,11 +201,19 @@ def explanations_have_reasons():
 
 def mistakes_are_named():
     for arguments, message in (
-            (["plan"], "plan: expected either files with manifests or --manifests FOLDER"),
-            (["plan", "--manifests", DEMO, "extra.yaml"], "plan: expected either files"),
+            (["plan"], "say where objects come from: --manifests FOLDER, --kubeconfig FILE or --api-server URL"),
+            (["explain", "10.0.0.1", "10.0.0.1:80"], "say where objects come from"),
+            (["plan", "--manifests", DEMO, "extra.yaml"], "plan: found both files and --manifests"),
+            (["plan", "--cleanup", "--manifests", DEMO], "--cleanup: found an unknown flag"),
+            (["plan", "--ipvs-scheduler=rr", "--manifests", DEMO], "--ipvs-scheduler: a flag of kube-proxy, not offered"),
+            (["plan", "--config", "/nonexistent.conf", "--manifests", DEMO], "/nonexistent.conf"),
+            (["plan", "--node-addresses", "x", "--manifests", DEMO], "--node-addresses: found 'x', expected an IP address"),
+            (["plan", "--detect-local-mode=NodeCIDR", "--node-name", "node-1", "--manifests", DEMO],
+             "found no spec.podCIDRs of the node node-1; waypost-node programs nothing until"),
+            (["plan", "--api-server", "http://127.0.0.1:9", "--node-ip", "x"], "--node-ip: found 'x'"),
             (["plan", "/nonexistent.yaml"], "/nonexistent.yaml"),
             (["plan", "--manifests", "/nonexistent"], "/nonexistent"),
-            (["plan", "--node-ip", "x", "--manifests", DEMO], "--node-ip: found 'x', expected an IP address"),
+            (["plan", "--node-ip", "x", "--manifests", DEMO], "--node-ip: found 'x', expected addresses, at most one"),
             (["plan", "--cluster-cidr", "10.0.0.1/8", "--manifests", DEMO], "--cluster-cidr: found '10.0.0.1/8'"),
             (["plan", "--rules", "x", "--manifests", DEMO], "--rules: found an unknown flag"),
             (["explain", "--manifests", DEMO], "explain: found no packet"),

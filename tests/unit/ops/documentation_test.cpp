@@ -4,8 +4,8 @@
 #include "ops/config.h"
 #include "ops/config_reader.h"
 #include "ops/flags.h"
+#include "ops/node_options.h"
 #include "ops/option_table.h"
-#include "ops/rule_flags.h"
 #include "support/temporary_folder.h"
 
 #include <doctest/doctest.h>
@@ -127,15 +127,34 @@ TEST_CASE("no line of --help is wider than 100 columns") {
   check(parse_tool_command_line(std::vector<const char*>{"--help"}));
 }
 
-TEST_CASE("waypost --help has every flag of plan and explain") {
+TEST_CASE("waypost --help has the flags of plan and explain that waypost-node does not have") {
   const auto line = parse_tool_command_line(std::vector<const char*>{"--help"});
   REQUIRE(line);
   const std::string help = unwrapped(std::get<PrintText>(*line).text);
-  for (const RuleFlag& flag : rule_flags()) {
-    std::string wanted = "  --" + std::string(flag.flag) + " ";
-    wanted += flag.value_name.empty() ? "" : std::string(flag.value_name) + " ";
-    CHECK_MESSAGE(help.find(unwrapped(wanted + std::string(flag.help))) != std::string::npos,
-                  "--help lacks: ", wanted);
+  for (const char* flag : {" --node-addresses ADDRESS ", " --kernel (explain) ",
+                           " --rules FILE (explain) ", " --interface NAME (explain) "}) {
+    CHECK_MESSAGE(help.find(flag) != std::string::npos, "--help lacks: ", flag);
+  }
+}
+
+TEST_CASE("plan and explain take every option of waypost-node but --cleanup") {
+  for (const NodeOption& option : node_options()) {
+    const std::string flag = "--" + std::string(option.flag) + "=x";
+    for (const std::vector<const char*>& words :
+         {std::vector<const char*>{"plan", flag.c_str(), "world.yaml"},
+          std::vector<const char*>{"explain", flag.c_str(), "10.0.0.1", "10.96.0.1:80"}}) {
+      const auto line = parse_tool_command_line(words);
+      const bool is_taken = option.flag != "cleanup";
+      const bool needs_no_files =
+          option.flag != "manifests" && option.flag != "kubeconfig" && option.flag != "api-server";
+      CHECK_MESSAGE(line.has_value() == (is_taken && (needs_no_files || words.size() == 4)), flag,
+                    " of ", words[0]);
+      if (line) {
+        const auto& command = std::get<RuleCommand>(*line);
+        REQUIRE(command.node.flags.size() == 1);
+        CHECK(command.node.flags[0].key == option.flag);
+      }
+    }
   }
 }
 

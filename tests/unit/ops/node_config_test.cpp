@@ -1,4 +1,5 @@
 #include "ops/flags.h"
+#include "ops/node_facts.h"
 #include "ops/node_config.h"
 #include "ops/node_options.h"
 
@@ -190,6 +191,7 @@ TEST_CASE("what has no meaning here is refused by name, and nothing is ignored")
         Row{"iptables: {masqueradeBit: 32}", "expected a number from 0 to 31"},
         Row{"clusterCIDR: 10.0.0.0/8,11.0.0.0/8", "the second of its family"},
         Row{"nodePortAddresses: [primary, 10.0.0.0/8]", "stands for itself"},
+        Row{"detectLocalMode: NodeCIDRs", "found 'NodeCIDRs', expected ClusterCIDR, NodeCIDR"},
         Row{"detectLocalMode: ClusterCIDR", "found no --cluster-cidr"},
         Row{"detectLocalMode: BridgeInterface", "found no interface"}}) {
     CHECK_MESSAGE(problems(file_with(row.line)).find(row.named) != std::string::npos,
@@ -213,6 +215,21 @@ TEST_CASE("flags of kube-proxy that have no meaning here are refused by name, wi
   CHECK(read("", {"--kubeconfig=/k", "--master=http://127.0.0.1:1"})->api.server ==
         "http://127.0.0.1:1");
   CHECK(read("", {"--cleanup"}).has_value());
+}
+
+TEST_CASE("podCIDRs come from the node's object, where they tell which packets are Pods'") {
+  kube::Node node;
+  node.name = "n1";
+  node.pod_cidrs = {*IpPrefix::from_text("10.244.1.0/24")};
+  const auto by_node =
+      read(file_with("detectLocalMode: NodeCIDR\nclusterCIDR: 10.0.0.0/8"), {"--manifests=/"});
+  REQUIRE_MESSAGE(by_node, (by_node ? "" : by_node.error()));
+  CHECK(by_node->proxy.local_detector == proxy::LocalDetector::NodeCidr);
+  CHECK(node_facts(*by_node, {}, {}, node).pod_cidrs == node.pod_cidrs);
+  CHECK(node_facts(*by_node, {}, {}, std::nullopt).pod_cidrs.empty());
+  const auto by_cluster = read(file_with("clusterCIDR: 10.0.0.0/8"), {"--manifests=/"});
+  REQUIRE(by_cluster);
+  CHECK(node_facts(*by_cluster, {}, {}, node).pod_cidrs.empty());
 }
 
 // Runs of blanks and line ends are one blank, so that wrapping does not matter.
