@@ -306,6 +306,7 @@ proxy::FamilyEvents NodeLifeCycle::State::events_of(Family& family) {
   events.applier.on_read_back = [&counts](std::chrono::nanoseconds took) {
     counts.read_back.observe(took);
   };
+  events.applier.on_read = [&counts](const proxy::SavedTable& saved) { counts.on_read(saved); };
   events.on_committed = [&counts](const proxy::GenerationTimes& times) {
     counts.on_committed(times);
   };
@@ -382,6 +383,13 @@ Result<void> NodeLifeCycle::State::serve_probes() {
   metrics.add(collect_build);
   metrics.add([](Scrape& scrape) { collect_process(scrape, read_process_status()); });
   metrics.add([this](Scrape& scrape) { collect_probes(scrape, probes); });
+  metrics.add([this](Scrape& scrape) {
+    std::vector<const FamilyMetrics*> each;
+    for (const auto& family : families) {
+      each.push_back(&family->metrics);
+    }
+    collect_rule_counts(scrape, each);
+  });
   metrics.add([this](Scrape& scrape) { collect_waiting(scrape, is_waiting_for_node()); });
   http.emplace(context);
   for (const SocketAddress& address : config.metrics_listen) {

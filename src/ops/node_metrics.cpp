@@ -1,5 +1,6 @@
 #include "ops/node_metrics.h"
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -33,6 +34,14 @@ void FamilyMetrics::on_sync(const proxy::SyncReport& report) {
     rules_in_force[table] = report.rules_in_force[table];
   }
   last_sync_time = now_seconds();
+}
+
+void FamilyMetrics::on_read(const proxy::SavedTable& saved) noexcept {
+  for (std::size_t i = 0; i < saved.packets.size(); ++i) {
+    if (saved.packets[i]) {
+      rule_counts[i].read(*saved.packets[i]);
+    }
+  }
 }
 
 void FamilyMetrics::on_committed(const proxy::GenerationTimes& times) {
@@ -129,6 +138,24 @@ void collect_probes(Scrape& scrape, const ProbeCounts& probes) {
     scrape.counter("kubeproxy_proxy_livez_total", "Answers of /livez.", static_cast<double>(count),
                    {{"code", std::to_string(status)}});
   }
+}
+
+void collect_rule_counts(Scrape& scrape, std::span<const FamilyMetrics* const> families) {
+  const auto sum = [&](proxy::RuleCounter counter) {
+    std::uint64_t total = 0;
+    for (const FamilyMetrics* family : families) {
+      total += family->rule_counts[static_cast<std::size_t>(counter)].total();
+    }
+    return total;
+  };
+  scrape.counter("kubeproxy_iptables_ct_state_invalid_dropped_packets_total",
+                 "Packets that were dropped because connection tracking could not place them.",
+                 static_cast<double>(sum(proxy::RuleCounter::InvalidDropped)));
+  const std::uint64_t entered = sum(proxy::RuleCounter::LocalhostEntered);
+  const std::uint64_t left = sum(proxy::RuleCounter::LocalhostLeft);
+  scrape.counter("kubeproxy_iptables_localhost_nodeports_accepted_packets_total",
+                 "New connections to NodePorts on loopback addresses.",
+                 static_cast<double>(entered - std::min(entered, left)));
 }
 
 void collect_waiting(Scrape& scrape, bool is_waiting) {

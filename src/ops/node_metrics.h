@@ -15,8 +15,24 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <span>
 
 namespace waypost::ops {
+
+// Adds up what a counter of the kernel counted that begins at 0 again whenever its rule is written
+// anew.  What was counted between the last reading and that is lost.
+class KernelCount {
+ public:
+  void read(std::uint64_t now) noexcept {
+    total_ += now >= last_ ? now - last_ : now;
+    last_ = now;
+  }
+  std::uint64_t total() const noexcept { return total_; }
+
+ private:
+  std::uint64_t total_ = 0;
+  std::uint64_t last_ = 0;
+};
 
 // Of one address family.  Control thread only.
 struct FamilyMetrics {
@@ -43,7 +59,10 @@ struct FamilyMetrics {
   std::array<std::uint64_t, proxy::TableCount> rules_last{};  // Written by the last sync.
   std::array<std::uint64_t, proxy::TableCount> rules_in_force{};
 
+  std::array<KernelCount, proxy::RuleCounterCount> rule_counts;
+
   void on_sync(const proxy::SyncReport& report);
+  void on_read(const proxy::SavedTable& saved) noexcept;
   void on_committed(const proxy::GenerationTimes& times);
 };
 
@@ -55,6 +74,8 @@ struct ProbeCounts {
 // Adds the family's values to a scrape.
 void collect_family(Scrape& scrape, const FamilyMetrics& metrics, const proxy::FamilyProxy& proxy);
 void collect_probes(Scrape& scrape, const ProbeCounts& probes);
+// What rules counted, in all families together.
+void collect_rule_counts(Scrape& scrape, std::span<const FamilyMetrics* const> families);
 // Whether no rules are written because the node's spec.podCIDRs are not known.
 void collect_waiting(Scrape& scrape, bool is_waiting);
 

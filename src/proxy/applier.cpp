@@ -334,11 +334,19 @@ std::chrono::milliseconds Applier::next_retry() {
 
 //------------------------------------------------------------------ reading
 
+asio::awaitable<Result<SavedTable>> Applier::read(Table table, const RuleSet* expected) {
+  Result<SavedTable> saved = co_await read_table(kernel_, table, expected);
+  if (saved && events_.on_read) {
+    events_.on_read(*saved);
+  }
+  co_return saved;
+}
+
 asio::awaitable<Result<void>> Applier::read_everything() {
   take_fingerprints();
   KernelState state;
   for (const Table table : Tables) {
-    Result<SavedTable> saved = co_await read_table(kernel_, table, &desired_);
+    Result<SavedTable> saved = co_await read(table, &desired_);
     if (!saved) {
       co_return std::unexpected(saved.error());
     }
@@ -378,7 +386,7 @@ asio::awaitable<void> Applier::watch() {
 asio::awaitable<void> Applier::read_back() {
   for (const Table table : Tables) {
     const std::uint64_t restores = restores_;
-    Result<SavedTable> saved = co_await read_table(kernel_, table, &committed_.chains);
+    Result<SavedTable> saved = co_await read(table, &committed_.chains);
     if (!saved) {
       log::warn("{}: reading back: {}", options_.label, saved.error().message);
       co_return;

@@ -75,6 +75,8 @@ struct ApplierEvents {
   std::function<void(const QuarantineReport&)> on_quarantine;
   std::function<void()> on_lock_busy;
   std::function<void(std::chrono::nanoseconds)> on_read_back;
+  // A table was read; of rules that are there to be counted, the kernel's counters.
+  std::function<void(const SavedTable&)> on_read;
   // Who holds the lock, for the log.
   std::function<std::string()> lock_holder;
 };
@@ -108,6 +110,7 @@ class Applier {
   boost::asio::awaitable<void> sync();
   boost::asio::awaitable<Attempt> try_once();
   Attempt on_failure(const RestoreInput& input, const RestoreFailure& failed);
+  boost::asio::awaitable<Result<SavedTable>> read(Table table, const RuleSet* expected);
   boost::asio::awaitable<Result<void>> read_everything();
   boost::asio::awaitable<void> read_back();
   Attempt on_refusal(const RestoreInput& input, const RestoreFailure& failed);

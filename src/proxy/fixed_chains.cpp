@@ -10,6 +10,13 @@
 namespace waypost::proxy {
 namespace {
 
+constexpr std::string_view InvalidRule = "-m conntrack --ctstate INVALID -j DROP";
+// Without targets: they only count.
+constexpr std::string_view LocalhostEnteredRule =
+    "-d 127.0.0.0/8 -m comment --comment \"localhost nodeports: looked up\"";
+constexpr std::string_view LocalhostLeftRule =
+    "-d 127.0.0.0/8 -m comment --comment \"localhost nodeports: not found\"";
+
 std::string root_of(std::string_view tree) {
   return std::string(tree.substr(0, tree.size() - 1));
 }
@@ -77,7 +84,7 @@ void FixedChains::add_filter() {
 
   ChainBuilder forward{std::string(ForwardChain)};
   if (config_.drop_invalid) {
-    forward.add("-m conntrack --ctstate INVALID -j DROP");
+    forward.add(InvalidRule);
   }
   forward.add(fmt::format(
       "-m comment --comment \"kubernetes forwarding rules\" -m mark --mark {0}/{0} -j ACCEPT",
@@ -114,7 +121,14 @@ void FixedChains::add_nat_services() {
   put(Table::Nat, services);
 
   ChainBuilder node_ports{std::string(NodePortsChain)};
+  const bool counts_localhost = is_v4_ && config_.localhost_node_ports;
+  if (counts_localhost) {
+    node_ports.add(LocalhostEnteredRule);
+  }
   jump_to_tree(Table::Nat, NodePortTree, "", node_ports);
+  if (counts_localhost) {
+    node_ports.add(LocalhostLeftRule);
+  }
   put(Table::Nat, node_ports);
 }
 
@@ -195,6 +209,22 @@ void FixedChains::add_masquerading() {
 }
 
 }  // namespace
+
+std::optional<RuleCounter> counter_of(Table table, std::string_view chain,
+                                      std::string_view rule) noexcept {
+  if (table == Table::Filter && chain == ForwardChain && rule == InvalidRule) {
+    return RuleCounter::InvalidDropped;
+  }
+  if (table == Table::Nat && chain == NodePortsChain) {
+    if (rule == LocalhostEnteredRule) {
+      return RuleCounter::LocalhostEntered;
+    }
+    if (rule == LocalhostLeftRule) {
+      return RuleCounter::LocalhostLeft;
+    }
+  }
+  return std::nullopt;
+}
 
 std::vector<Jump> fixed_jumps(const Config& config, kube::IpFamily family) {
   struct Line {

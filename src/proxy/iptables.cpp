@@ -123,7 +123,7 @@ asio::awaitable<std::expected<void, RestoreFailure>> Iptables::restore(
 asio::awaitable<Result<void>> Iptables::save(Table table,
                                              std::function<void(std::string_view)> take) {
   std::vector<std::string> arguments = {program_name(backend_, family_, "save"), "-t",
-                                        std::string(to_text(table))};
+                                        std::string(to_text(table)), "-c"};
   co_return co_await run_save(std::move(arguments), std::move(take));
 }
 

@@ -44,7 +44,7 @@ class KernelTables {
   virtual boost::asio::awaitable<std::expected<void, RestoreFailure>> restore(
       std::shared_ptr<const std::string> input) = 0;
 
-  // Hands the text of one table to `take`, in pieces of any size.
+  // Hands the text of one table, with the rules' counters, to `take`, in pieces of any size.
   virtual boost::asio::awaitable<Result<void>> save(Table table,
                                                     std::function<void(std::string_view)> take) = 0;
 

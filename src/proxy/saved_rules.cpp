@@ -30,7 +30,7 @@ void SavedTableReader::take_line(const SavedLine& line) {
       }
       break;
     case SavedLine::Kind::Rule:
-      take_rule(line.chain, line.rule);
+      take_rule(line);
       break;
     case SavedLine::Kind::Table:
     case SavedLine::Kind::Unknown:
@@ -38,7 +38,12 @@ void SavedTableReader::take_line(const SavedLine& line) {
   }
 }
 
-void SavedTableReader::take_rule(std::string_view chain, std::string_view rule) {
+void SavedTableReader::take_rule(const SavedLine& line) {
+  const std::string_view chain = line.chain;
+  const std::string_view rule = line.rule;
+  if (const auto counter = counter_of(table_, chain, rule)) {
+    saved_.packets[static_cast<std::size_t>(*counter)] = line.packets;
+  }
   if (is_own_chain(table_, chain)) {
     if (!open_ || open_name_ != chain) {
       end_chain();

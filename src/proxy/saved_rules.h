@@ -5,10 +5,13 @@
 #pragma once
 
 #include "base/error.h"
+#include "proxy/fixed_chains.h"
 #include "proxy/rule_set.h"
 #include "proxy/saved_text.h"
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,6 +35,9 @@ struct ForeignJump {
 struct SavedTable {
   std::vector<ChainPointer> chains;  // Ours, as they are, in the order of the text.
   std::vector<ForeignJump> jumps;
+  // How many packets the rules matched that are there to be counted; nothing for one that is not
+  // there.  All 0 from a text without counters.
+  std::array<std::optional<std::uint64_t>, RuleCounterCount> packets{};
 };
 
 // Reads the text of one table piece by piece.  Chains whose rules are those of `expected` become
@@ -50,7 +56,7 @@ class SavedTableReader {
 
  private:
   void take_line(const SavedLine& line);
-  void take_rule(std::string_view chain, std::string_view rule);
+  void take_rule(const SavedLine& line);
   void end_chain();
 
   Table table_;

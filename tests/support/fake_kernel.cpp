@@ -168,7 +168,16 @@ boost::asio::awaitable<std::expected<void, RestoreFailure>> FakeKernel::restore(
 boost::asio::awaitable<Result<void>> FakeKernel::save(Table table,
                                                       std::function<void(std::string_view)> take) {
   ++saves;
-  take(text(table));
+  std::istringstream lines(text(table));
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("-A ")) {
+      const std::string rule = line.substr(std::min(line.find(' ', 3), line.size() - 1) + 1);
+      const auto counted = packets.find(rule);
+      const std::uint64_t count = counted != packets.end() ? counted->second : 0;
+      line.insert(0, "[" + std::to_string(count) + ":" + std::to_string(count * 60) + "] ");
+    }
+    take(line + "\n");
+  }
   co_return Result<void>();
 }
 

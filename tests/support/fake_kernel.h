@@ -6,6 +6,7 @@
 #include "proxy/kernel_tables.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <optional>
@@ -35,6 +36,8 @@ class FakeKernel final : public proxy::KernelTables {
   // A rule with this text in it is refused; with its line, or with that of COMMIT.
   std::string poison;
   bool blames_commit = false;
+  // How many packets matched a rule with this text; others' counters are 0.
+  std::map<std::string, std::uint64_t> packets;
   // What restore() was given, in order.
   std::vector<std::string> inputs;
   std::size_t saves = 0;

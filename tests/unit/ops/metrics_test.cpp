@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "ops/forwarding.h"
 #include "ops/metric_collectors.h"
+#include "ops/node_metrics.h"
 
 #include <boost/asio/io_context.hpp>
 #include <doctest/doctest.h>
@@ -233,6 +234,15 @@ TEST_CASE("docs/metrics.md has every metric with its type, labels and meaning, a
   }
   for (const auto& [name, family] : pages) {
     CHECK_MESSAGE(real.contains(name), "docs/metrics.md has what does not exist: ", name);
+  }
+}
+
+TEST_CASE("a kernel's counter that begins anew does not make the total smaller") {
+  KernelCount count;
+  for (const auto& [now, total] : {std::pair{5U, 5U}, std::pair{5U, 5U}, std::pair{9U, 9U},
+                                   std::pair{2U, 11U}, std::pair{0U, 11U}, std::pair{3U, 14U}}) {
+    count.read(now);
+    CHECK(count.total() == total);
   }
 }
 

@@ -10,6 +10,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +44,10 @@ struct Bench {
             .on_quarantine = [this](const QuarantineReport& q) { quarantined.push_back(q.owner); },
             .on_lock_busy = [this] { ++busy; },
             .on_read_back = [this](std::chrono::nanoseconds) { ++read_backs; },
+            .on_read =
+                [this](const SavedTable& saved) {
+                  invalid = saved.packets[0] ? saved.packets[0] : invalid;
+                },
             .lock_holder = [] { return "process 7 (other)"; }};
   }
 
@@ -65,6 +71,7 @@ struct Bench {
   std::vector<OwnerId> quarantined;
   unsigned busy = 0;
   unsigned read_backs = 0;
+  std::optional<std::uint64_t> invalid;
   Applier applier;
 };
 
@@ -93,6 +100,25 @@ bool has(const test::FakeKernel& kernel, std::string_view text) {
 }
 
 }  // namespace
+
+TEST_CASE("what rules count is told with every reading") {
+  const std::string rule = "-m conntrack --ctstate INVALID -j DROP";
+  auto options = Bench::quick();
+  options.sweep_interval = std::chrono::seconds(0);
+  options.read_back_rest_factor = 0;
+  Bench bench(std::move(options));
+  RuleSet rules = services({1});
+  bench.applier.want(rules, 1);
+  REQUIRE(bench.run_until([&] { return bench.read_backs > 1; }));
+  CHECK_FALSE(bench.invalid);
+  ChainBuilder filter("KUBE-FORWARD");
+  filter.add(rule);
+  rules.put(Table::Filter, filter.finish());
+  bench.applier.want(rules, 2);
+  CHECK(bench.run_until([&] { return bench.invalid == 0U; }));
+  bench.kernel.packets[rule] = 7;
+  CHECK(bench.run_until([&] { return bench.invalid == 7U; }));
+}
 
 TEST_CASE("the first set is compared with what is there, later ones with what was committed") {
   Bench bench;
