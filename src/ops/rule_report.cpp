@@ -1,10 +1,10 @@
 #include "ops/rule_report.h"
 
-#include "base/file.h"
 #include "cache/service_cache.h"
 #include "ops/api_connection.h"
 #include "ops/node_facts.h"
 #include "ops/node_source.h"
+#include "ops/pod_commands.h"
 #include "ops/run_to_end.h"
 #include "proxy/address_watch.h"
 #include "proxy/backend.h"
@@ -20,7 +20,6 @@
 #include <array>
 #include <charconv>
 #include <chrono>
-#include <cstdio>
 #include <fstream>
 #include <memory>
 #include <utility>
@@ -248,21 +247,8 @@ Result<proxy::Packet> parse_packet(const PacketQuestion& question, const proxy::
   return packet;
 }
 
-Result<std::string> read_standard_input() {
-  std::string text;
-  std::array<char, 65536> piece{};
-  while (const std::size_t size = std::fread(piece.data(), 1, piece.size(), stdin)) {
-    text.append(piece.data(), size);
-    if (text.size() > MaxFileSize) {
-      return failure(ErrorKind::Exhausted,
-                     "standard input is larger than " + std::to_string(MaxFileSize >> 20) + " MiB");
-    }
-  }
-  return text;
-}
-
 Result<proxy::SavedRules> read_saved_rules(const std::filesystem::path& path) {
-  auto text = path == "-" ? read_standard_input() : read_file(path);
+  auto text = read_input(path.string());
   if (!text) {
     return std::unexpected(std::move(text.error()));
   }
