@@ -12,6 +12,7 @@ Two workers on two cores share these with the load: what can be compared then is
 import argparse
 import contextlib
 import json
+import os
 import pathlib
 import shutil
 import statistics
@@ -20,7 +21,7 @@ import sys
 import tempfile
 
 import dns_report
-from dns_servers import CORES, LOAD, PEERS, Echo, NoServer, Waypost, pinned
+from dns_servers import CORES, LOAD, PEERS, Echo, NoServer, Waypost, cpu_model, pinned
 
 MIXES = {  # What is asked, and how.
     "cluster": (),
@@ -147,6 +148,7 @@ def started(bench, kinds, folder, zone, workers):
 
 
 def measure(options):
+    load_before = round(os.getloadavg()[0], 2)
     bench = Bench(options)
     kinds = [Echo, Waypost, *(PEERS if options.peers else ())]
     with tempfile.TemporaryDirectory(prefix="waypost-bench-") as name:
@@ -167,19 +169,13 @@ def measure(options):
                     bench.round(servers, TWO_WORKERS, workers=2, flags=lambda server: ())
         return {
             "machine": {"cpu": cpu_model(), "cores": len(CORES)},
+            "load_before": load_before,
             "world": {"services": options.services, "endpoints": options.endpoints},
             "rounds": {"cluster": options.rounds, "others": options.mix_rounds, "seconds": options.seconds,
                        "window": options.window},
             "servers": bench.result(one),
             "skipped": bench.skipped,
         }
-
-
-def cpu_model():
-    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return "unknown"
 
 
 def main():

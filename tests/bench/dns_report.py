@@ -45,6 +45,8 @@ def budgets(result):
     ours = mix_of(result, WAYPOST, MIX)
     echo = mix_of(result, ECHO, MIX)
     found = [("answers a second, to the echo's", ours / echo, 0.85, ours / echo >= 0.85)]
+    cost = mix_of(result, ECHO, MIX, "server_us") / mix_of(result, WAYPOST, MIX, "server_us")
+    found.append(("the echo's server CPU for an answer, to ours", cost, 0.85, cost >= 0.85))
     peer = best_peer(result)
     if peer:
         found.append((f"answers a second, to those of the best peer, {peer[0]}", ours / peer[1], 1.3,
@@ -52,10 +54,11 @@ def budgets(result):
     tcp = mix_of(result, WAYPOST, "TCP, cluster")
     if tcp:
         found.append(("answers a second over TCP, to those over UDP", tcp / ours, 0.5, tcp / ours >= 0.5))
-    two = mix_of(result, WAYPOST, TWO_WORKERS, "server_us")
-    if two:
-        scale = 2 * mix_of(result, WAYPOST, MIX, "server_us") / two
-        found.append(("two workers to one, from server CPU for each answer", scale, 1.9, scale >= 1.9))
+    if mix_of(result, WAYPOST, TWO_WORKERS):
+        # Beside the echo's, so that a machine that has become slower or faster meanwhile does not count.
+        one, two = (mix_of(result, WAYPOST, mix, "server_us") / mix_of(result, ECHO, mix, "server_us")
+                    for mix in (MIX, TWO_WORKERS))
+        found.append(("two workers to one, from server CPU beside the echo's", 2 * one / two, 1.9, 2 * one / two >= 1.9))
     return found
 
 
@@ -68,11 +71,20 @@ def machine(result):
     return f"{result['machine']['cores']} cores of an {result['machine']['cpu']}"
 
 
+def beside(result):
+    """What else ran on the machine: an own sentence, or nothing when it was quiet."""
+    load = result["load_before"]
+    if load < 0.5:
+        return ""
+    return f" Other programs were busy on these cores (load average {load:.1f}): rates and latencies suffer, ratios less."
+
+
 def setting(result):
     rounds = result["rounds"]
     return (f"On {machine(result)}: the server with one worker on one core, the load on another; "
             f"{thousands(result['world']['services'])} Services with {result['world']['endpoints']} endpoints "
-            f"each; medians of {rounds['cluster']} rounds of {rounds['seconds']:g} s, from server to server in turn.")
+            f"each; medians of {rounds['cluster']} rounds of {rounds['seconds']:g} s, from server to server in turn."
+            f"{beside(result)}")
 
 
 def name_of(title, server):
@@ -206,13 +218,22 @@ def fragments(result):
     }
 
 
-MARKED = re.compile(r"(<!-- figures of docs/benchmarks/dns.json -->\n\n).*?(\n\n<!-- end of figures -->)", re.DOTALL)
+def marks(source):
+    """What stands around the figures of a file of docs/benchmarks."""
+    return re.compile(rf"(<!-- figures of docs/benchmarks/{source} -->\n\n).*?(\n\n<!-- end of figures -->)", re.DOTALL)
 
 
-def marked_in(file):
-    """What stands between the marks of a file, or None."""
-    found = MARKED.search(file.read_text())
+def marked_in(file, source):
+    """What stands between the marks in a file, or None."""
+    found = marks(source).search(file.read_text())
     return found.group(0)[len(found.group(1)):-len(found.group(2))] if found else None
+
+
+def put_between_marks(file, source, fragment):
+    before = file.read_text()
+    if not marks(source).search(before):
+        raise ValueError(f"{file} has no marks for the figures of {source}")
+    file.write_text(marks(source).sub(lambda found: found.group(1) + fragment + found.group(2), before))
 
 
 def publish(result):
@@ -220,7 +241,4 @@ def publish(result):
     JSON_FILE.write_text(to_json(result))
     CHART_FILE.write_text(chart(result))
     for file, fragment in fragments(result).items():
-        before = file.read_text()
-        if not MARKED.search(before):
-            raise ValueError(f"{file} has no marks for the figures")
-        file.write_text(MARKED.sub(lambda found, fragment=fragment: found.group(1) + fragment + found.group(2), before))
+        put_between_marks(file, JSON_FILE.name, fragment)

@@ -41,6 +41,13 @@ def free_port():
     raise NoServer("no free port")
 
 
+def cpu_model():
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return "unknown"
+
+
 def pinned(cores, command):
     return ["taskset", "-c", ",".join(map(str, cores)), *map(str, command)]
 

@@ -22,7 +22,8 @@ import tempfile
 import threading
 import time
 
-from dns_servers import CORES, LOAD, pinned
+import world_report
+from dns_servers import CORES, LOAD, cpu_model, pinned
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
@@ -145,14 +146,12 @@ def start(api, options):
         times.append(time.monotonic() - started)
         server.kill()
     lists = statistics.median(read_lists(api) for _ in range(options.starts))
-    print(f"start to ready             {statistics.median(times):8.2f} s    median of {options.starts}, worst {max(times):.2f}; "
-          f"the API server takes {lists:.2f} s to send the lists (budget 1 s)", flush=True)
+    return {"ready_s": statistics.median(times), "ready_worst_s": max(times), "lists_s": lists}
 
 
 def memory(api, server):
     pid = server.process.pid
-    print(f"resident memory            {memory_mib(pid, 'VmRSS'):8.1f} MiB  at most {memory_mib(pid, 'VmHWM'):.1f} "
-          "while listing first (budget 32 MB)", flush=True)
+    first_peak = memory_mib(pid, "VmHWM")
     before = memory_mib(pid, "VmRSS")
     forget_peak(pid)
     lists = len(api.requests())
@@ -163,9 +162,7 @@ def memory(api, server):
                         and one.watches(kind="Service") > 0, timeout=120):
         raise RuntimeError("no new list was asked for")
     time.sleep(3)
-    peak = memory_mib(pid, "VmHWM")
-    print(f"  listed again             {memory_mib(pid, 'VmRSS'):8.1f} MiB  at most {peak:.1f}, {peak / before:.2f} times "
-          "what it was (budget 1.2)", flush=True)
+    return {"resident_mib": before, "first_peak_mib": first_peak, "relist_peak_mib": memory_mib(pid, "VmHWM")}
 
 
 def change_to_answer(api, server, slices, options):
@@ -182,8 +179,8 @@ def change_to_answer(api, server, slices, options):
             raise RuntimeError(f"{name} never had {address}")
         times.append((time.monotonic() - told_at) * 1000)
     times.sort()
-    print(f"API change to answer       {times[len(times) // 2]:8.2f} ms   p99 {times[len(times) * 99 // 100]:.2f}, worst "
-          f"{times[-1]:.2f}, of {len(times)} (budget 0.5, p99 3)", flush=True)
+    return {"changes": len(times), "change_p50_ms": times[len(times) // 2], "change_p99_ms": times[len(times) * 99 // 100],
+            "change_worst_ms": times[-1]}
 
 
 def answers_under_changes(api, server, slices, options):
@@ -196,14 +193,12 @@ def answers_under_changes(api, server, slices, options):
                 time.sleep(0.2)
                 told[kind].append(load(server, options, options.seconds, "--rate", str(options.rate)))
             made[kind].append(changes.made / changes.seconds)
-    print(f"latency at {options.rate} questions a second, medians of {options.rounds} rounds of {options.seconds:g} s:")
-    medians = {}
-    for kind, what in (("Node", "objects that are not watched"), ("EndpointSlice", "endpoints")):
-        medians[kind] = [statistics.median(one[field] for one in told[kind]) for field in ("p50_us", "p99_us")]
-        print(f"  {statistics.median(made[kind]):5.0f} changes a second of {what + ':':<29} p50 {medians[kind][0]:.0f} µs, "
-              f"p99 {medians[kind][1]:.0f} µs, lost {sum(one['lost'] for one in told[kind])}")
-    print(f"  ratio                                                     p50 {medians['EndpointSlice'][0] / medians['Node'][0]:.2f}, "
-          f"p99 {medians['EndpointSlice'][1] / medians['Node'][1]:.2f} (budget 1.10)", flush=True)
+    found = {"question_rate": options.rate, "change_rate": statistics.median(made["EndpointSlice"])}
+    for kind, name in (("Node", "quiet"), ("EndpointSlice", "changing")):
+        for field in ("p50_us", "p99_us"):
+            found[f"{name}_{field}"] = statistics.median(one[field] for one in told[kind])
+        found[f"{name}_lost"] = sum(one["lost"] for one in told[kind])
+    return found
 
 
 def soak(api, server, slices, options):
@@ -212,8 +207,8 @@ def soak(api, server, slices, options):
     with Changes(api, 1e6, slices) as changes:  # As many as the API server can send.
         time.sleep(options.soak)
     time.sleep(1)
-    print(f"churn                      {changes.made:8d} changes in {changes.seconds:.0f} s; resident {before:.1f} MiB before, "
-          f"{memory_mib(pid, 'VmRSS'):.1f} after", flush=True)
+    return {"churn": changes.made, "churn_s": changes.seconds, "churn_before_mib": before,
+            "churn_after_mib": memory_mib(pid, "VmRSS")}
 
 
 def tcp(server, options):
@@ -222,17 +217,15 @@ def tcp(server, options):
         for kind, flags in (("udp", ()), ("tcp", ("--tcp",))):
             one = load(server, options, options.seconds, *flags)
             rates[kind].append(one["answers"] / one["seconds"])
-    udp, tcp_rate = (statistics.median(rates[kind]) for kind in ("udp", "tcp"))
-    print(f"TCP, pipelined             {tcp_rate:8.0f} answers a second, {tcp_rate / udp:.2f} times UDP's {udp:.0f} (budget 0.5)",
-          flush=True)
+    return {"udp_per_second": statistics.median(rates["udp"]), "tcp_per_second": statistics.median(rates["tcp"])}
 
 
 def idle_connections(server):
     """What so many connections cost that have asked once and stay."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < IDLE_CONNECTIONS + 500:
-        print(f"idle TCP connections       skipped: only {hard} open files are allowed")
-        return
+        print(f"skipped: idle TCP connections: only {hard} open files are allowed")
+        return {}
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     before = memory_mib(server.process.pid, "VmRSS")
     question = harness.encode_query(7, "svc-1.ns-1.svc.cluster.local", "A")
@@ -245,9 +238,8 @@ def idle_connections(server):
             if len(client.recv(512)) < 14:
                 raise RuntimeError("a connection was closed")
         after = memory_mib(server.process.pid, "VmRSS")
-        print(f"idle TCP connections       {IDLE_CONNECTIONS:8d} cost {after - before:.1f} MiB, "
-              f"{(after - before) * 1024 / IDLE_CONNECTIONS:.2f} KiB each, the kernel's part left out", flush=True)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return {"idle_connections": IDLE_CONNECTIONS, "idle_kib": (after - before) * 1024 / IDLE_CONNECTIONS}
 
 
 def main():
@@ -262,23 +254,27 @@ def main():
     parser.add_argument("--rounds", type=int, default=5, help="rounds of questions (5)")
     parser.add_argument("--seconds", type=float, default=2, help="length of a round (2)")
     parser.add_argument("--soak", type=float, default=20, help="seconds of changes as fast as they come (20)")
+    parser.add_argument("--publish", action="store_true", help="write docs/benchmarks")
     options = parser.parse_args()
     things = list(world_objects(options))
     slices = [thing for thing in things if thing["kind"] == "EndpointSlice" and thing["metadata"]["namespace"] != "large"]
-    print(f"{options.services} Services with {options.endpoints} endpoints each, from an API server\n", flush=True)
+    result = {"machine": {"cpu": cpu_model(), "cores": len(CORES)}, "load_before": os.getloadavg()[0],
+              "world": {"services": options.services, "endpoints": options.endpoints}}
     with on_core(1), ApiServer() as api:
         api.load(objects=things)
-        start(api, options)
+        result.update(start(api, options))
         with on_core(0):
             server = harness.Server("--api-server", api.url, "--workers", "1", "--max-tcp-connections",
                                     str(IDLE_CONNECTIONS + 100), "--tcp-idle-timeout", "10m")
         with server:
-            memory(api, server)
-            change_to_answer(api, server, slices, options)
-            answers_under_changes(api, server, slices, options)
-            tcp(server, options)
-            soak(api, server, slices, options)
-            idle_connections(server)
+            for part in (lambda: memory(api, server), lambda: change_to_answer(api, server, slices, options),
+                         lambda: answers_under_changes(api, server, slices, options), lambda: tcp(server, options),
+                         lambda: soak(api, server, slices, options), lambda: idle_connections(server)):
+                result.update(part())
+    result = {name: round(value, 3) if isinstance(value, float) else value for name, value in result.items()}
+    print(world_report.text(result))
+    if options.publish:
+        world_report.publish(result)
 
 
 if __name__ == "__main__":
