@@ -172,6 +172,27 @@ def latencies():
     checks.less("the stall is the longest", 1e6 * stall, told["p999_us"] * 1.001)
 
 
+def connections_that_end():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+        def hang_up():
+            listener.settimeout(10)
+            client, _ = listener.accept()
+            client.recv(2)
+            client.close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        code, told = load(port, "--tcp", count=10)
+        thread.join()
+    checks.equal("a connection that the server ends: no figures", code, 1)
+    checks.matches("and why", told, "the server has closed the connection|reading from the server")
+    code, told = load(port, "--tcp", count=10)
+    checks.equal("nobody listens: no figures", code, 1)
+    checks.contains("and where", told, f"connect to 127.0.0.1:{port}: Connection refused")
+
+
 def options_that_do_not_fit():
     for options, said in ((("--tcp", "--rate", "5"), "--tcp goes neither with"),
                           (("--serve-echo", "127.0.0.1:0"), "needs one of")):
@@ -184,5 +205,6 @@ answers_of_waypost()
 answers_that_are_wrong()
 answers_of_an_echo()
 latencies()
+connections_that_end()
 options_that_do_not_fit()
 checks.finish()
