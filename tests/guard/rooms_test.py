@@ -13,6 +13,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 ARROWS = {
     "base": set(),
     "dns": {"base"},
+    "corefile": {"base"},
     "kube": {"base"},
     "cache": {"base", "kube"},
     "sources": {"base", "kube", "cache"},
@@ -22,7 +23,8 @@ ARROWS = {
     "zones": {"base", "dns"},
     "resolver": {"base", "dns"},
     "server": {"base", "dns", "records", "resolver", "zones"},
-    "ops": {"base", "dns", "kube", "cache", "node", "proxy", "sources", "records", "resolver", "zones", "server"},
+    "ops": {"base", "corefile", "dns", "kube", "cache", "node", "proxy", "sources", "records", "resolver", "zones",
+            "server"},
     "programs": {"base", "ops"},
 }
 
