@@ -215,6 +215,16 @@ void check_together(const Chosen& chosen, const Config& config, Interpreter& int
       }
     }
   }
+  if (!config.records.is_served) {
+    for (const std::string_view key :
+         {"manifests", "kubeconfig", "context", "apiServer", "snapshot"}) {
+      if (const Setting* other = chosen.find(key); other != nullptr) {
+        interpreter.add(problem(other->where, "found together with " +
+                                                  chosen.find("kubernetes")->where +
+                                                  ": false, expected only one of them"));
+      }
+    }
+  }
   const Setting* context = chosen.find("context");
   if (context != nullptr && chosen.find("kubeconfig") == nullptr) {
     interpreter.add(problem(context->where, "found without a kubeconfig, expected them together"));

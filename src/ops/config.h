@@ -80,7 +80,10 @@ struct Config {
   std::string log_level;
   std::vector<ShownValue> shown;  // Every option, in the table's order.
 
-  bool is_from_manifests() const noexcept { return !manifests.folder.empty(); }
+  // False: objects come from an API server.  True without a folder: there are none.
+  bool is_from_manifests() const noexcept {
+    return !records.is_served || !manifests.folder.empty();
+  }
 };
 
 // Makes a Config, or says everything that is wrong with the settings: unknown keys, wrong types,

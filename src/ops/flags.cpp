@@ -1,7 +1,11 @@
 #include "ops/flags.h"
 
+#include "ops/corefile_options.h"
+#include "ops/help.h"
 #include "ops/node_options.h"
 #include "ops/option_table.h"
+#include "ops/peer_flags.h"
+#include "ops/text.h"
 
 #include <CLI/CLI.hpp>
 
@@ -13,188 +17,7 @@
 namespace waypost::ops {
 namespace {
 
-constexpr std::size_t HelpWidth = 100;  // Columns.
-constexpr std::size_t HelpIndent = 10;
-
 constexpr std::string_view Version = WAYPOST_VERSION;
-
-constexpr std::string_view DnsUsage =
-    "waypost-dns answers the names of a Kubernetes cluster.\n"
-    "\n"
-    "Usage: waypost-dns [--config FILE] [FLAG VALUE]...\n"
-    "\n"
-    "Every flag is also a key of the configuration file, named in brackets; a flag wins over the "
-    "file,\n"
-    "the file over the default. A list is written as VALUE,VALUE or by giving its flag several "
-    "times.\n"
-    "SIGHUP and edits of the file reload it; SIGINT and SIGTERM stop the program.\n"
-    "\n"
-    "  --config FILE\n"
-    "          The configuration file, in YAML.\n"
-    "  --help, --version\n"
-    "          Print this text, or the version, and exit.\n";
-
-constexpr std::string_view NodeUsage =
-    "waypost-node makes the virtual addresses of Kubernetes Services reach their endpoints, by "
-    "programming\n"
-    "iptables on its node as kube-proxy does.\n"
-    "\n"
-    "Usage: waypost-node --node-name NAME [--config FILE] [FLAG VALUE]...\n"
-    "       waypost-node --cleanup\n"
-    "\n"
-    "Keys in brackets are those of a KubeProxyConfiguration file that --config names; a flag wins "
-    "over the\n"
-    "file. What such a file or a kube-proxy flag says that has no meaning here is refused by name. "
-    "A list is\n"
-    "written as VALUE,VALUE or by giving its flag several times. SIGINT and SIGTERM stop the "
-    "program; its\n"
-    "rules stay in force.\n"
-    "\n"
-    "  --config FILE\n"
-    "          A KubeProxyConfiguration file (kubeproxy.config.k8s.io/v1alpha1).\n"
-    "  --help, --version\n"
-    "          Print this text, or the version, and exit.\n";
-
-constexpr std::string_view ToolUsage =
-    "waypost looks at what waypost-dns and waypost-node would do.\n"
-    "\n"
-    "Usage: waypost check-config FILE [FLAG VALUE]...\n"
-    "       waypost plan [FLAG VALUE]... [FILE...]\n"
-    "       waypost explain [FLAG VALUE]... SOURCE ADDRESS:PORT/PROTOCOL [FILE...]\n"
-    "       waypost resolv-conf [FLAG VALUE]...\n"
-    "       waypost --help | --version\n"
-    "\n"
-    "  check-config FILE\n"
-    "          Read a configuration file as waypost-dns does, together with the flags that it "
-    "would be\n"
-    "          given ('waypost-dns --help' lists them). Prints what is in force and exits with 0, "
-    "or\n"
-    "          prints every problem and exits with 1.\n"
-    "  plan [FILE...]\n"
-    "          Print the iptables rules that waypost-node would program with these flags, as\n"
-    "          iptables-restore reads them. Nothing is changed. Services come from the files, or "
-    "from\n"
-    "          where waypost-node would take them.\n"
-    "  explain SOURCE ADDRESS:PORT/PROTOCOL [FILE...]\n"
-    "          Print where the first packet of a connection goes, and why: the Service and its "
-    "policies,\n"
-    "          each endpoint and why it is used or not, the rules on the way. A SOURCE that is an "
-    "address\n"
-    "          of the node sends from the node itself.\n"
-    "  resolv-conf\n"
-    "          Print the resolv.conf that a Pod gets, or put it in its place; 'waypost "
-    "resolv-conf\n"
-    "          --help' says how.\n"
-    "\n"
-    "plan and explain take the flags of waypost-node ('waypost-node --help' lists them), its "
-    "--config\n"
-    "FILE included. What rules do not depend on is only checked.\n"
-    "\n"
-    "Flags of plan and explain besides those:\n"
-    "\n";
-
-// Flags of plan and explain that waypost-node does not have.
-struct RuleFlag {
-  std::string_view flag;
-  std::string_view value_name;  // Empty for a switch.
-  bool is_for_explain;          // Only.
-  std::string_view help;
-};
-
-constexpr std::array RuleFlags = {
-    RuleFlag{
-        "node-addresses", "ADDRESS", false,
-        "The addresses of the node's interfaces, when the rules are for another host than this "
-        "one. The first of each family is the node's own, unless its object or --node-ip says "
-        "otherwise. Without this flag this host is the node."},
-    RuleFlag{
-        "kernel", "", true,
-        "Walk the packet through the rules that are in force on this host, of the backend that "
-        "--backend means to waypost-node, instead of those that should be. Needs "
-        "CAP_NET_ADMIN."},
-    RuleFlag{
-        "rules", "FILE", true,
-        "Walk the packet through this output of iptables-save (ip6tables-save for IPv6); '-' is "
-        "standard input."},
-    RuleFlag{"interface", "NAME", true, "The interface that the packet comes in by."},
-};
-
-// Breaks `text` at blanks into lines that start with `indent` blanks.
-std::string wrapped(std::string_view text, std::size_t indent) {
-  std::string out;
-  const std::size_t width = HelpWidth - indent;
-  while (!text.empty()) {
-    std::size_t end = text.size();
-    if (end > width) {
-      const std::size_t blank = text.rfind(' ', width);
-      end = blank == std::string_view::npos ? width : blank;
-    }
-    out.append(indent, ' ').append(text.substr(0, end)).push_back('\n');
-    text.remove_prefix(end);
-    text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
-  }
-  return out;
-}
-
-std::string dns_help() {
-  std::string help(DnsUsage);
-  for (const Option& option : options()) {
-    help.append("  --").append(option.flag).append(" ").append(option.value_name);
-    help.append("  [").append(option.key).append("]\n");
-    help += wrapped(option.help, HelpIndent);
-    std::string facts = "Accepts " + std::string(option.expected) +
-                        ". Default: " + std::string(option.shown_default()) + ".";
-    if (!option.live) {
-      facts += " A change takes effect at restart.";
-    }
-    help += wrapped(facts, HelpIndent);
-  }
-  return help;
-}
-
-std::string node_help() {
-  std::string help(NodeUsage);
-  for (const NodeOption& option : node_options()) {
-    help.append("  --").append(option.flag);
-    if (!option.alias.empty()) {
-      help.append(", --").append(option.alias);
-    }
-    help.append(" ").append(option.value_name);
-    if (!option.key.empty()) {
-      help.append("  [").append(option.key).append("]");
-    }
-    help += "\n";
-    help += wrapped(option.help, HelpIndent);
-    help += wrapped("Accepts " + std::string(option.expected) +
-                        ". Default: " + std::string(option.shown_default()) + ".",
-                    HelpIndent);
-  }
-  return help;
-}
-
-std::string tool_help() {
-  std::string help(ToolUsage);
-  for (const RuleFlag& flag : RuleFlags) {
-    help.append("  --").append(flag.flag);
-    help.append(flag.value_name.empty() ? "" : " ").append(flag.value_name);
-    help.append(flag.is_for_explain ? "  (explain)\n" : "\n");
-    help += wrapped(flag.help, HelpIndent);
-  }
-  return help;
-}
-
-std::string command_help(std::string_view usage, std::span<const CommandFlag> flags) {
-  std::string help(usage);
-  for (const CommandFlag& flag : flags) {
-    help.append("  --").append(flag.flag);
-    help.append(flag.value_name.empty() ? "" : " ").append(flag.value_name).append("\n");
-    help += wrapped(flag.help, HelpIndent);
-    help += wrapped("Accepts " + std::string(flag.expected) +
-                        ". Default: " + std::string(flag.shown_default) + ".",
-                    HelpIndent);
-  }
-  return help;
-}
 
 // A flag of one of the programs.
 struct KnownFlag {
@@ -332,7 +155,7 @@ std::string missing_value(std::string_view message) {
 
 // CLI11 takes arguments from the back.  It knows an empty value only as an argument of its own, so
 // "--static-zones=" becomes two.
-std::vector<std::string> reversed(std::span<const char* const> arguments) {
+std::vector<std::string> reversed(std::span<const std::string> arguments) {
   std::vector<std::string> out;
   for (auto at = arguments.rbegin(); at != arguments.rend(); ++at) {
     std::string text = *at;
@@ -346,7 +169,7 @@ std::vector<std::string> reversed(std::span<const char* const> arguments) {
 }
 
 // Runs CLI11 over the arguments; its exceptions end here.
-bool run(CLI::App& app, std::span<const char* const> arguments, Problems& problems) {
+bool run(CLI::App& app, std::span<const std::string> arguments, Problems& problems) {
   try {
     app.parse(reversed(arguments));
   } catch (const CLI::ArgumentMismatch& mismatch) {
@@ -355,6 +178,11 @@ bool run(CLI::App& app, std::span<const char* const> arguments, Problems& proble
     problems.push_back(problem(error.what()));
   }
   return problems.empty();
+}
+
+// The same of arguments as they come.
+bool run(CLI::App& app, std::span<const char* const> arguments, Problems& problems) {
+  return run(app, std::vector<std::string>(arguments.begin(), arguments.end()), problems);
 }
 
 // ---- plan and explain -------------------------------------------------------------------------
@@ -397,7 +225,7 @@ RuleCommandLine::RuleCommandLine(CLI::App& app, std::string name, bool& help)
   command_->allow_extras();
   add_option_flags(*command_, flags_, true);
   command_->add_option("--config")->expected(1)->allow_extra_args(false);
-  for (const RuleFlag& flag : RuleFlags) {
+  for (const RuleFlag& flag : rule_flag_table()) {
     if (flag.is_for_explain && name_ != "explain") {
       continue;
     }
@@ -500,34 +328,108 @@ RuleCommand RuleCommandLine::read(Problems& problems) const {
   return command;
 }
 
-std::expected<CommandLine, Problems> parse_server_command_line(
-    std::span<const char* const> arguments, const std::vector<KnownFlag>& flags,
-    std::string_view program, std::string (*help_text)()) {
-  CLI::App app;
-  app.set_help_flag("");
-  app.allow_extras();
+// The flags that both servers have.
+struct ServerLine {
   bool help = false;
   bool version = false;
   std::string file;
-  app.add_flag("-h,--help", help);
-  app.add_flag("--version", version);
-  const CLI::Option* config = app.add_option("--config", file);
+  const CLI::Option* config = nullptr;
+
+  explicit ServerLine(CLI::App& app) {
+    app.set_help_flag("");
+    app.allow_extras();
+    app.add_flag("-h,--help", help);
+    app.add_flag("--version", version);
+    config = app.add_option("--config", file);
+  }
+};
+
+// Those of a Corefile.
+struct CorefileLine {
+  bool plugins = false;
+  bool quiet = false;
+  std::string file;
+  std::string port;
+  const CLI::Option* conf = nullptr;
+  const CLI::Option* dns_port = nullptr;
+
+  explicit CorefileLine(CLI::App& app) {
+    app.add_flag("--plugins", plugins);
+    app.add_flag("--quiet", quiet);
+    conf = app.add_option("--conf", file);
+    dns_port = app.add_option("--dns-port", port);
+  }
+
+  void collect(ConfigOrigin& origin, Problems& problems) const {
+    origin.is_quiet = quiet;
+    if (conf->count() != 0) {
+      if (origin.file) {
+        problems.push_back(problem("-conf: found together with --config, expected one of them"));
+      }
+      origin.file = file;
+      origin.is_corefile = true;
+    }
+    if (dns_port->count() == 0) {
+      return;
+    }
+    const auto number = number_from_text(port);
+    if (!number || *number > 65535) {
+      problems.push_back(
+          problem("-dns.port: found '" + port + "', expected a port number up to 65535"));
+      return;
+    }
+    origin.port = static_cast<std::uint16_t>(*number);
+    const bool has_listen =
+        std::any_of(origin.flags.begin(), origin.flags.end(),
+                    [](const Setting& setting) { return setting.key == "listen"; });
+    if (!origin.file && !has_listen) {
+      Setting listen{.key = "listen", .where = "-dns.port", .shape = Setting::Shape::List};
+      split_list("0.0.0.0:" + port + ",[::]:" + port, listen.values);
+      origin.flags.push_back(std::move(listen));
+    } else if (!origin.is_corefile) {
+      problems.push_back(
+          problem("-dns.port: found together with --listen or --config, expected the port there"));
+    }
+  }
+};
+
+std::string list_directives() {
+  std::string text;
+  for (const Directive& directive : directives()) {
+    if (directive.fate != Fate::Refused) {
+      text.append(directive.option.empty() ? "" : "  ")
+          .append(directive.option.empty() ? directive.name : directive.option)
+          .append("\n");
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+std::expected<CommandLine, Problems> parse_dns_command_line(
+    std::span<const char* const> arguments) {
+  CLI::App app;
+  ServerLine server(app);
+  CorefileLine corefile(app);
+  const std::vector<KnownFlag> flags = dns_flags();
   add_option_flags(app, flags);
 
   Problems problems;
   ConfigOrigin origin;
-  if (run(app, arguments, problems)) {
-    if (help) {
-      return PrintText{help_text()};
+  const std::vector<std::string> own = with_own_flags(arguments, problems);
+  if (run(app, own, problems)) {
+    if (server.help || server.version || corefile.plugins) {
+      return PrintText{server.help      ? dns_help()
+                       : server.version ? "waypost-dns " + std::string(Version) + "\n"
+                                        : list_directives()};
     }
-    if (version) {
-      return PrintText{std::string(program) + " " + std::string(Version) + "\n"};
-    }
-    report_rest(app.remaining(), flags, program, problems);
+    report_rest(app.remaining(), flags, "waypost-dns", problems);
     collect(app, flags, origin, problems);
-    if (config->count() != 0) {
-      origin.file = file;
+    if (server.config->count() != 0) {
+      origin.file = server.file;
     }
+    corefile.collect(origin, problems);
   }
   if (!problems.empty()) {
     return std::unexpected(std::move(problems));
@@ -535,16 +437,29 @@ std::expected<CommandLine, Problems> parse_server_command_line(
   return origin;
 }
 
-}  // namespace
-
-std::expected<CommandLine, Problems> parse_dns_command_line(
-    std::span<const char* const> arguments) {
-  return parse_server_command_line(arguments, dns_flags(), "waypost-dns", dns_help);
-}
-
 std::expected<CommandLine, Problems> parse_node_command_line(
     std::span<const char* const> arguments) {
-  return parse_server_command_line(arguments, node_flags(), "waypost-node", node_help);
+  CLI::App app;
+  ServerLine server(app);
+  const std::vector<KnownFlag> flags = node_flags();
+  add_option_flags(app, flags);
+
+  Problems problems;
+  ConfigOrigin origin;
+  if (run(app, arguments, problems)) {
+    if (server.help || server.version) {
+      return PrintText{server.help ? node_help() : "waypost-node " + std::string(Version) + "\n"};
+    }
+    report_rest(app.remaining(), flags, "waypost-node", problems);
+    collect(app, flags, origin, problems);
+    if (server.config->count() != 0) {
+      origin.file = server.file;
+    }
+  }
+  if (!problems.empty()) {
+    return std::unexpected(std::move(problems));
+  }
+  return origin;
 }
 
 std::expected<CommandFlags, Problems> parse_command_flags(std::span<const char* const> arguments,
@@ -593,6 +508,11 @@ std::expected<ToolCommandLine, Problems> parse_tool_command_line(
   const CLI::Option* file_option = check->add_option("FILE", file);
   const std::vector<KnownFlag> flags = dns_flags();
   add_option_flags(*check, flags);
+  CLI::App* convert = app.add_subcommand("convert-corefile");
+  convert->set_help_flag("");
+  std::string corefile;
+  convert->add_flag("-h,--help", help);
+  const CLI::Option* corefile_option = convert->add_option("FILE", corefile);
   const RuleCommandLine plan(app, "plan", help);
   const RuleCommandLine explain(app, "explain", help);
 
@@ -608,10 +528,16 @@ std::expected<ToolCommandLine, Problems> parse_tool_command_line(
     }
     if (plan.is_given() || explain.is_given()) {
       command = (plan.is_given() ? plan : explain).read(problems);
+    } else if (convert->parsed()) {
+      if (corefile_option->count() == 0) {
+        problems.push_back(
+            problem("convert-corefile: found no file, expected 'waypost convert-corefile FILE'"));
+      }
     } else if (!check->parsed()) {
       problems.push_back(problem(
-          "found no command, expected 'waypost check-config FILE', 'waypost plan FILE...' or "
-          "'waypost explain SOURCE ADDRESS:PORT/PROTOCOL FILE...'"));
+          "found no command, expected 'waypost check-config FILE', 'waypost convert-corefile "
+          "FILE', "
+          "'waypost plan FILE...' or 'waypost explain SOURCE ADDRESS:PORT/PROTOCOL FILE...'"));
     } else {
       if (file_option->count() == 0) {
         problems.push_back(
@@ -627,6 +553,9 @@ std::expected<ToolCommandLine, Problems> parse_tool_command_line(
   }
   if (check->parsed()) {
     return origin;
+  }
+  if (convert->parsed()) {
+    return Conversion{corefile};
   }
   return command;
 }

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "base/ip_address.h"
-#include "ops/config.h"
+#include "ops/config_origin.h"
 #include "ops/option_table.h"
 #include "ops/rule_report.h"
 
@@ -26,10 +26,9 @@ struct PrintText {
   std::string text;
 };
 
-// Where the configuration comes from.
-struct ConfigOrigin {
-  std::optional<std::filesystem::path> file;  // --config
-  std::vector<Setting> flags;
+// "convert-corefile": print the configuration file that says the same.
+struct Conversion {
+  std::filesystem::path file;
 };
 
 // plan or explain: what waypost-node would be given, and what is asked.
@@ -41,18 +40,19 @@ struct RuleCommand {
 };
 
 using CommandLine = std::variant<PrintText, ConfigOrigin>;
-using ToolCommandLine = std::variant<PrintText, ConfigOrigin, RuleCommand>;
+using ToolCommandLine = std::variant<PrintText, ConfigOrigin, RuleCommand, Conversion>;
 
-// Reads the arguments of waypost-dns, without the program's name.  Problems are about flags as
-// such: unknown ones, values missing, one given twice.
+// Reads the arguments of waypost-dns, without the program's name, those of its peers among them
+// (ops/peer_flags.h).  Problems are about flags as such: unknown ones, values missing, one given
+// twice.
 std::expected<CommandLine, Problems> parse_dns_command_line(std::span<const char* const> arguments);
 
 // The same for waypost-node; its settings are judged by ops/node_config.h.
 std::expected<CommandLine, Problems> parse_node_command_line(
     std::span<const char* const> arguments);
 
-// Reads those of waypost: "check-config FILE [flags of waypost-dns]", "plan [FILE...]", and
-// "explain SOURCE DESTINATION [FILE...]" with the flags of waypost-node.
+// Reads those of waypost: "check-config FILE [flags of waypost-dns]", "convert-corefile FILE",
+// "plan [FILE...]", and "explain SOURCE DESTINATION [FILE...]" with the flags of waypost-node.
 std::expected<ToolCommandLine, Problems> parse_tool_command_line(
     std::span<const char* const> arguments);
 

@@ -1,6 +1,5 @@
 #include "ops/life_cycle.h"
 
-#include "base/file.h"
 #include "base/log.h"
 #include "base/rcu.h"
 #include "base/timer.h"
@@ -85,6 +84,7 @@ struct LifeCycle::State {
 
   // Reacting.
   void watch_everything();
+  void watch_config();
   void watch(std::optional<FolderWatch>& place, const std::vector<fs::path>& folders,
              void (State::*changed)());
   void await_signal();
@@ -123,7 +123,7 @@ struct LifeCycle::State {
   const Config started;  // Whose sockets and threads are in use.
   const PrintLine print;
   const dns::CookieMaker::Secret own_secret = random_secret();
-  std::string config_text;  // Of the file, when it was last read.
+  ConfigText config_text;  // When the file was last read.
 
   ProblemLog config_problems{"configuration"};
   ProblemLog manifest_problems{"manifests"};
@@ -176,6 +176,7 @@ void LifeCycle::State::load_zones() {
 records::Options LifeCycle::State::record_options() const {
   records::Options options = config.records;
   options.own_addresses = own_addresses(started.server.listen);
+  options.is_served = started.records.is_served;
   return started.is_from_manifests() ? options : within_reach(options, started.records);
 }
 
@@ -272,14 +273,18 @@ bool LifeCycle::State::is_too_old() const {
 
 // Before anything is read, so that no change falls between reading and watching.
 void LifeCycle::State::watch_everything() {
-  if (origin.file) {
-    watch(config_watch, {fs::absolute(*origin.file).parent_path()},
-          &State::on_config_folder_changed);
-  }
-  if (started.is_from_manifests()) {
+  watch_config();
+  if (!config.manifests.folder.empty()) {
     watch(manifest_watch, {config.manifests.folder}, &State::on_manifests_changed);
   }
   watch(zone_watch, config.static_zones, &State::on_zones_changed);
+}
+
+// Also what a Corefile imports: which folders these are, it says itself.
+void LifeCycle::State::watch_config() {
+  if (origin.file) {
+    watch(config_watch, config_text.folders, &State::on_config_folder_changed);
+  }
 }
 
 void LifeCycle::State::watch(std::optional<FolderWatch>& place,
@@ -325,8 +330,7 @@ void LifeCycle::State::reload() {
 
 void LifeCycle::State::on_config_folder_changed() {
   // The folder may hold other files, and editors touch a file more than once.
-  const Result<std::string> text = read_file(*origin.file);
-  if (!text || *text != config_text) {
+  if (read_config_text(origin) != config_text) {
     reload_config();
   }
 }
@@ -375,11 +379,19 @@ void LifeCycle::State::mark_staleness() {
 }
 
 void LifeCycle::State::reload_config() {
-  config_text = origin.file ? read_file(*origin.file).value_or("") : "";
-  std::expected<Config, Problems> next = load_config(origin.file, origin.flags);
+  ConfigText text = read_config_text(origin);
+  const bool has_moved = text.folders != config_text.folders;
+  config_text = std::move(text);
+  if (has_moved) {
+    watch_config();
+  }
+  std::expected<LoadedConfig, Problems> next = load_config(origin);
   const Problems fresh = config_problems.update(next ? Problems{} : next.error());
   if (next) {
-    put_in_force(std::move(*next));
+    for (const std::string& note : next->notes) {
+      log::warn("{}", note);
+    }
+    put_in_force(std::move(next->config));
   } else if (!fresh.empty()) {
     log::error("the configuration before stays in force");
   }
@@ -390,6 +402,9 @@ void LifeCycle::State::put_in_force(Config next) {
   if (config.is_from_manifests() != started.is_from_manifests()) {
     log::warn("manifests: whether objects come from a folder or an API server is settled at start");
     config.manifests = before.manifests;
+  }
+  if (config.records.is_served != started.records.is_served) {
+    config.manifests = before.manifests;  // The key "kubernetes" waits for a restart.
   }
   log::set_up(config.log_level);
   if (before.static_zones != config.static_zones ||
@@ -512,7 +527,11 @@ Result<void> LifeCycle::State::serve_status() {
 }
 
 void LifeCycle::State::announce() const {
-  print(fmt::format("serving {} from {}", config.records.zone.to_text(), origin_of_world));
+  if (started.records.is_served) {
+    print(fmt::format("serving {} from {}", config.records.zone.to_text(), origin_of_world));
+  } else {
+    print("serving no cluster");
+  }
   if (started.is_from_manifests()) {
     announce_counts();
   }
@@ -565,9 +584,7 @@ Result<std::unique_ptr<LifeCycle>> LifeCycle::start(ConfigOrigin origin, Config 
                                                     PrintLine print) {
   auto state = std::make_unique<State>(std::move(origin), std::move(config), std::move(print));
   state->await_signal();
-  if (state->origin.file) {
-    state->config_text = read_file(*state->origin.file).value_or("");
-  }
+  state->config_text = read_config_text(state->origin);
   state->watch_everything();
   state->apply_policy();
   state->load_zones();

@@ -3,6 +3,7 @@
 #include "base/ip_address.h"
 #include "kube/api_endpoint.h"
 #include "kube/selector.h"
+#include "ops/node_facts.h"
 #include "ops/option_values.h"
 #include "ops/reverse_zones.h"
 #include "ops/text.h"
@@ -33,6 +34,10 @@ Result<void> put_timeout(std::chrono::milliseconds& target, const std::string& t
 
 // An NSID or a TXT string: what fits into one character-string (RFC 1035, 3.3).
 Result<void> put_short_text(std::string& target, const std::string& text) {
+  if (text == "@hostname") {
+    target = host_name();
+    return {};
+  }
   if (text.size() > 255 ||
       !std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; })) {
     return unlike_expected();
@@ -98,6 +103,12 @@ Result<void> put_reverse_zones(Config& config, const std::string& text) {
   }
   list.insert(list.end(), zones->begin(), zones->end());
   return {};
+}
+
+Result<void> put_fallthrough_zone(Config& config, const std::string& text) {
+  const auto name = dns::Name::from_text(text);
+  return name ? add_once(config.records.fallthrough_zones, name->lowered())
+              : because(name.error().message);
 }
 
 Result<void> put_pods(Config& config, const std::string& text) {
@@ -273,6 +284,10 @@ constexpr auto Table = std::to_array<Option>({
      AtRestart,
      "The addresses to answer on, each over UDP and TCP. Port 0 lets the kernel choose one.",
      put_listen},
+    {"kubernetes", "kubernetes", Boolean, "BOOL", "true or false", "true", "", AtRestart,
+     "Whether the names of a cluster are served. Without them this is a cache in front of others "
+     "(forward, stubDomains) and a server of static zones.",
+     [](Config& c, const std::string& t) { return put_boolean(c.records.is_served, t); }},
     {"manifests", "manifests", Text, "FOLDER", "a folder of Kubernetes manifests", "",
      "none; the objects come from the API server", Live,
      "The folder of Kubernetes manifests (*.yaml, *.yml, *.json) whose Services are served.",
@@ -321,6 +336,12 @@ constexpr auto Table = std::to_array<Option>({
      "in-addr.arpa, ip6.arpa", "", Live,
      "Where PTR records live. A prefix stands for the reverse zones that cover it.",
      put_reverse_zones},
+    {"fallthroughZones", "fallthrough-zones", List, "ZONE",
+     "a list of domain names such as in-addr.arpa", "", "none; what the cluster lacks is NXDOMAIN",
+     Live,
+     "Zones of the cluster, or names above them, of which names that the cluster does not have are "
+     "asked elsewhere (forward, stubDomains).",
+     put_fallthrough_zone},
     {"pods", "pods", Text, "MODE", "disabled, insecure or verified", "disabled", "", Live,
      "Names such as 10-244-1-5.shop.pod.cluster.local: disabled, none; insecure, for every address "
      "in "
@@ -429,13 +450,16 @@ constexpr auto Table = std::to_array<Option>({
      "a random secret for each process", Live,
      "The secret behind server cookies; replicas behind one address share it.",
      put_cookie_secret_file, true},
-    {"nsid", "nsid", Text, "TEXT", "at most 255 printable ASCII characters", "", "none", Live,
+    {"nsid", "nsid", Text, "TEXT",
+     "at most 255 printable ASCII characters, or @hostname for the host's name", "", "none", Live,
      "The server identifier (RFC 5001) for clients that ask for it.",
      [](Config& c, const std::string& t) { return put_short_text(c.policy.nsid, t); }},
-    {"chaosVersion", "chaos-version", Text, "TEXT", "at most 255 printable ASCII characters", "",
+    {"chaosVersion", "chaos-version", Text, "TEXT",
+     "at most 255 printable ASCII characters, or @hostname for the host's name", "",
      "none; the question is refused", Live, "The answer to version.bind TXT of class CH.",
      [](Config& c, const std::string& t) { return put_short_text(c.policy.chaos_version, t); }},
-    {"chaosId", "chaos-id", Text, "TEXT", "at most 255 printable ASCII characters", "",
+    {"chaosId", "chaos-id", Text, "TEXT",
+     "at most 255 printable ASCII characters, or @hostname for the host's name", "",
      "none; the question is refused", Live, "The answer to id.server TXT of class CH.",
      [](Config& c, const std::string& t) { return put_short_text(c.policy.chaos_id, t); }},
     {"transferAllow", "transfer-allow", List, "PREFIX",

@@ -23,8 +23,12 @@ void World::serve_folder(const records::Options& records,
     return apply(records);
   }
   auto content = std::make_unique<Content>(cache::Kept{});
-  content->manifests.emplace(manifests, content->cache);
-  (void)content->manifests->load();  // What it returns is in errors() as well.
+  if (records.is_served) {
+    content->manifests.emplace(manifests, content->cache);
+    (void)content->manifests->load();  // What it returns is in errors() as well.
+  } else {
+    content->cache.set_synced();
+  }
   folder_ = manifests.folder;
   service_cidrs_ = manifests.service_cidrs;
   // The old publisher unsubscribes from the old cache in publish(), before that goes.
@@ -48,7 +52,9 @@ void World::apply(const records::Options& records) {
 }
 
 void World::reload() {
-  (void)content_->manifests->load();
+  if (content_->manifests) {
+    (void)content_->manifests->load();
+  }
   retired_.reclaim();
 }
 

@@ -34,8 +34,9 @@ class World {
   World(const World&) = delete;
   World& operator=(const World&) = delete;
 
-  // Serves a folder with these options.  Does nothing when it is in force already.  What is wrong
-  // in the folder is in problems(); the rest of it is served.
+  // Serves a folder with these options, or no object at all when the cluster is not served.  Does
+  // nothing when it is in force already.  What is wrong in the folder is in problems(); the rest of
+  // it is served.
   void serve_folder(const records::Options& records, const sources::ManifestOptions& manifests);
 
   // What fills a cache and keeps it up to date from then on.
@@ -54,7 +55,9 @@ class World {
   void reclaim() { retired_.reclaim(); }
 
   // All problems of the last reading of a folder.
-  const Problems& problems() const noexcept { return content_->manifests->errors(); }
+  Problems problems() const {
+    return content_->manifests ? content_->manifests->errors() : Problems{};
+  }
   const cache::ServiceCache& cache() const noexcept { return content_->cache; }
   const records::Publisher& publisher() const noexcept { return *publisher_; }
   // Null unless the world comes from an API server.

@@ -29,6 +29,14 @@ int check_config(const ops::ConfigOrigin& origin) {
   return 0;
 }
 
+int convert(const ops::Conversion& conversion) {
+  const auto text = ops::convert_corefile(conversion.file);
+  if (!text) {
+    return programs::fail("", text.error());
+  }
+  return programs::print_text(*text);
+}
+
 int report_rules(ops::RuleCommand& command) {
   auto config = ops::load_node_config(command.node.file, command.node.flags);
   if (!config) {
@@ -60,6 +68,9 @@ int run(std::span<const char* const> arguments) {
   }
   if (auto* command = std::get_if<ops::RuleCommand>(&*line)) {
     return report_rules(*command);
+  }
+  if (const auto* conversion = std::get_if<ops::Conversion>(&*line)) {
+    return convert(*conversion);
   }
   return check_config(std::get<ops::ConfigOrigin>(*line));
 }

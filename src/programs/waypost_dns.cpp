@@ -28,13 +28,17 @@ int run(std::span<const char* const> arguments) {
   // A script may close its end of stdout or stderr once it has seen enough.
   std::signal(SIGPIPE, SIG_IGN);
   auto& origin = std::get<ops::ConfigOrigin>(*line);
-  auto config = ops::load_config(origin.file, origin.flags);
-  if (!config) {
-    return programs::fail(Name, config.error());
+  auto loaded = ops::load_config(origin);
+  if (!loaded) {
+    return programs::fail(Name, loaded.error());
   }
-  log::set_up(config->log_level);
-  auto life_cycle =
-      ops::LifeCycle::start(std::move(origin), std::move(*config), programs::print_line);
+  log::set_up(loaded->config.log_level);
+  for (const std::string& note : loaded->notes) {
+    log::warn("{}", note);
+  }
+  const ops::PrintLine print =
+      origin.is_quiet ? ops::PrintLine([](std::string_view) {}) : programs::print_line;
+  auto life_cycle = ops::LifeCycle::start(std::move(origin), std::move(loaded->config), print);
   if (!life_cycle) {
     return programs::fail(Name, life_cycle.error());
   }

@@ -42,10 +42,19 @@ void prefetch_lines(const void* object) noexcept {
 
 std::vector<Apex> apexes_of(const Options& options) {
   std::vector<Apex> apexes;
-  apexes.push_back(
-      {wire_of(options.zone), static_cast<std::uint8_t>(options.zone.label_count()), false});
+  if (!options.is_served) {
+    return apexes;
+  }
+  const auto add = [&](const dns::Name& zone, bool is_reverse) {
+    const bool falls_through =
+        std::any_of(options.fallthrough_zones.begin(), options.fallthrough_zones.end(),
+                    [&](const dns::Name& each) { return zone.is_within(each); });
+    apexes.push_back(
+        {wire_of(zone), static_cast<std::uint8_t>(zone.label_count()), is_reverse, falls_through});
+  };
+  add(options.zone, false);
   for (const dns::Name& zone : options.reverse_zones) {
-    apexes.push_back({wire_of(zone), static_cast<std::uint8_t>(zone.label_count()), true});
+    add(zone, true);
   }
   std::sort(apexes.begin(), apexes.end(),
             [](const Apex& left, const Apex& right) { return left.labels > right.labels; });

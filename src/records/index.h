@@ -36,6 +36,7 @@ struct Apex {
   std::string wire;  // Lower case.
   std::uint8_t labels = 0;
   bool is_reverse = false;
+  bool falls_through = false;  // Options::fallthrough_zones
 };
 
 // Threads: const functions are for any number of readers, each inside an rcu::ReadSection, while

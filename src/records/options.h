@@ -23,14 +23,17 @@ enum class PodsMode : std::uint8_t {
 enum class PtrMode : std::uint8_t { All, Single };
 
 struct Options {
+  bool is_served = true;                 // False: the cluster has no zone here.
   dns::Name zone;                        // The cluster domain, "cluster.local".
   std::vector<dns::Name> reverse_zones;  // Where PTR records live: in-addr.arpa, ip6.arpa.
   std::uint32_t ttl = 5;                 // Of positive answers, seconds, 0..3600.
   std::uint32_t negative_ttl = 5;        // The SOA's minimum (RFC 2308), seconds.
   PodsMode pods = PodsMode::Disabled;
   PtrMode ptr = PtrMode::All;
-  bool endpoint_pod_names = false;       // An endpoint without hostname is named after its Pod.
-  bool ignore_empty_services = false;    // A ClusterIP Service without ready endpoints has no name.
+  bool endpoint_pod_names = false;     // An endpoint without hostname is named after its Pod.
+  bool ignore_empty_services = false;  // A ClusterIP Service without ready endpoints has no name.
+  // Names below these that the cluster does not have are asked elsewhere, if anybody is.
+  std::vector<dns::Name> fallthrough_zones;
   std::vector<std::string> namespaces;   // Only these; empty: all.
   kube::Selector namespace_labels;       // Only Namespaces that match.
   kube::Selector labels;                 // Only Services that match.

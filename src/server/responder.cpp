@@ -85,6 +85,10 @@ class Answer {
  private:
   Authority find_authority(const dns::NameKey& name) const noexcept;
   Outcome solve(const Authority& authority, const dns::Lookup& lookup, dns::Target& next) noexcept;
+  // Whether a name that does not exist there is asked elsewhere.
+  bool falls_through(const Authority& authority) const noexcept {
+    return authority.cluster != nullptr && authority.cluster->falls_through && answers_ != nullptr;
+  }
   void resolve_elsewhere(const dns::NameKey& name, std::uint16_t owner) noexcept;
   void note_elsewhere(const resolver::CacheKey& key) noexcept;
   void write_elsewhere(const resolver::CachedAnswer& answer, resolver::TtlMode ttl,
@@ -160,6 +164,11 @@ void Answer::resolve(dns::Target& first, dns::Target& second) noexcept {
     const dns::Lookup lookup{*name, query_.type, owner, rotation_};
     const Outcome outcome = solve(authority, lookup, *next);
     seen[hops] = name->hash;
+    if (outcome == Outcome::NoName && falls_through(authority)) {
+      extended_error_.reset();
+      out_.set_authoritative(hops != 0);
+      return resolve_elsewhere(*name, owner);
+    }
     if (outcome != Outcome::Follow) {
       return conclude(outcome, authority, lookup);
     }

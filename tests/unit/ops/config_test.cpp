@@ -112,6 +112,7 @@ staticZones: [zones, more-zones]
 builtInZones: false
 clusterDomain: Cluster.Example.
 reverseZones: [10.in-addr.arpa, "fd00::/8"]
+fallthroughZones: [IP6.arpa]
 pods: verified
 ttl: 30
 negativeTtl: 7
@@ -144,6 +145,9 @@ logLevel: debug
   CHECK_FALSE(config->built_in_zones);
   CHECK(config->records.zone.to_text() == "cluster.example.");
   CHECK(config->records.reverse_zones[1].to_text() == "d.f.ip6.arpa.");
+  REQUIRE(config->records.fallthrough_zones.size() == 1);
+  CHECK(config->records.fallthrough_zones[0].to_text() == "ip6.arpa.");
+  CHECK(config->records.is_served);
   CHECK(config->records.pods == records::PodsMode::Verified);
   CHECK(config->records.ttl == 30U);
   CHECK(config->records.negative_ttl == 7U);

@@ -1,0 +1,127 @@
+#include "ops/config_origin.h"
+
+#include "base/file.h"
+#include "corefile/corefile.h"
+#include "ops/config_map.h"
+#include "ops/corefile_options.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace waypost::ops {
+namespace {
+
+namespace fs = std::filesystem;
+
+void add_folder(const fs::path& folder, ConfigText& to) {
+  if (std::find(to.folders.begin(), to.folders.end(), folder) == to.folders.end()) {
+    to.folders.push_back(folder);
+  }
+}
+
+// Those of this process; what is read and looked at goes into `record` as well.
+corefile::Surroundings recording(ConfigText& record) {
+  corefile::Surroundings real = corefile::process_surroundings();
+  corefile::Surroundings out;
+  out.environment = real.environment;
+  out.list = [list = real.list, &record](const fs::path& folder) {
+    add_folder(fs::absolute(folder), record);
+    return list(folder);
+  };
+  out.read = [read = real.read, &record](const fs::path& file) {
+    add_folder(fs::absolute(file).parent_path(), record);
+    auto text = read(file);
+    record.text.append(file.string()).push_back('\0');
+    record.text.append(text.value_or("")).push_back('\0');
+    return text;
+  };
+  return out;
+}
+
+// The same, or all problems, those of the values among them.
+std::expected<CorefileSettings, Problems> checked(CorefileSettings read) {
+  if (read.problems.empty()) {
+    return read;
+  }
+  if (const auto config = interpret(read.settings, {}); !config) {
+    read.problems.insert(read.problems.end(), config.error().begin(), config.error().end());
+  }
+  return std::unexpected(std::move(read.problems));
+}
+
+std::expected<CorefileSettings, Problems> read_settings(const ConfigOrigin& origin) {
+  const auto corefile = corefile::read_corefile(*origin.file, corefile::process_surroundings());
+  if (!corefile) {
+    return std::unexpected(Problems{corefile.error()});
+  }
+  return checked(settings_of(*corefile, origin.port));
+}
+
+}  // namespace
+
+ConfigText read_config_text(const ConfigOrigin& origin) {
+  ConfigText out;
+  if (!origin.file) {
+    return out;
+  }
+  if (origin.is_corefile) {
+    (void)corefile::read_corefile(*origin.file,
+                                  recording(out));  // Its mistakes are told elsewhere.
+  } else {
+    add_folder(fs::absolute(*origin.file).parent_path(), out);
+    out.text = read_file(*origin.file).value_or("");
+  }
+  return out;
+}
+
+std::expected<LoadedConfig, Problems> load_config(const ConfigOrigin& origin) {
+  LoadedConfig out;
+  if (!origin.file || !origin.is_corefile) {
+    auto config = load_config(origin.file, origin.flags);
+    if (!config) {
+      return std::unexpected(std::move(config.error()));
+    }
+    out.config = std::move(*config);
+    return out;
+  }
+  auto read = read_settings(origin);
+  if (!read) {
+    return std::unexpected(std::move(read.error()));
+  }
+  auto config = interpret(read->settings, origin.flags);
+  if (!config) {
+    return std::unexpected(std::move(config.error()));
+  }
+  out.config = std::move(*config);
+  for (Note& note : read->notes) {
+    if (note.is_differing) {
+      out.notes.push_back(std::move(note.text));
+    }
+  }
+  return out;
+}
+
+std::expected<std::string, Problems> convert_corefile(const fs::path& file) {
+  const ConfigOrigin origin{.file = file, .is_corefile = true};
+  const fs::path extension = file.extension();
+  const bool is_manifest = extension == ".yaml" || extension == ".yml" || extension == ".json";
+  std::expected<CorefileSettings, Problems> read;
+  if (is_manifest) {
+    const auto text = read_file(file);
+    if (!text) {
+      return std::unexpected(Problems{text.error()});
+    }
+    read = checked(settings_of_config_map(*text, file, origin.port));
+  } else {
+    read = read_settings(origin);
+  }
+  if (!read) {
+    return std::unexpected(read.error());
+  }
+  if (const auto config = interpret(read->settings, {}); !config) {
+    return std::unexpected(config.error());
+  }
+  return yaml_of(read->settings, read->notes);
+}
+
+}  // namespace waypost::ops

@@ -1,0 +1,47 @@
+// Where the configuration comes from: a file in YAML, or a Corefile with what it imports, and
+// flags.
+
+#pragma once
+
+#include "ops/config.h"
+
+#include <cstdint>
+#include <expected>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace waypost::ops {
+
+struct ConfigOrigin {
+  std::optional<std::filesystem::path> file;
+  bool is_corefile = false;  // What `file` is; YAML otherwise.
+  std::uint16_t port = 53;   // Of a Corefile's server blocks that name none.
+  std::vector<Setting> flags;
+  bool is_quiet = false;  // Nothing is printed on stdout.
+};
+
+// What was read, so that a change of it can be seen.
+struct ConfigText {
+  std::string text;                            // Of all files, also those that had mistakes.
+  std::vector<std::filesystem::path> folders;  // That hold them.
+
+  friend bool operator==(const ConfigText&, const ConfigText&) = default;
+};
+ConfigText read_config_text(const ConfigOrigin& origin);
+
+// Reads and interprets everything.  A note is something that an operator should know about a
+// Corefile that is not quite what CoreDNS would do.
+struct LoadedConfig {
+  Config config;
+  std::vector<std::string> notes;
+};
+std::expected<LoadedConfig, Problems> load_config(const ConfigOrigin& origin);
+
+// The configuration file that says what a Corefile says, or a ConfigMap of coredns or kube-dns
+// (FILE.yaml, FILE.yml, FILE.json), with notes about it as comments on top.  What it names is
+// looked for, as load_config() does.
+std::expected<std::string, Problems> convert_corefile(const std::filesystem::path& file);
+
+}  // namespace waypost::ops

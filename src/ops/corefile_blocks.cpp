@@ -1,0 +1,339 @@
+// Server blocks put together: listeners, the cluster, who is asked for what.
+
+#include "base/ip_address.h"
+#include "ops/corefile_translator.h"
+#include "ops/option_table.h"
+#include "ops/text.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace waypost::ops {
+
+using corefile::Line;
+using corefile::Place;
+using corefile::Word;
+
+namespace {
+
+// "ZONE:53" to the port behind the last colon; none when there is none.  A prefix has colons of its
+// own, and its length behind the slash.
+std::optional<std::string> take_port(std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  const std::size_t slash = text.find('/');
+  if (colon == std::string::npos || (slash != std::string::npos && colon < slash)) {
+    return std::nullopt;
+  }
+  std::string port = text.substr(colon + 1);
+  text.resize(colon);
+  return port;
+}
+
+bool is_reverse(const dns::Name& name) {
+  static const dns::Name v4 = *dns::Name::from_text("in-addr.arpa.");
+  static const dns::Name v6 = *dns::Name::from_text("ip6.arpa.");
+  return name.is_within(v4) || name.is_within(v6);
+}
+
+}  // namespace
+
+void Translator::read_keys(const corefile::ServerBlock& block) {
+  block_->place = block.keys.front().place;
+  for (const Word& key : block.keys) {
+    std::string text = key.text;
+    if (const std::size_t scheme = text.find("://"); scheme != std::string::npos) {
+      if (!text.starts_with("dns://")) {
+        complain(key.place, "found '" + text +
+                                "', expected a zone that is served over UDP and TCP; "
+                                "for TLS, HTTPS, QUIC or gRPC put a proxy in front");
+        continue;
+      }
+      text.erase(0, scheme + 3);
+    }
+    std::uint16_t port = port_;
+    if (const auto given = take_port(text)) {
+      const auto number = number_from_text(*given);
+      if (!number || *number > 65535) {
+        complain(key.place, "found the port '" + *given + "', expected a number up to 65535");
+        continue;
+      }
+      port = static_cast<std::uint16_t>(*number);
+    }
+    for (Zone& zone : zones_of(key, text.empty() ? "." : text)) {
+      block_->keys.emplace_back(zone, port);
+      const bool is_new = std::none_of(block_->zones.begin(), block_->zones.end(),
+                                       [&](const Zone& each) { return each.text == zone.text; });
+      if (is_new) {
+        block_->zones.push_back(std::move(zone));
+      }
+    }
+  }
+}
+
+//------------------------------------------------------------------ listeners
+
+// Here every address answers for all zones, so blocks that are reached at different ones cannot be
+// told apart.
+void Translator::combine_listeners() {
+  struct Reached {
+    std::string zone;
+    std::set<std::string> at;
+    Place place;
+  };
+  std::vector<Reached> all;
+  for (const Block& block : blocks_) {
+    std::vector<std::string> addresses = block.addresses;
+    if (addresses.empty()) {
+      addresses = {"0.0.0.0", "[::]"};
+    }
+    for (const auto& [zone, port] : block.keys) {
+      const std::string& name = zone.text;
+      auto found = std::find_if(all.begin(), all.end(),
+                                [&](const Reached& each) { return each.zone == name; });
+      if (found == all.end()) {
+        found = all.insert(all.end(), {name, {}, zone.place});
+      }
+      for (const std::string& address : addresses) {
+        const std::string at = address + ":" + std::to_string(port);
+        if (!found->at.insert(at).second) {
+          complain(zone.place, "found the zone '" + name + "' at " + at +
+                                   " a second time, the first is at " + found->place.to_text());
+        }
+        add("listen", at, block.place, "server block");
+      }
+    }
+  }
+  for (const Reached& each : all) {
+    if (each.at != all.front().at) {
+      complain(each.place,
+               "found the zone '" + each.zone + "' at other ports or addresses than '" +
+                   all.front().zone + "' (" + all.front().place.to_text() +
+                   "), expected the same, for every address answers all names here; run one "
+                   "process for each, or give all blocks the same port and bind");
+      return;
+    }
+  }
+}
+
+//------------------------------------------------------------------ the cluster
+
+void Translator::combine_cluster() {
+  const Block* owner = nullptr;
+  for (const Block& block : blocks_) {
+    if (block.has_kubernetes) {
+      owner = &block;
+    }
+  }
+  if (owner == nullptr) {
+    set("kubernetes", "false",
+        Line{.words = {Word{.text = "server block", .place = blocks_.front().place}}});
+    return;
+  }
+  bool has_domain = false;
+  for (const Zone& zone : owner->cluster) {
+    const bool is_served =
+        std::any_of(owner->zones.begin(), owner->zones.end(),
+                    [&](const Zone& each) { return zone.name.is_within(each.name); });
+    if (!is_served) {
+      complain(zone.place, "kubernetes: found the zone '" + zone.text +
+                               "', expected one within a zone of its server block");
+      continue;
+    }
+    check_other_blocks(*owner, zone);
+    if (is_reverse(zone.name)) {
+      add("reverseZones", zone.text, zone.place, "kubernetes");
+    } else if (std::exchange(has_domain, true)) {
+      complain(zone.place, "kubernetes: found a second zone '" + zone.text +
+                               "', expected one besides the reverse zones");
+    } else {
+      Setting setting{.key = "clusterDomain", .where = zone.place.to_text() + ": kubernetes"};
+      setting.values.push_back({zone.text, "", false});
+      given_.emplace("clusterDomain", Given{std::move(setting), zone.place});
+    }
+  }
+  if (!has_domain && !owner->cluster.empty()) {
+    complain(owner->cluster.front().place,
+             "kubernetes: found reverse zones only, expected the cluster's domain with them");
+  }
+  set_empty("reverseZones", owner->place, "kubernetes");
+
+  std::vector<Zone> through = falls_through_everywhere_ ? owner->cluster : fallthrough_;
+  for (const Zone& zone : through) {
+    for (const Zone& served : owner->cluster) {
+      if (zone.name.is_within(served.name) && !served.name.is_within(zone.name)) {
+        complain(zone.place, "kubernetes fallthrough: found '" + zone.text +
+                                 "', expected all of the zone '" + served.text + "' or nothing");
+      }
+    }
+    if (!owner->forwards.empty()) {
+      add("fallthroughZones", zone.text, zone.place, "kubernetes fallthrough");
+    } else {
+      note(zone.place, "kubernetes fallthrough: leads nowhere, for its server block has no forward",
+           true);
+    }
+  }
+}
+
+// In CoreDNS, names of another block with a longer zone are that block's.  Here they are the
+// cluster's.
+void Translator::check_other_blocks(const Block& owner, const Zone& zone) {
+  for (const Block& block : blocks_) {
+    for (const Zone& other : block.zones) {
+      const bool is_below = other.name.is_within(zone.name);
+      const bool is_above =
+          zone.name.is_within(other.name) &&
+          std::none_of(owner.zones.begin(), owner.zones.end(), [&](const Zone& mine) {
+            return zone.name.is_within(mine.name) && mine.name.is_within(other.name);
+          });
+      if (&block == &owner || (!is_below && !is_above)) {
+        continue;
+      }
+      const bool falls_through =
+          falls_through_everywhere_ ||
+          std::any_of(fallthrough_.begin(), fallthrough_.end(),
+                      [&](const Zone& each) { return zone.name.is_within(each.name); });
+      if (is_below && is_reverse(zone.name) && falls_through && !owner.forwards.empty()) {
+        note(other.place,
+             "the addresses of the cluster's Services below '" + other.text +
+                 "' have the cluster's names; the block has the others",
+             true);
+      } else {
+        complain(other.place, "found a server block for '" + other.text +
+                                  "', which would have names of the cluster's zone '" + zone.text +
+                                  "', expected one block for all names of a zone");
+      }
+    }
+  }
+}
+
+//------------------------------------------------------------------ who is asked
+
+void Translator::combine_forwards() {
+  const std::vector<std::string>* at_root = nullptr;
+  for (const Block& block : blocks_) {
+    for (const Forward& forward : block.forwards) {
+      if (!forward.zones.empty() && forward.zones.front().name.is_root()) {
+        at_root = &forward.upstreams;
+      }
+    }
+  }
+  for (const Block& block : blocks_) {
+    for (const Forward& forward : block.forwards) {
+      for (const Zone& zone : forward.zones) {
+        for (const std::string& upstream : forward.upstreams) {
+          if (zone.name.is_root()) {
+            add("forward", upstream, forward.place, "forward");
+          } else if (!upstream.starts_with('/')) {
+            add("stubDomains", zone.text + "=" + upstream, forward.place, "forward");
+          } else if (at_root == nullptr || *at_root != forward.upstreams) {
+            complain(forward.place,
+                     "forward: found " + upstream + " for the zone '" + zone.text +
+                         "', expected addresses; a resolv.conf is asked for all names only");
+          }
+        }
+      }
+    }
+    for (const Zone& zone : block.zones) {
+      check_elsewhere(block, zone);
+    }
+  }
+  combine_policies();
+}
+
+// One policy is for all: that of the names which no zone has, or the first one.
+void Translator::combine_policies() {
+  const Forward* chosen = nullptr;
+  for (const Block& block : blocks_) {
+    for (const Forward& forward : block.forwards) {
+      const bool is_root = !forward.zones.empty() && forward.zones.front().name.is_root();
+      if (!forward.policy.empty() && (chosen == nullptr || is_root)) {
+        chosen = &forward;
+      }
+    }
+  }
+  if (chosen == nullptr) {
+    return;
+  }
+  set("forwardPolicy", chosen->policy,
+      Line{.words = {Word{.text = "forward policy", .place = chosen->place}}});
+  for (const Block& block : blocks_) {
+    for (const Forward& forward : block.forwards) {
+      if (forward.has_choice() && !forward.policy.empty() && forward.policy != chosen->policy) {
+        note(forward.place,
+             "forward policy: the policy is one for all, " + chosen->policy + " of " +
+                 chosen->place.to_text(),
+             true);
+      }
+    }
+  }
+}
+
+// Names of a block that it has no answer to are refused by CoreDNS.  Here they would go to whoever
+// is asked for the names around them.
+void Translator::check_elsewhere(const Block& block, const Zone& zone) {
+  const auto covers = [&](const std::vector<Zone>& zones) {
+    return std::any_of(zones.begin(), zones.end(),
+                       [&](const Zone& each) { return zone.name.is_within(each.name); });
+  };
+  const bool has_answers =
+      covers(block.cluster) ||
+      std::any_of(block.forwards.begin(), block.forwards.end(),
+                  [&](const Forward& forward) { return covers(forward.zones); });
+  if (has_answers || zone.name.is_root() || block.has_chaos) {
+    return;
+  }
+  for (const Block& other : blocks_) {
+    for (const Forward& forward : other.forwards) {
+      if (covers(forward.zones)) {
+        return complain(zone.place, "found no forward or kubernetes for all of the zone '" +
+                                        zone.text + "', expected one; otherwise its names go to " +
+                                        forward.place.to_text());
+      }
+    }
+  }
+}
+
+//------------------------------------------------------------------ the cache
+
+void Translator::combine_cache() {
+  const bool is_on =
+      std::any_of(blocks_.begin(), blocks_.end(), [](const Block& each) { return each.has_cache; });
+  const Line none{.words = {Word{.text = "cache", .place = blocks_.front().place}}};
+  if (!is_on) {
+    set("cacheSize", "0", none);
+    return;
+  }
+  if (!given_.contains("serveStale")) {
+    set("serveStale", "false", none);
+  }
+  if (!given_.contains("prefetch")) {
+    set("prefetch", "false", none);
+  }
+  if (success_capacity_ + denial_capacity_ != 0) {
+    // 9984 each, unless one is given.
+    constexpr std::uint64_t Default = 9984;
+    constexpr std::uint64_t OctetsPerAnswer = 512;
+    const std::uint64_t answers = (success_capacity_ == 0 ? Default : success_capacity_) +
+                                  (denial_capacity_ == 0 ? Default : denial_capacity_);
+    set("cacheSize", std::to_string(answers * OctetsPerAnswer), none);
+  }
+  for (const Block& block : blocks_) {
+    if (!block.has_cache && !block.forwards.empty()) {
+      note(block.place,
+           "the block has no cache; the others' cache holds the answers to its names, too", true);
+    }
+  }
+  for (const auto& [zone, place] : uncached_) {
+    const bool is_cluster = std::any_of(blocks_.begin(), blocks_.end(), [&](const Block& block) {
+      return std::any_of(block.cluster.begin(), block.cluster.end(),
+                         [&](const Zone& each) { return zone.name.is_within(each.name); });
+    });
+    if (!is_cluster) {
+      complain(place, "cache disable: found the zone '" + zone.text +
+                          "', expected one of the cluster's; those are never cached, and what "
+                          "upstreams answer is cached for all zones");
+    }
+  }
+}
+
+}  // namespace waypost::ops

@@ -1,0 +1,356 @@
+// The table of directives, and those that are not about where answers come from.
+
+#include "base/ip_address.h"
+#include "ops/corefile_translator.h"
+#include "ops/option_table.h"
+#include "ops/text.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace waypost::ops {
+
+using corefile::Line;
+using corefile::Word;
+
+std::span<const Translator::Rule> Translator::rules() {
+  using enum Fate;
+  using T = Translator;
+  static constexpr auto Table = std::to_array<Rule>({
+      {{"acl", "", Refused, "put a NetworkPolicy in front of the Pods"}, nullptr},
+      {{"any", "", BuiltIn, "ANY is answered with HINFO (RFC 8482)."}, nullptr},
+      {{"auto", "", Refused, "name the folder in staticZones; its files are *.zone"}, nullptr},
+      {{"autopath", "", Refused, "set ndots:2 in dnsConfig, or ask for names with a final dot"},
+       nullptr},
+      {{"azure", "", Refused, "forward the zone to a server that has it"}, nullptr},
+      {{"bind", "", Mapped, "`listen`, with the port of the server block. Addresses only."},
+       &T::read_bind},
+      {{"bind", "except", Refused, "give bind the addresses that are wanted"}, nullptr},
+      {{"bufsize", "", Mapped, "`udpSize`; 1232 unless a size is given."}, &T::read_bufsize},
+      {{"cache", "", Mapped,
+        "Switches the cache on; without it, `cacheSize: 0`. One cache serves all blocks."},
+       &T::read_cache},
+      {{"cache", "denial", Mapped,
+        "Its capacity counts for `cacheSize`, 512 octets for each answer."},
+       &T::read_capacity},
+      {{"cache", "disable", BuiltIn,
+        "Names of the cluster are never cached, for they are at hand. Other zones are refused."},
+       &T::read_disable},
+      {{"cache", "keepttl", Refused, "TTLs of cached answers count down"}, nullptr},
+      {{"cache", "prefetch", Mapped, "`prefetch: true`; without it, false. When is built in."},
+       &T::read_prefetch},
+      {{"cache", "serve_stale", Mapped, "`serveStale: true`; without it, false."},
+       &T::read_serve_stale},
+      {{"cache", "servfail", BuiltIn, "Failures are remembered for a moment (RFC 9520)."},
+       &T::read_arguments_only},
+      {{"cache", "success", Mapped,
+        "Its capacity counts for `cacheSize`, 512 octets for each answer."},
+       &T::read_capacity},
+      {{"cancel", "", Mapped, "`queryDeadline`; 5001ms unless a duration is given."},
+       &T::read_cancel},
+      {{"chaos", "", Mapped, "`chaosVersion`, and `chaosId: \"@hostname\"`."}, &T::read_chaos},
+      {{"clouddns", "", Refused, "forward the zone to a server that has it"}, nullptr},
+      {{"debug", "", Mapped, "`logLevel: debug`."}, &T::read_debug},
+      {{"dns64", "", Refused, "forward to a server that synthesizes AAAA records"}, nullptr},
+      {{"dnssec", "", Refused, "zones here are not signed"}, nullptr},
+      {{"dnstap", "", Refused, "scrape metricsListen instead"}, nullptr},
+      {{"errors", "", BuiltIn,
+        "Problems are logged when they begin and when they end; each failure is counted."},
+       &T::read_errors},
+      {{"errors", "consolidate", BuiltIn, "A problem that repeats is logged once."},
+       &T::read_arguments_only},
+      {{"errors", "stacktrace", Refused, "there are no stack traces; leave it out"}, nullptr},
+      {{"etcd", "", Refused, "forward the zone to a server that has it"}, nullptr},
+      {{"federation", "", Refused, "federations are gone from Kubernetes; use a stub domain"},
+       nullptr},
+      {{"file", "", Refused, "name the folder in staticZones; its files are *.zone"}, nullptr},
+      {{"forward", "", Mapped,
+        "`forward` for all names, `stubDomains` for a zone. At most one resolv.conf, for all "
+        "names; addresses, dns://, tls://."},
+       &T::read_forward},
+      {{"forward", "doh_method", Refused, "DNS over HTTPS is not spoken; use tls://"}, nullptr},
+      {{"forward", "except", Refused, "give the zone a server of its own with forward ZONE"},
+       nullptr},
+      {{"forward", "expire", BuiltIn, "Idle connections are closed after 10 s."},
+       &T::read_arguments_only},
+      {{"forward", "failfast_all_unhealthy_upstreams", Refused,
+        "when all upstreams are down they are asked all the same; leave it out"},
+       nullptr},
+      {{"forward", "failover", BuiltIn,
+        "After SERVFAIL or REFUSED the next upstream is asked. Other rcodes are refused."},
+       &T::read_failover},
+      {{"forward", "force_tcp", Mapped, "tcp:// in front of the addresses."}, &T::read_force_tcp},
+      {{"forward", "health_check", BuiltIn,
+        "An upstream that is down is probed after pauses that grow up to a minute."},
+       &T::read_arguments_only},
+      {{"forward", "max_concurrent", Mapped, "`maxInFlight`."}, &T::read_max_concurrent},
+      {{"forward", "max_connect_attempts", BuiltIn, "`queryDeadline` bounds all attempts."},
+       &T::read_arguments_only},
+      {{"forward", "max_fails", BuiltIn, "Three failures put an upstream down."},
+       &T::read_arguments_only},
+      {{"forward", "max_idle_conns", BuiltIn, "Connections are shared, up to 64 questions each."},
+       &T::read_arguments_only},
+      {{"forward", "next", Refused, "an answer is an answer; give each zone its own servers"},
+       nullptr},
+      {{"forward", "next_on_nodata", Refused,
+        "an answer is an answer; give each zone its own servers"},
+       nullptr},
+      {{"forward", "policy", Mapped, "`forwardPolicy`; without it, ranked."}, &T::read_policy},
+      {{"forward", "prefer_udp", BuiltIn, "UDP is tried first, whatever clients use."}, nullptr},
+      {{"forward", "resolver", Refused, "upstreams are addresses; write those"}, nullptr},
+      {{"forward", "tls", Mapped,
+        "Nothing more than tls:// does: certificates of the system are trusted. Files are "
+        "refused."},
+       &T::read_tls},
+      {{"forward", "tls_servername", Mapped, "#NAME behind the addresses with tls://."},
+       &T::read_tls_servername},
+      {{"geoip", "", Refused, "answers do not depend on where a client is"}, nullptr},
+      {{"grpc", "", Refused, "use forward; upstreams are asked over UDP, TCP and TLS"}, nullptr},
+      {{"header", "", Refused, "flags of answers cannot be changed; leave it out"}, nullptr},
+      {{"health", "", Mapped, "`healthListen`; port 8080 unless an address is given."},
+       &T::read_health},
+      {{"health", "lameduck", Mapped, "`lameduck`."}, &T::read_lameduck},
+      {{"hosts", "", Refused, "write the names as a zone file in a folder of staticZones"},
+       nullptr},
+      {{"k8s_external", "", Refused, "use an external DNS controller for names outside"}, nullptr},
+      {{"kubernetes", "", Mapped,
+        "`clusterDomain` and `reverseZones`. Once in a file, one domain besides reverse zones."},
+       &T::read_kubernetes},
+      {{"kubernetes", "apiserver_burst", BuiltIn,
+        "Each kind of objects is one list and one watch; there is no rate to limit."},
+       &T::read_arguments_only},
+      {{"kubernetes", "apiserver_max_inflight", BuiltIn,
+        "Each kind of objects is one list and one watch; there is no rate to limit."},
+       &T::read_arguments_only},
+      {{"kubernetes", "apiserver_qps", BuiltIn,
+        "Each kind of objects is one list and one watch; there is no rate to limit."},
+       &T::read_arguments_only},
+      {{"kubernetes", "endpoint", Mapped, "`apiServer`; one URL."}, &T::read_endpoint},
+      {{"kubernetes", "endpoint_pod_names", Mapped, "`endpointPodNames: true`."},
+       &T::read_endpoint_pod_names},
+      {{"kubernetes", "fallthrough", Mapped,
+        "`fallthroughZones`; all zones unless some are given."},
+       &T::read_fallthrough},
+      {{"kubernetes", "ignore", Mapped, "`ignoreEmptyServices: true` for empty_service."},
+       &T::read_ignore},
+      {{"kubernetes", "kubeconfig", Mapped, "`kubeconfig` and `context`."}, &T::read_kubeconfig},
+      {{"kubernetes", "labels", Mapped, "`labels`."}, &T::read_labels},
+      {{"kubernetes", "multicluster", Refused, "names of other clusters are not served yet"},
+       nullptr},
+      {{"kubernetes", "namespace_labels", Mapped, "`namespaceLabels`."}, &T::read_namespace_labels},
+      {{"kubernetes", "namespaces", Mapped, "`namespaces`."}, &T::read_namespaces},
+      {{"kubernetes", "noendpoints", Refused, "endpoints are always served; leave it out"},
+       nullptr},
+      {{"kubernetes", "pods", Mapped, "`pods`."}, &T::read_pods},
+      {{"kubernetes", "resyncperiod", BuiltIn,
+        "What a watch tells is compared with a list now and then."},
+       &T::read_arguments_only},
+      {{"kubernetes", "startup_timeout", BuiltIn,
+        "The start does not wait; until the cluster is known its names are SERVFAIL."},
+       &T::read_arguments_only},
+      {{"kubernetes", "tls", Refused, "put the files into a kubeconfig"}, nullptr},
+      {{"kubernetes", "transfer", Refused, "say in transferAllow who may transfer"}, nullptr},
+      {{"kubernetes", "ttl", Mapped, "`ttl`."}, &T::read_ttl},
+      {{"kubernetes", "upstream", BuiltIn,
+        "Targets of ExternalName Services are asked for like any other name. Addresses are "
+        "refused."},
+       &T::read_upstream},
+      {{"loadbalance", "", BuiltIn, "Addresses are rotated. Other policies are refused."},
+       &T::read_loadbalance},
+      {{"local", "", Mapped, "`builtInZones: true`, the empty zones of RFC 6303 with them."},
+       &T::read_local},
+      {{"log", "", Refused, "queries are counted in docs/metrics.md, not logged"}, nullptr},
+      {{"loop", "", BuiltIn,
+        "An upstream that leads back here is found out and not asked any more; the others are."},
+       nullptr},
+      {{"metadata", "", Refused, "there is nothing that reads it; leave it out"}, nullptr},
+      {{"minimal", "", Refused, "answers have no records but those that save a question"}, nullptr},
+      {{"multisocket", "", Refused, "set workers; each has its own sockets"}, nullptr},
+      {{"nsid", "", Mapped, "`nsid`; `\"@hostname\"` unless a text is given."}, &T::read_nsid},
+      {{"pprof", "", Refused, "use perf(1)"}, nullptr},
+      {{"prometheus", "", Mapped, "`metricsListen`; localhost:9153 unless an address is given."},
+       &T::read_prometheus},
+      {{"proxy", "", Refused, "use forward"}, nullptr},
+      {{"ready", "", Mapped, "`readyListen`; port 8181 unless an address is given."},
+       &T::read_ready},
+      {{"ready", "monitor", Refused,
+        "readiness follows whether the cluster is known, and maxDataAge"},
+       nullptr},
+      {{"reload", "", BuiltIn,
+        "The file and what it imports are followed, and read again at once when they change."},
+       &T::read_arguments_only},
+      {{"rewrite", "", Refused,
+        "write the names as CNAME records in a zone file in a folder of staticZones"},
+       nullptr},
+      {{"root", "", Refused, "write absolute paths"}, nullptr},
+      {{"route53", "", Refused, "forward the zone to a server that has it"}, nullptr},
+      {{"secondary", "", Refused, "forward the zone to its primary server"}, nullptr},
+      {{"sign", "", Refused, "zones here are not signed"}, nullptr},
+      {{"template", "", Refused, "write the records in a zone file in a folder of staticZones"},
+       nullptr},
+      {{"timeouts", "", Mapped, "Its options."}, nullptr},
+      {{"timeouts", "idle", Mapped, "`tcpIdleTimeout`."}, &T::read_timeout_idle},
+      {{"timeouts", "read", Mapped, "`tcpIdleTimeout`, which is also until a query is whole."},
+       &T::read_timeout_read},
+      {{"timeouts", "write", Mapped, "`tcpWriteTimeout`."}, &T::read_timeout_write},
+      {{"tls", "", Refused, "queries come over UDP and TCP; put a proxy in front for TLS"},
+       nullptr},
+      {{"trace", "", Refused, "scrape metricsListen instead"}, nullptr},
+      {{"transfer", "", Refused, "say in transferAllow who may transfer"}, nullptr},
+      {{"tsig", "", Refused, "say in transferAllow who may transfer"}, nullptr},
+      {{"view", "", Refused, "answers do not depend on the client; run one process for each view"},
+       nullptr},
+      {{"whoami", "", Refused, "it is for trying CoreDNS out; leave it out"}, nullptr},
+  });
+  return Table;
+}
+
+//------------------------------------------------------------------ what is built in
+
+void Translator::read_arguments_only(const Line& line) {
+  if (line.has_block) {
+    complain(line.place(), name_of(line) + ": found options, expected none");
+  }
+}
+
+void Translator::read_errors(const Line& line) {
+  if (line.words.size() > 2 || (line.words.size() == 2 && line.words[1].text != "stdout")) {
+    complain(line.place(),
+             "errors: found '" + line.words[1].text + "', expected no file; the log is on stderr");
+  }
+  read_options(line);
+}
+
+void Translator::read_loadbalance(const Line& line) {
+  if (line.words.size() > 1 && line.words[1].text != "round_robin") {
+    complain(line.place(),
+             "loadbalance: found '" + line.words[1].text + "', expected round_robin or nothing");
+  }
+  if (line.has_block) {
+    complain(line.place(), "loadbalance: found options, expected none");
+  }
+}
+
+//------------------------------------------------------------------ the server as such
+
+void Translator::read_bind(const Line& line) {
+  for (std::size_t i = 1; i < line.words.size(); ++i) {
+    const Word& word = line.words[i];
+    const auto address = IpAddress::from_text(word.text);
+    if (!address) {
+      complain(word.place, "bind: found '" + word.text +
+                               "', expected an address, not the name of an interface");
+      continue;
+    }
+    block_->addresses.push_back(address->is_v4() ? address->to_text()
+                                                 : "[" + address->to_text() + "]");
+  }
+  read_options(line);
+}
+
+void Translator::read_bufsize(const Line& line) {
+  if (has_arguments(line, 0, 1)) {
+    set("udpSize", line.words.size() > 1 ? line.words[1].text : "1232", line);
+  }
+}
+
+void Translator::read_cancel(const Line& line) {
+  if (!has_arguments(line, 0, 1)) {
+    return;
+  }
+  if (line.words.size() > 1) {
+    set_duration("queryDeadline", line, 1);
+  } else {
+    set("queryDeadline", "5001ms", line);
+  }
+}
+
+void Translator::read_chaos(const Line& line) {
+  block_->has_chaos = true;
+  if (line.words.size() > 2) {
+    note(line.place(), "chaos: authors.bind is not answered", true);
+  }
+  set("chaosVersion", line.words.size() > 1 ? line.words[1].text : "waypost", line);
+  set("chaosId", "@hostname", line);
+}
+
+void Translator::read_nsid(const Line& line) {
+  std::string text;
+  for (std::size_t i = 1; i < line.words.size(); ++i) {
+    text += (i == 1 ? "" : " ") + line.words[i].text;
+  }
+  set("nsid", text.empty() ? "@hostname" : text, line);
+}
+
+void Translator::read_debug(const Line& line) {
+  if (has_arguments(line, 0, 0)) {
+    set("logLevel", "debug", line);
+  }
+}
+
+void Translator::read_local(const Line& line) {
+  if (has_arguments(line, 0, 0)) {
+    set("builtInZones", "true", line);
+  }
+}
+
+// Names are resolved by nobody here but localhost's.
+void Translator::read_status(std::string_view key, const Line& line, std::string address) {
+  const std::string name = line.name();
+  if (address.starts_with("localhost:")) {
+    address.replace(0, 9, "127.0.0.1");
+  }
+  if (address.starts_with(':')) {
+    add(key, "0.0.0.0" + address, line.place(), name);
+    add(key, "[::]" + address, line.place(), name);
+  } else {
+    add(key, address, line.place(), name);
+  }
+}
+
+void Translator::read_health(const Line& line) {
+  if (has_arguments(line, 0, 1)) {
+    read_status("healthListen", line, line.words.size() > 1 ? line.words[1].text : ":8080");
+    read_options(line);
+  }
+}
+
+void Translator::read_lameduck(const Line& line) {
+  if (has_arguments(line, 1, 1)) {
+    set_duration("lameduck", line, 1);
+  }
+}
+
+void Translator::read_ready(const Line& line) {
+  if (has_arguments(line, 0, 1)) {
+    read_status("readyListen", line, line.words.size() > 1 ? line.words[1].text : ":8181");
+    read_options(line);
+  }
+}
+
+void Translator::read_prometheus(const Line& line) {
+  if (has_arguments(line, 0, 1)) {
+    read_status("metricsListen", line,
+                line.words.size() > 1 ? line.words[1].text : "localhost:9153");
+    read_options(line);
+  }
+}
+
+void Translator::read_timeout_read(const Line& line) {
+  if (has_arguments(line, 1, 1)) {
+    set_duration("tcpIdleTimeout", line, 1);
+  }
+}
+
+void Translator::read_timeout_idle(const Line& line) {
+  read_timeout_read(line);
+}
+
+void Translator::read_timeout_write(const Line& line) {
+  if (has_arguments(line, 1, 1)) {
+    set_duration("tcpWriteTimeout", line, 1);
+  }
+}
+
+}  // namespace waypost::ops

@@ -1,0 +1,167 @@
+// The work behind ops/corefile_options.h: gathers what server blocks say, then puts it together.
+
+#pragma once
+
+#include "corefile/corefile.h"
+#include "dns/name.h"
+#include "ops/corefile_options.h"
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace waypost::ops {
+
+class Translator {
+ public:
+  // Reads one line; null in a rule: it stands alone, without arguments and options.
+  using Reader = void (Translator::*)(const corefile::Line& line);
+
+  struct Rule : Directive {
+    Reader read = nullptr;
+  };
+  // All of them, in the order of documentation.
+  static std::span<const Rule> rules();
+
+  explicit Translator(std::uint16_t port) : port_(port) {}
+
+  CorefileSettings run(const corefile::Corefile& corefile);
+
+ private:
+  struct Zone {
+    dns::Name name;
+    std::string text;  // Lower case, without final dot; "." for the root.
+    corefile::Place place;
+  };
+  struct Forward {
+    std::vector<Zone> zones;  // Within those of the block.
+    std::vector<std::string> upstreams;
+    std::string policy;  // Empty: none is given.
+    corefile::Place place;
+
+    bool has_choice() const {
+      return upstreams.size() > 1 || (upstreams.size() == 1 && upstreams.front().starts_with('/'));
+    }
+  };
+  struct Block {
+    std::vector<Zone> zones;                           // Each once.
+    std::vector<std::pair<Zone, std::uint16_t>> keys;  // With their ports.
+    std::vector<std::string> addresses;                // Of bind; empty: all.
+    std::vector<Forward> forwards;
+    std::vector<Zone> cluster;  // The zones of `kubernetes`.
+    bool has_kubernetes = false;
+    bool has_chaos = false;
+    bool has_cache = false;
+    corefile::Place place;
+  };
+  struct Given {
+    Setting setting;
+    corefile::Place place;
+  };
+
+  // ---- Telling (corefile_translator.cpp)
+  void complain(const corefile::Place& place, std::string what);
+  void note(const corefile::Place& place, std::string text, bool is_differing);
+  // A single value, the same wherever it is given.
+  void set(std::string_view key, std::string text, const corefile::Line& line);
+  // Values of a list; each once.
+  void add(std::string_view key, const std::string& text, const corefile::Place& place,
+           std::string_view name);
+  void set_empty(std::string_view key, const corefile::Place& place, std::string_view name);
+  std::string name_of(const corefile::Line& line) const;
+
+  void read_line(const corefile::Line& line);
+  void read_options(const corefile::Line& line);
+  // False, and a problem, unless there are that many.
+  bool has_arguments(const corefile::Line& line, std::size_t least, std::size_t most);
+  std::optional<std::uint64_t> number(const corefile::Line& line, std::size_t at);
+  std::optional<std::chrono::milliseconds> duration(const corefile::Line& line, std::size_t at);
+  void set_duration(std::string_view key, const corefile::Line& line, std::size_t at);
+  // Zones that a word stands for; several for a prefix.
+  std::vector<Zone> zones_of(const corefile::Word& word, const std::string& text);
+  std::vector<Zone> argument_zones(const corefile::Line& line, std::size_t from);
+
+  // ---- Directives (corefile_rules.cpp, corefile_sources.cpp)
+  void read_arguments_only(const corefile::Line& line);
+  void read_bufsize(const corefile::Line& line);
+  void read_bind(const corefile::Line& line);
+  void read_cancel(const corefile::Line& line);
+  void read_chaos(const corefile::Line& line);
+  void read_errors(const corefile::Line& line);
+  void read_debug(const corefile::Line& line);
+  void read_health(const corefile::Line& line);
+  void read_lameduck(const corefile::Line& line);
+  void read_loadbalance(const corefile::Line& line);
+  void read_local(const corefile::Line& line);
+  void read_nsid(const corefile::Line& line);
+  void read_prometheus(const corefile::Line& line);
+  void read_ready(const corefile::Line& line);
+  void read_status(std::string_view key, const corefile::Line& line, std::string address);
+  void read_timeout_read(const corefile::Line& line);
+  void read_timeout_write(const corefile::Line& line);
+  void read_timeout_idle(const corefile::Line& line);
+
+  void read_kubernetes(const corefile::Line& line);
+  void read_endpoint(const corefile::Line& line);
+  void read_endpoint_pod_names(const corefile::Line& line);
+  void read_fallthrough(const corefile::Line& line);
+  void read_ignore(const corefile::Line& line);
+  void read_kubeconfig(const corefile::Line& line);
+  void read_labels(const corefile::Line& line);
+  void read_namespace_labels(const corefile::Line& line);
+  void read_namespaces(const corefile::Line& line);
+  void read_pods(const corefile::Line& line);
+  void read_ttl(const corefile::Line& line);
+  void read_upstream(const corefile::Line& line);
+
+  void read_forward(const corefile::Line& line);
+  void read_failover(const corefile::Line& line);
+  void read_force_tcp(const corefile::Line& line);
+  void read_max_concurrent(const corefile::Line& line);
+  void read_policy(const corefile::Line& line);
+  void read_tls(const corefile::Line& line);
+  void read_tls_servername(const corefile::Line& line);
+
+  void read_cache(const corefile::Line& line);
+  void read_capacity(const corefile::Line& line);
+  void read_disable(const corefile::Line& line);
+  void read_prefetch(const corefile::Line& line);
+  void read_serve_stale(const corefile::Line& line);
+
+  // ---- Putting together (corefile_blocks.cpp)
+  void read_keys(const corefile::ServerBlock& block);
+  void combine_listeners();
+  void combine_cluster();
+  void check_other_blocks(const Block& owner, const Zone& zone);
+  void combine_forwards();
+  void combine_policies();
+  void check_elsewhere(const Block& block, const Zone& zone);
+  void combine_cache();
+  std::string to_upstream(const corefile::Word& word);
+
+  const std::uint16_t port_;
+  CorefileSettings out_;
+  std::map<std::string, Given, std::less<>> given_;
+  std::vector<Block> blocks_;
+  Block* block_ = nullptr;
+  const corefile::Line* parent_ = nullptr;  // The directive whose options are read.
+
+  // Of the `forward` that is being read.
+  bool force_tcp_ = false;
+  std::string tls_name_;
+  std::string policy_;
+  // Of all caches.
+  std::uint64_t success_capacity_ = 0;
+  std::uint64_t denial_capacity_ = 0;
+  std::vector<std::pair<Zone, corefile::Place>> uncached_;  // `disable`
+  std::vector<Zone> fallthrough_;
+  bool falls_through_everywhere_ = false;
+};
+
+}  // namespace waypost::ops

@@ -1,0 +1,30 @@
+// Flags of CoreDNS, kube-dns and node-cache, so that waypost-dns can take their place in a
+// manifest: those that mean something here become its own, the others are refused by name.
+
+#pragma once
+
+#include "ops/config.h"
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace waypost::ops {
+
+struct PeerFlag {
+  std::string_view flag;      // Without dashes; one or two are taken.
+  std::string_view program;   // "CoreDNS"
+  std::string_view own;       // The flag of waypost-dns that it becomes; empty: refused.
+  std::string_view text;      // What it does here, or what to use instead.
+  bool may_be_false = false;  // Refused, but "=false" is what happens here anyway.
+};
+
+// In the order of documentation.
+std::span<const PeerFlag> peer_flags() noexcept;
+
+// The arguments with peers' flags written as ours.  Problems name the flags that are refused.
+std::vector<std::string> with_own_flags(std::span<const char* const> arguments, Problems& problems);
+
+}  // namespace waypost::ops

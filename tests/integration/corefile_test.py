@@ -1,0 +1,270 @@
+#!/usr/bin/env python3
+"""waypost-dns with the Corefiles that people have: asked, followed, refused, and converted."""
+
+import os
+import socket
+import struct
+import subprocess
+import threading
+import time
+
+from harness import DNS_PROGRAM, ROOT, SHOP, TOOL_PROGRAM, Checks, Folder, Server, run, skip_name
+
+checks = Checks()
+SHIPPED = ROOT / "tests" / "data" / "corefile"
+
+
+class Upstream:
+    """Answers every A question with `address`, every PTR question with a name, over UDP and TCP."""
+
+    def __init__(self, address):
+        self.address = address
+        self.questions = []  # (transport, name)
+        for attempt in range(8):  # A port that is free for UDP is nearly always free for TCP too.
+            self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            try:
+                self.udp.bind(("127.0.0.1", 0))
+                self.tcp = socket.create_server(self.udp.getsockname())
+                break
+            except OSError:
+                self.udp.close()
+                if attempt == 7:
+                    raise
+        self.where = f"127.0.0.1:{self.udp.getsockname()[1]}"
+        for loop in (self._serve_udp, self._serve_tcp):
+            threading.Thread(target=loop, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.udp.close()
+        self.tcp.close()
+
+    def _reply(self, transport, request):
+        end = skip_name(request, 12)
+        qtype = struct.unpack(">H", request[end:end + 2])[0]
+        self.questions.append((transport, request[12:end].lower()))
+        data = {1: socket.inet_aton(self.address), 12: b"\4node\4corp\7example\0"}.get(qtype)
+        record = b"" if data is None else b"\xc0\x0c" + struct.pack(
+            ">HHIH", qtype, 1, 3600, len(data)) + data
+        return request[:2] + struct.pack(">5H", 0x8180, 1, 1 if record else 0, 0, 0) + request[
+            12:end + 4] + record
+
+    def _serve_udp(self):
+        while True:
+            try:
+                request, client = self.udp.recvfrom(4096)
+                self.udp.sendto(self._reply("udp", request), client)
+            except OSError:
+                return
+
+    def _serve_tcp(self):
+        while True:
+            try:
+                connection = self.tcp.accept()[0]
+            except OSError:
+                return
+            threading.Thread(target=self._serve_stream, args=(connection,), daemon=True).start()
+
+    def _serve_stream(self, connection):
+        with connection:
+            connection.settimeout(5)
+            try:
+                while size := connection.recv(2):
+                    reply = self._reply("tcp", connection.recv(struct.unpack(">H", size)[0]))
+                    connection.sendall(struct.pack(">H", len(reply)) + reply)
+            except OSError:
+                pass
+
+
+def corefile_server(file, *arguments):
+    """On ports of the kernel's choice, whatever the file says about them."""
+    return Server("-conf", file, "--health-listen", "127.0.0.1:0", "--ready-listen", "127.0.0.1:0",
+                  "--metrics-listen", "127.0.0.1:0", "--lameduck", "0s", *arguments)
+
+
+def of_a_cluster(name):
+    """A shipped file as it is, with manifests in place of the API server."""
+    with Folder() as folder, Upstream("192.0.2.1") as upstream:
+        folder.write("shop.yaml", SHOP)
+        with corefile_server(SHIPPED / f"{name}.corefile", "--manifests", folder.path, "--forward",
+                             upstream.where) as server:
+            got = server.dig("web.shop.svc.cluster.local")
+            ttl = "5" if name == "openshift" else "30"
+            checks.equal(f"{name}: a Service", got.answer,
+                         [f"web.shop.svc.cluster.local. {ttl} IN A 10.96.0.7"])
+            checks.equal(f"{name}: its flags", got.flags, ["qr", "aa", "ra"])
+            checks.equal(f"{name}: a Pod, insecure",
+                         server.dig("10-1-2-3.shop.pod.cluster.local").values(), ["10.1.2.3"])
+            checks.equal(f"{name}: no such Service",
+                         server.dig("no.shop.svc.cluster.local", "A", "+recurse").status, "NXDOMAIN")
+            checks.equal(f"{name}: the address of a Service",
+                         server.dig("10.96.0.7", "-x", "+recurse").values(),
+                         ["web.shop.svc.cluster.local."])
+            for address in ("10.96.0.8", "8.8.8.8", "2001:db8::1"):
+                through = server.dig(address, "-x", "+recurse")
+                checks.equal(f"{name}: {address}, which falls through",
+                             (through.values(), through.flags),
+                             (["node.corp.example."], ["qr", "rd", "ra"]))
+            checks.equal(f"{name}: a name elsewhere",
+                         server.dig("www.example.com", "A", "+recurse").values(), ["192.0.2.1"])
+            asked = [question for _, question in upstream.questions if b"cluster" in question]
+            checks.equal(f"{name}: nobody else is asked for the cluster's names", asked, [])
+            checks.equal(f"{name}: stops with", server.stop(), 0)
+
+
+def of_a_node():
+    """NodeLocal's file: its upstreams are put in, as the node's agent does."""
+    with Folder() as folder, Upstream("192.0.2.1") as cluster, Upstream("192.0.2.2") as others:
+        text = (SHIPPED / "nodelocal.corefile").read_text()
+        file = folder.write("Corefile", text.replace("10.96.0.11", cluster.where).replace(
+            "/etc/resolv.conf", others.where))
+        with corefile_server(file) as server:
+            checks.equal("nodelocal: serves", server.out[0], "serving no cluster")
+            checks.equal("nodelocal: the cluster's names",
+                         server.dig("web.shop.svc.cluster.local", "A", "+recurse").values(),
+                         ["192.0.2.1"])
+            checks.equal("nodelocal: addresses",
+                         server.dig("10.96.0.7", "-x", "+recurse").values(), ["node.corp.example."])
+            checks.equal("nodelocal: other names",
+                         server.dig("www.example.com", "A", "+recurse").values(), ["192.0.2.2"])
+            checks.equal("nodelocal: the cluster is asked over TCP only",
+                         {transport for transport, _ in cluster.questions}, {"tcp"})
+            asked = [q for q in others.questions if b"cluster" in q[1] or b"arpa" in q[1]]
+            checks.equal("nodelocal: others are not asked for it", asked, [])
+            checks.equal("nodelocal: stops with", server.stop(), 0)
+
+
+CUSTOM = """\
+{$WAYPOST_TEST_ZONE}:53 {
+    import common
+    kubernetes {
+        pods insecure
+    }
+    import custom/*.override
+}
+(unused) {
+    ready
+}
+import custom/*.server
+"""
+
+
+def with_imports_and_a_reload():
+    os.environ["WAYPOST_TEST_ZONE"] = "cluster.local"
+    with Folder() as folder, Folder() as etc, Upstream("192.0.2.9") as corp:
+        folder.write("shop.yaml", SHOP)
+        etc.write("common", "errors\ncache 30\n")
+        etc.write("custom/ttl.override", "debug\n")
+        file = etc.write("Corefile", CUSTOM)
+        with corefile_server(file, "--manifests", folder.path) as server:
+            checks.equal("a block of an environment variable",
+                         server.dig("web.shop.svc.cluster.local").values(), ["10.96.0.7"])
+            checks.equal("a stub domain that is not there yet",
+                         server.dig("a.corp.example", "A", "+recurse").status, "REFUSED")
+            etc.write("custom/corp.server", f"corp.example:53 {{\n forward . {corp.where}\n}}\n")
+            told = server.wait_for_log("now in force: stubDomains", timeout=5)
+            checks.equal("a file that a pattern matches is seen", len(told), 1)
+            checks.equal("and its stub domain asked",
+                         server.dig("a.corp.example", "A", "+recurse").values(), ["192.0.2.9"])
+            etc.replace("Corefile", CUSTOM.replace("pods insecure", "pods insecure\n  quux"))
+            told = server.wait_for_log("quux", timeout=5)
+            checks.equal("a mistake is told with its place", [f"{file}:5: kubernetes quux: found an "
+                         "unknown option" in line for line in told], [True])
+            checks.equal("and what was in force stays",
+                         server.dig("10-1-2-3.shop.pod.cluster.local").values(), ["10.1.2.3"])
+            etc.replace("Corefile", CUSTOM.replace("pods insecure", "ttl 77"))
+            checks.equal("the next good file counts", len(server.wait_for_log("now in force: pods, ttl",
+                                                                            timeout=5)), 1)
+            checks.contains("with its values", server.dig("web.shop.svc.cluster.local").answer[0], " 77 ")
+
+
+def what_is_refused():
+    with Folder() as folder:
+        file = folder.write("Corefile", ".:53 {\n    rewrite name a b\n    forward . /etc/none\n"
+                            "    kubernetes cluster.local {\n        ttl 5000\n    }\n}\n")
+        code, out, err = run(DNS_PROGRAM, "-conf", file)
+        checks.equal("a file with mistakes exits with", code, 1)
+        checks.equal("nothing on stdout", out, "")
+        checks.contains("a directive", err, f"waypost-dns: {file}:2: rewrite: not offered here: ")
+        checks.contains("a value", err, f"waypost-dns: {file}:5: kubernetes ttl: found '5000', "
+                        "expected a whole number of seconds from 0 to 3600\n")
+        code, out, converted = run(TOOL_PROGRAM, "convert-corefile", file)
+        checks.equal("convert-corefile of it", (code, out), (1, ""))
+        checks.equal("says the same", converted, err.replace("waypost-dns: ", ""))
+        code, _, err = run(DNS_PROGRAM, "-conf", folder / "absent")
+        checks.equal("an absent file", (code, err), (1, f"waypost-dns: {folder / 'absent'}: no such file\n"))
+        code, _, err = run(DNS_PROGRAM, "-pidfile", "/x")
+        checks.matches("a flag of CoreDNS", err, r"^waypost-dns: -pidfile: a flag of CoreDNS, not offered")
+
+
+def what_is_converted():
+    with Folder() as folder, Upstream("192.0.2.1") as upstream:
+        folder.write("manifests/shop.yaml", SHOP)
+        resolv_conf = folder.write("resolv.conf", "nameserver 127.0.0.1\n")
+        text = (SHIPPED / "kubeadm.corefile").read_text().replace("/etc/resolv.conf", str(resolv_conf))
+        code, yaml, err = run(TOOL_PROGRAM, "convert-corefile", folder.write("Corefile", text))
+        checks.equal("convert-corefile exits with", (code, err), (0, ""))
+        checks.contains("it has a note", yaml, "# " + str(folder / "Corefile") + ":22: reload: built in")
+        config = folder.write("waypost.yaml", yaml)
+        code, shown, _ = run(TOOL_PROGRAM, "check-config", config)
+        checks.equal("check-config of it", (code, shown.splitlines()[0]), (0, f"{config}: ok"))
+        checks.contains("with its values", shown, "  fallthroughZones: in-addr.arpa, ip6.arpa\n")
+        with Server("--manifests", folder / "manifests", "--forward", upstream.where,
+                    "--health-listen", "", "--ready-listen", "", "--metrics-listen", "",
+                    config=config) as server:
+            checks.equal("waypost-dns with it",
+                         server.dig("web.shop.svc.cluster.local").answer,
+                         ["web.shop.svc.cluster.local. 30 IN A 10.96.0.7"])
+            checks.equal("falls through", server.dig("8.8.8.8", "-x", "+recurse").values(),
+                         ["node.corp.example."])
+
+
+def names_of_the_server():
+    with Folder() as folder:
+        folder.write("shop.yaml", SHOP)
+        file = folder.write("Corefile", ". {\n kubernetes cluster.local\n chaos one\n}\n")
+        with corefile_server(file, "--manifests", folder.path) as server:
+            checks.equal("hostname.bind", server.dig("hostname.bind", "TXT", "-c", "CH").values(),
+                         [f'"{socket.gethostname().lower()}"'])
+            checks.equal("version.bind", server.dig("version.bind", "TXT", "-c", "CH").values(),
+                         ['"one"'])
+        code, out, err = run(DNS_PROGRAM, "-plugins")
+        checks.equal("-plugins", (code, err), (0, ""))
+        checks.matches("names forward", out, r"^forward$")
+
+
+def quietly():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with Folder() as folder:
+        folder.write("shop.yaml", SHOP)
+        file = folder.write("Corefile", "cluster.local {\n bind 127.0.0.1\n kubernetes\n}\n")
+        process = subprocess.Popen([str(DNS_PROGRAM), "-conf", str(file), "-dns.port", str(port),
+                                    "-quiet", "--manifests", str(folder.path)],
+                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        try:
+            values = []
+            end = time.monotonic() + 10
+            while not values and time.monotonic() < end:
+                _, values, _ = run("dig", "@127.0.0.1", "-p", port, "+short", "+tries=1", "+time=1",
+                                   "web.shop.svc.cluster.local")
+            checks.equal("the port of -dns.port", values, "10.96.0.7\n")
+            process.terminate()
+            checks.equal("-quiet prints nothing", process.communicate(timeout=20)[0], "")
+        finally:
+            process.kill()
+            process.wait()
+
+
+for shipped in ("kubeadm", "addon-manager"):
+    of_a_cluster(shipped)
+of_a_node()
+with_imports_and_a_reload()
+what_is_refused()
+what_is_converted()
+names_of_the_server()
+quietly()
+checks.finish()

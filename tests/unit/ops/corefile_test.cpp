@@ -1,0 +1,495 @@
+#include "ops/corefile_options.h"
+
+#include "base/file.h"
+#include "ops/config_origin.h"
+#include "ops/config_reader.h"
+#include "ops/flags.h"
+#include "ops/option_table.h"
+#include "ops/peer_flags.h"
+#include "support/temporary_folder.h"
+
+#include <doctest/doctest.h>
+
+#include <set>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace waypost::ops {
+namespace {
+
+const std::filesystem::path Root = WAYPOST_SOURCE_ROOT;
+
+// Reads `text` as the file "Corefile".
+CorefileSettings translated(const std::string& text) {
+  corefile::Surroundings surroundings = corefile::process_surroundings();
+  surroundings.read = [&](const std::filesystem::path&) -> Result<std::string> { return text; };
+  const auto corefile = corefile::read_corefile("Corefile", surroundings);
+  if (!corefile) {
+    FAIL(corefile.error().message);
+  }
+  return settings_of(*corefile, 53);
+}
+
+// What it becomes, without what every file becomes; one setting after the other.
+std::string settings(const std::string& text) {
+  CorefileSettings read = translated(text);
+  std::string out;
+  for (const Error& problem : read.problems) {
+    out += problem.message + "\n";
+  }
+  const std::string all = yaml_of(read.settings, {});
+  for (std::size_t start = 0; start < all.size();) {
+    const std::size_t end = all.find('\n', start) + 1;
+    const std::string line = all.substr(start, end - start);
+    if (line != "builtInZones: false\n" && line != "kubernetes: false\n" && line != "listen:\n" &&
+        line != "  - \"0.0.0.0:53\"\n" && line != "  - \"[::]:53\"\n" && line != "cacheSize: 0\n") {
+      out += line;
+    }
+    start = end;
+  }
+  return out;
+}
+
+std::string problems(const std::string& text) {
+  std::string out;
+  CorefileSettings read = translated(text);
+  for (const Error& problem : read.problems) {
+    out += problem.message + "\n";
+  }
+  return out;
+}
+
+std::string notes(const std::string& text) {
+  std::string out;
+  for (const Note& note : translated(text).notes) {
+    out += (note.is_differing ? "differs: " : "built in: ") + note.text + "\n";
+  }
+  return out;
+}
+
+// A block for all names with one line more.
+std::string in_block(const std::string& lines) {
+  return ".:53 {\n" + lines + "\n}\n";
+}
+
+// In a block of `kubernetes`.
+std::string in_kubernetes(const std::string& lines) {
+  return in_block("kubernetes cluster.local {\n" + lines + "\n}");
+}
+
+}  // namespace
+
+TEST_CASE("a block of each kind becomes keys") {
+  CHECK(yaml_of(translated(". {\n}").settings, {}) ==
+        "listen:\n  - \"0.0.0.0:53\"\n  - \"[::]:53\"\nkubernetes: false\nbuiltInZones: false\n"
+        "cacheSize: 0\n");
+  const std::string Cluster = "clusterDomain: \"cluster.local\"\nreverseZones: []\n";
+  const std::string Cached = "serveStale: false\nprefetch: false\n";
+  for (const auto& [text, yaml] : std::vector<std::pair<std::string, std::string>>{
+           {in_block("bufsize"), "udpSize: 1232\n"},
+           {in_block("bufsize 4096"), "udpSize: 4096\n"},
+           {in_block("chaos"), "chaosVersion: \"waypost\"\nchaosId: \"@hostname\"\n"},
+           {in_block("chaos one"), "chaosVersion: \"one\"\nchaosId: \"@hostname\"\n"},
+           {in_block("nsid"), "nsid: \"@hostname\"\n"},
+           {in_block("nsid Use The \"Force\""), "nsid: \"Use The Force\"\n"},
+           {in_block("debug"), "logLevel: \"debug\"\n"},
+           {in_block("local"), "builtInZones: true\n"},
+           {in_block("cancel"), "queryDeadline: \"5001ms\"\n"},
+           {in_block("cancel 1m30s"), "queryDeadline: \"90s\"\n"},
+           {in_block("health"), "healthListen:\n  - \"0.0.0.0:8080\"\n  - \"[::]:8080\"\n"},
+           {in_block("health localhost:8091 {\n lameduck 1m5s\n}"),
+            "healthListen:\n  - \"127.0.0.1:8091\"\nlameduck: \"65s\"\n"},
+           {in_block("health localhost:8091"), "healthListen:\n  - \"127.0.0.1:8091\"\n"},
+           {in_block("ready 10.0.0.1:1"), "readyListen:\n  - \"10.0.0.1:1\"\n"},
+           {in_block("prometheus"), "metricsListen:\n  - \"127.0.0.1:9153\"\n"},
+           {in_block("timeouts {\n read 5s\n write 250ms\n}"),
+            "tcpIdleTimeout: \"5s\"\ntcpWriteTimeout: \"250ms\"\n"},
+           {in_block("timeouts {\n idle 1m\n}"), "tcpIdleTimeout: \"60s\"\n"},
+           {in_block("errors\nloop\nreload 10s 5s\nloadbalance round_robin\nany"), ""},
+           {in_block("errors stdout {\n consolidate 5m \".* timeout\" warning\n}"), ""},
+           // kubernetes
+           {in_block("kubernetes cluster.local"), Cluster},
+           {"cluster.local 10.96.0.0/15 {\n kubernetes\n}",
+            "clusterDomain: \"cluster.local\"\nreverseZones:\n  - \"96.10.in-addr.arpa\"\n  - "
+            "\"97.10.in-addr.arpa\"\n"},
+           {in_kubernetes("endpoint https://10.0.0.1:6443"),
+            "apiServer: \"https://10.0.0.1:6443\"\n" + Cluster},
+           {in_kubernetes("kubeconfig /k/config admin"),
+            "kubeconfig: \"/k/config\"\ncontext: \"admin\"\n" + Cluster},
+           {in_kubernetes("pods verified"), Cluster + "pods: \"verified\"\n"},
+           {in_kubernetes("ttl 30"), Cluster + "ttl: 30\n"},
+           {in_kubernetes("endpoint_pod_names\nignore empty_service"),
+            Cluster + "endpointPodNames: true\nignoreEmptyServices: true\n"},
+           {in_kubernetes("namespaces a b"), Cluster + "namespaces:\n  - \"a\"\n  - \"b\"\n"},
+           {in_kubernetes("labels env in (a, b),tier=web\nnamespace_labels x!=y"),
+            Cluster + "namespaceLabels: \"x!=y\"\nlabels: \"env in (a, b),tier=web\"\n"},
+           {in_kubernetes("upstream\nresyncperiod 5m\nstartup_timeout 5s"), Cluster},
+           {in_block("kubernetes cluster.local {\n fallthrough\n}\nforward . 10.0.0.1"),
+            "clusterDomain: \"cluster.local\"\nreverseZones: []\nfallthroughZones:\n  - "
+            "\"cluster.local\"\nforward:\n  - \"10.0.0.1\"\n"},
+           // forward
+           {in_block("forward . 10.0.0.1 dns://10.0.0.2:5353 tls://10.0.0.3"),
+            "forward:\n  - \"10.0.0.1\"\n  - \"10.0.0.2:5353\"\n  - \"tls://10.0.0.3\"\n"},
+           {in_block("forward . 10.0.0.1 {\n force_tcp\n}"), "forward:\n  - \"tcp://10.0.0.1\"\n"},
+           {in_block("forward . tls://10.0.0.1 {\n tls_servername dns.example\n tls\n}"),
+            "forward:\n  - \"tls://10.0.0.1#dns.example\"\n"},
+           {in_block("forward . tls://10.0.0.1%dns.example tls://fd00::1%b.example:8853"),
+            "forward:\n  - \"tls://10.0.0.1#dns.example\"\n  - "
+            "\"tls://[fd00::1]:8853#b.example\"\n"},
+           {in_block("forward . /etc/resolv.conf {\n policy sequential\n max_concurrent 50\n}"),
+            "forward:\n  - \"/etc/resolv.conf\"\nforwardPolicy: \"sequential\"\nmaxInFlight: 50\n"},
+           {in_block("forward . 10.0.0.1 {\n max_concurrent 0\n failover SERVFAIL REFUSED\n "
+                     "expire 20s\n max_fails 3\n health_check 5s no_rec\n prefer_udp\n}"),
+            "forward:\n  - \"10.0.0.1\"\nmaxInFlight: 100000\n"},
+           {in_block("forward a.example 10.0.0.1\nforward . 10.0.0.2"),
+            "forward:\n  - \"10.0.0.2\"\nstubDomains:\n  - \"a.example=10.0.0.1\"\n"},
+           {"a.example b.example {\n forward . 10.0.0.1 10.0.0.2\n}",
+            "stubDomains:\n  - \"a.example=10.0.0.1\"\n  - \"a.example=10.0.0.2\"\n  - "
+            "\"b.example=10.0.0.1\"\n  - \"b.example=10.0.0.2\"\n"},
+           {"10.0.0.0/24 {\n forward . 10.0.0.1\n}",
+            "stubDomains:\n  - \"0.0.10.in-addr.arpa=10.0.0.1\"\n"},
+           // cache
+           {in_block("cache"), Cached},
+           {in_block("cache {\n prefetch 10 1m 20%\n serve_stale\n}"),
+            "serveStale: true\nprefetch: true\n"},
+           {in_block("cache {\n denial 1024 30\n servfail 1s\n}"), "cacheSize: 5636096\n" + Cached},
+           {in_block("kubernetes cluster.local\ncache {\n disable success cluster.local\n}"),
+            Cluster + Cached}}) {
+    CAPTURE(text);
+    CHECK(settings(text) == yaml);
+  }
+}
+
+TEST_CASE("ports and addresses of server blocks become listen") {
+  const auto listen = [](const std::string& text) {
+    const std::string yaml = yaml_of(translated(text).settings, {});
+    const std::size_t start = yaml.find("listen:\n") + 8;
+    return problems(text) + yaml.substr(start, yaml.find("kubernetes", start) - start);
+  };
+  CHECK(listen(".:5300 {\n}") == "  - \"0.0.0.0:5300\"\n  - \"[::]:5300\"\n");
+  CHECK(listen("dns://.:5300 {\n}") == "  - \"0.0.0.0:5300\"\n  - \"[::]:5300\"\n");
+  CHECK(listen(".:53 .:54 {\n bind 10.0.0.1\n bind fd00::1\n}") ==
+        "  - \"10.0.0.1:53\"\n  - \"[fd00::1]:53\"\n  - \"10.0.0.1:54\"\n  - \"[fd00::1]:54\"\n");
+  CHECK(listen(". {\n bind 10.0.0.1\n}\na.example {\n bind 10.0.0.1\n forward . 10.0.0.2\n}") ==
+        "  - \"10.0.0.1:53\"\n");
+}
+
+TEST_CASE("what has no meaning here is refused with its place") {
+  const std::string Lists = ", expected one that docs/corefile.md lists\n";
+  for (const auto& [text, message] : std::vector<std::pair<std::string, std::string>>{
+           {"", "found no server block, expected one such as '.:53 { ... }'\n"},
+           {in_block("rewrite name a b"),
+            "Corefile:2: rewrite: not offered here: write the names as CNAME records in a zone "
+            "file in a folder of staticZones\n"},
+           {in_block("fowrard . 10.0.0.1"),
+            "Corefile:2: fowrard: found an unknown directive, expected perhaps 'forward'\n"},
+           {in_block("quux"), "Corefile:2: quux: found an unknown directive" + Lists},
+           {in_kubernetes("tttl 5"),
+            "Corefile:3: kubernetes tttl: found an unknown option, expected perhaps 'ttl'\n"},
+           {in_kubernetes("noendpoints"),
+            "Corefile:3: kubernetes noendpoints: not offered here: endpoints are always served; "
+            "leave it out\n"},
+           {in_block("loop now"), "Corefile:2: loop: found 1 argument, expected none\n"},
+           {in_block("loop {\n x\n}"), "Corefile:3: loop x: found an unknown option" + Lists},
+           {in_block("health {\n lameduck\n}"),
+            "Corefile:3: health lameduck: found 0 arguments, expected 1\n"},
+           {in_block("health {\n lameduck soon\n}"),
+            "Corefile:3: health lameduck: found 'soon', expected a duration such as 500ms, 5s or "
+            "1m30s\n"},
+           {in_block("loadbalance weighted w.txt"),
+            "Corefile:2: loadbalance: found 'weighted', expected round_robin or nothing\n"},
+           {in_block("bind eth0"),
+            "Corefile:2: bind: found 'eth0', expected an address, not the name of an interface\n"},
+           {in_block("ready {\n monitor until-ready\n}"),
+            "Corefile:3: ready monitor: not offered here: readiness follows whether the cluster is "
+            "known, and maxDataAge\n"},
+           // server blocks
+           {"tls://. {\n}",
+            "Corefile:1: found 'tls://.', expected a zone that is served over UDP and TCP; for "
+            "TLS, "
+            "HTTPS, QUIC or gRPC put a proxy in front\n"},
+           {".:99999 {\n}", "Corefile:1: found the port '99999', expected a number up to 65535\n"},
+           {". {\n}\n. {\n}",
+            "Corefile:3: found the zone '.' at 0.0.0.0:53 a second time, the first is at "
+            "Corefile:1\n"
+            "Corefile:3: found the zone '.' at [::]:53 a second time, the first is at "
+            "Corefile:1\n"},
+           {". {\n}\na.example:54 {\n forward . 10.0.0.1\n}",
+            "Corefile:3: found the zone 'a.example' at other ports or addresses than '.' "
+            "(Corefile:1), expected the same, for every address answers all names here; run one "
+            "process for each, or give all blocks the same port and bind\n"},
+           {". {\n forward . 10.0.0.1\n}\na.example {\n errors\n}",
+            "Corefile:4: found no forward or kubernetes for all of the zone 'a.example', expected "
+            "one; otherwise its names go to Corefile:2\n"},
+           {". {\n kubernetes cluster.local\n}\nsvc.cluster.local {\n forward . 10.0.0.1\n}",
+            "Corefile:4: found a server block for 'svc.cluster.local', which would have names of "
+            "the cluster's zone 'cluster.local', expected one block for all names of a zone\n"},
+           {". {\n kubernetes cluster.local\n}\nlocal {\n forward . 10.0.0.1\n}",
+            "Corefile:4: found a server block for 'local', which would have names of the cluster's "
+            "zone 'cluster.local', expected one block for all names of a zone\n"},
+           // kubernetes
+           {in_block("kubernetes a\nkubernetes b"),
+            "Corefile:3: kubernetes: found a second time, expected one in the file\n"},
+           {in_block("kubernetes a.example b.example"),
+            "Corefile:2: kubernetes: found a second zone 'b.example', expected one besides the "
+            "reverse zones\n"},
+           {"a.example {\n kubernetes b.example\n}",
+            "Corefile:2: kubernetes: found the zone 'b.example', expected one within a zone of its "
+            "server block\n"
+            "Corefile:2: kubernetes: found reverse zones only, expected the cluster's domain with "
+            "them\n"},
+           {in_kubernetes("fallthrough svc.cluster.local"),
+            "Corefile:3: kubernetes fallthrough: found 'svc.cluster.local', expected all of the "
+            "zone 'cluster.local' or nothing\n"},
+           {in_kubernetes("upstream 10.0.0.1"),
+            "Corefile:3: kubernetes upstream: found '10.0.0.1', expected nothing; use forward for "
+            "the zone of the targets\n"},
+           {in_kubernetes("ignore all"),
+            "Corefile:3: kubernetes ignore: found 'all', expected empty_service\n"},
+           // forward
+           {in_block("forward ."), "Corefile:2: forward: found 1 argument, expected at least 2\n"},
+           {in_block("forward . https://10.0.0.1"),
+            "Corefile:2: forward: found 'https://10.0.0.1', expected an address or tls://, for "
+            "this protocol is not spoken\n"},
+           {in_block("forward . /etc/resolv.conf {\n force_tcp\n}"),
+            "Corefile:2: forward: found '/etc/resolv.conf', expected addresses with force_tcp\n"},
+           {in_block("forward . tls://10.0.0.1%a {\n tls_servername b\n}"),
+            "Corefile:2: forward: found 'tls://10.0.0.1%a', expected its name there or in "
+            "tls_servername, not both\n"},
+           {in_block("forward . 10.0.0.1 {\n failover NXDOMAIN\n}"),
+            "Corefile:3: forward failover: found 'NXDOMAIN', expected SERVFAIL or REFUSED; with "
+            "any other rcode an answer is an answer\n"},
+           {in_block("forward . 10.0.0.1\nforward a.example 10.0.0.2"),
+            "Corefile:3: forward: found the zone 'a.example' behind the forward of Corefile:2, "
+            "which has its names; expected it in front\n"},
+           {"a.example {\n forward b.example 10.0.0.1\n}",
+            "Corefile:2: forward: found the zone 'b.example', expected one that shares names with "
+            "its server block's\n"},
+           {"a.example {\n forward . /etc/resolv.conf\n}",
+            "Corefile:2: forward: found /etc/resolv.conf for the zone 'a.example', expected "
+            "addresses; a resolv.conf is asked for all names only\n"},
+           {in_block("forward . 10.0.0.1 {\n tls cert key ca\n}"),
+            "Corefile:3: forward tls: found 'cert', expected no files; certificates of the system "
+            "are trusted, and none is shown\n"},
+           // cache
+           {in_block("cache 30 a.example"),
+            "Corefile:2: cache: found the zone 'a.example', expected none; what upstreams answer "
+            "is cached for all zones\n"},
+           {in_block("cache {\n disable success a.example\n}"),
+            "Corefile:3: cache disable: found the zone 'a.example', expected one of the cluster's; "
+            "those are never cached, and what upstreams answer is cached for all zones\n"},
+           {in_block("bufsize 512\nbufsize 1232"),
+            "Corefile:3: bufsize: found a value that means '1232', while Corefile:2 means '512', "
+            "expected the same, for udpSize is one for all names here\n"}}) {
+    CAPTURE(text);
+    CHECK(problems(text) == message);
+  }
+}
+
+TEST_CASE("a value that an option refuses names the line of the Corefile") {
+  const test::TemporaryFolder folder;
+  const auto file = folder.write("Corefile", in_kubernetes("ttl 9999\npods some"));
+  const auto config = load_config({.file = file, .is_corefile = true});
+  REQUIRE_FALSE(config);
+  REQUIRE(config.error().size() == 2);
+  CHECK(config.error()[0].message ==
+        file.string() +
+            ":4: kubernetes pods: found 'some', expected disabled, insecure or verified");
+  CHECK(config.error()[1].message ==
+        file.string() +
+            ":3: kubernetes ttl: found '9999', expected a whole number of seconds from 0 to 3600");
+}
+
+TEST_CASE("what is built in and what differs is noted") {
+  CHECK(notes(in_block("loop")) ==
+        "built in: Corefile:2: loop: built in. An upstream that leads back here is found out and "
+        "not asked any more; the others are.\n");
+  CHECK(notes(in_block("kubernetes cluster.local {\n fallthrough\n}")) ==
+        "differs: Corefile:2: kubernetes fallthrough: leads nowhere, for its server block has no "
+        "forward\n");
+  CHECK(notes(in_block("forward a.example 10.0.0.1 10.0.0.2 {\n policy random\n}\nforward . "
+                       "10.0.0.3 {\n policy sequential\n}")) ==
+        "differs: Corefile:2: forward policy: the policy is one for all, sequential of "
+        "Corefile:5\n");
+  CHECK(notes(in_block("cache") + "a.example {\n forward . 10.0.0.1\n}") ==
+        "differs: Corefile:4: the block has no cache; the others' cache holds the answers to its "
+        "names, too\n");
+  CHECK(notes(in_block("kubernetes cluster.local in-addr.arpa {\n fallthrough in-addr.arpa\n}\n"
+                       "forward . 10.0.0.1") +
+              "10.in-addr.arpa {\n forward . 10.0.0.2\n}") ==
+        "differs: Corefile:7: the addresses of the cluster's Services below '10.in-addr.arpa' have "
+        "the cluster's names; the block has the others\n");
+}
+
+TEST_CASE("a shipped Corefile and the YAML that it is converted to have the same values") {
+  const test::TemporaryFolder folder;
+  for (const char* name : {"kubeadm", "addon-manager", "nodelocal"}) {
+    CAPTURE(name);
+    // Written for a Pod, where /etc/resolv.conf is.
+    std::string text = *read_file(Root / "tests/data/corefile" / (std::string(name) + ".corefile"));
+    const std::string upstreams = folder.write("resolv.conf", "nameserver 10.0.0.1\n").string();
+    for (std::size_t at = text.find("/etc/resolv.conf"); at != std::string::npos;
+         at = text.find("/etc/resolv.conf")) {
+      text.replace(at, 16, upstreams);
+    }
+    const auto file = folder.write("Corefile", text);
+    const auto direct = load_config({.file = file, .is_corefile = true});
+    const auto yaml = convert_corefile(file);
+    REQUIRE(direct);
+    REQUIRE(yaml);
+    const auto converted = load_config(folder.write("waypost.yaml", *yaml), {});
+    REQUIRE(converted);
+    CHECK(direct->config.shown == converted->shown);
+    const bool is_cluster = std::string_view(name) != "nodelocal";
+    CHECK(direct->config.records.is_served == is_cluster);
+    CHECK(direct->config.records.fallthrough_zones.size() == (is_cluster ? 2U : 0U));
+    CHECK(direct->config.forward.stub_domains.size() == (is_cluster ? 0U : 3U));
+  }
+}
+
+TEST_CASE("ConfigMaps of coredns and kube-dns are converted") {
+  const test::TemporaryFolder folder;
+  const auto convert = [&](const std::string& text) {
+    const auto yaml = convert_corefile(folder.write("map.yaml", text));
+    std::string out = yaml.value_or("");
+    for (const Error& problem : yaml ? Problems{} : yaml.error()) {
+      out += problem.message + "\n";
+    }
+    const std::string prefix = folder.path().string() + "/";
+    for (std::size_t at = out.find(prefix); at != std::string::npos; at = out.find(prefix)) {
+      out.erase(at, prefix.size());
+    }
+    return out;
+  };
+  const std::string Map = "kind: ConfigMap\nmetadata: {name: x}\ndata:\n";
+  CHECK(convert(Map + "  Corefile: |\n    . {\n      bufsize 512\n    }\n") ==
+        "listen:\n  - \"0.0.0.0:53\"\n  - \"[::]:53\"\nkubernetes: false\nbuiltInZones: false\n"
+        "cacheSize: 0\nudpSize: 512\n");
+  CHECK(
+      convert(Map + "  Corefile: |\n    . {\n      quux\n    }\n") ==
+      "map.yaml(Corefile):2: quux: found an unknown directive, expected one that docs/corefile.md "
+      "lists\n");
+  const std::string Always =
+      "fallthroughZones:\n  - \"in-addr.arpa\"\n  - \"ip6.arpa\"\npods: \"insecure\"\nttl: 30\n";
+  CHECK(convert(Map + "  stubDomains: '{\"acme.local\": [\"1.2.3.4\", \"1.2.3.5:5353\"]}'\n"
+                      "  upstreamNameservers: '[\"8.8.8.8\", \"8.8.4.4:53\"]'\n") ==
+        Always +
+            "forward:\n  - \"8.8.8.8\"\n  - \"8.8.4.4:53\"\nstubDomains:\n  - "
+            "\"acme.local=1.2.3.4\"\n  - \"acme.local=1.2.3.5:5353\"\n");
+  for (const auto& [data, message] : std::vector<std::pair<std::string, std::string>>{
+           {"  stubDomains: '{'\n", "map.yaml:4: data.stubDomains: found no JSON ("},
+           {"  stubDomains: '{\"a\": \"1.2.3.4\"}'\n",
+            "map.yaml:4: data.stubDomains: found no list of servers for 'a'\n"},
+           {"  stubDomains: '{\"a\": [\"x.example\"]}'\n",
+            "map.yaml:4: data.stubDomains: found 'a=x.example' ("},
+           {"  upstreamNameservers: '{}'\n",
+            "map.yaml:4: data.upstreamNameservers: found no list of servers\n"},
+           {"  upstreamNameservers: '[\"1.1.1.1\",\"1.1.1.2\",\"1.1.1.3\",\"1.1.1.4\"]'\n",
+            "map.yaml:4: data.upstreamNameservers: found 4 servers, expected at most 3\n"},
+           {"  federations: a=b\n",
+            "map.yaml:4: data.federations: not offered here: federations are gone from Kubernetes; "
+            "use stubDomains\n"},
+           {"  quux: a\n",
+            "map.yaml:4: data.quux: found an unknown key, expected stubDomains or "
+            "upstreamNameservers\n"}}) {
+    CAPTURE(data);
+    const std::string got = convert(Map + data);
+    CAPTURE(got);
+    CHECK(got.starts_with(message));
+  }
+  CHECK(convert("kind: Secret\ndata: {a: b}\n") ==
+        "map.yaml: found no ConfigMap with data, expected that of coredns or kube-dns\n");
+}
+
+TEST_CASE("flags of CoreDNS, kube-dns and node-cache become our own or are refused by name") {
+  const auto origin = [](std::vector<const char*> arguments) {
+    const auto line = parse_dns_command_line(arguments);
+    REQUIRE(line);
+    REQUIRE(std::holds_alternative<ConfigOrigin>(*line));
+    return std::get<ConfigOrigin>(*line);
+  };
+  const auto refusal = [](std::vector<const char*> arguments) {
+    const auto line = parse_dns_command_line(arguments);
+    std::string text;
+    for (const Error& problem : line ? Problems{} : line.error()) {
+      text += problem.message + "\n";
+    }
+    return text;
+  };
+  for (const auto& arguments :
+       std::vector<std::vector<const char*>>{{"-conf", "/c", "-dns.port", "1053", "-quiet"},
+                                             {"-conf=/c", "-dns.port=1053", "-quiet"},
+                                             {"--conf", "/c", "-p", "1053", "--quiet"}}) {
+    const ConfigOrigin got = origin(arguments);
+    CHECK(got.file == "/c");
+    CHECK(got.is_corefile);
+    CHECK(got.port == 1053);
+    CHECK(got.is_quiet);
+    CHECK(got.flags.empty());
+  }
+  const ConfigOrigin plain = origin({"-dns.port", "1053"});
+  REQUIRE(plain.flags.size() == 1);
+  CHECK(plain.flags[0].values[1].text == "[::]:1053");
+  const ConfigOrigin kube_dns =
+      origin({"--domain=cluster.local.", "--kube-master-url=http://a:1", "--profiling=false"});
+  REQUIRE(kube_dns.flags.size() == 2);
+  CHECK(kube_dns.flags[0].key == "apiServer");
+  CHECK(kube_dns.flags[1].key == "clusterDomain");
+
+  CHECK(refusal({"-pidfile", "/x"}) ==
+        "-pidfile: a flag of CoreDNS, not offered here: who starts the program knows its "
+        "process\n");
+  CHECK(refusal({"--profiling", "-localip=169.254.20.10"}) ==
+        "--profiling: a flag of kube-dns, not offered here: use perf(1)\n"
+        "-localip: a flag of node-cache, not offered here: give the address to an interface of the "
+        "node and name it in bind\n");
+  CHECK(refusal({"-conf", "/c", "--config", "/d"}) ==
+        "-conf: found together with --config, expected one of them\n");
+  CHECK(refusal({"-dns.port", "x"}) ==
+        "-dns.port: found 'x', expected a port number up to 65535\n");
+  CHECK(refusal({"-dns.port", "1", "--listen", "127.0.0.1:0"}) ==
+        "-dns.port: found together with --listen or --config, expected the port there\n");
+}
+
+TEST_CASE("-plugins lists what a Corefile may have") {
+  const auto line = parse_dns_command_line(std::vector<const char*>{"-plugins"});
+  REQUIRE(line);
+  const std::string text = std::get<PrintText>(*line).text;
+  CHECK(text.find("\nkubernetes\n") != std::string::npos);
+  CHECK(text.find("\n  pods\n") != std::string::npos);
+  CHECK(text.find("rewrite") == std::string::npos);
+}
+
+TEST_CASE("docs/corefile.md says of every directive and flag what the program does") {
+  const std::string page = *read_file(Root / "docs/corefile.md");
+  std::string directives_expected;
+  std::set<std::string> names;
+  for (const Directive& directive : directives()) {
+    std::string row = "| `" + std::string(directive.name);
+    row += directive.option.empty() ? "` | " : " " + std::string(directive.option) + "` | ";
+    CHECK_MESSAGE(names.insert(row).second, "twice in the table: ", row);
+    row += directive.fate == Fate::Mapped    ? ""
+           : directive.fate == Fate::BuiltIn ? "Built in. "
+                                             : "Refused: ";
+    row += std::string(directive.text) + (directive.fate == Fate::Refused ? ". |\n" : " |\n");
+    directives_expected += row;
+  }
+  CHECK_MESSAGE(page.find("| directive | what becomes of it |\n|---|---|\n" + directives_expected +
+                          "\n") != std::string::npos,
+                "docs/corefile.md lacks exactly these rows:\n", directives_expected);
+  std::string flags_expected;
+  for (const PeerFlag& flag : peer_flags()) {
+    flags_expected += "| `-" + std::string(flag.flag) + "` | " + std::string(flag.program) + " | ";
+    flags_expected += flag.own.empty() ? "Refused: " + std::string(flag.text) + "." +
+                                             (flag.may_be_false ? " `=false` is accepted." : "")
+                                       : std::string(flag.text);
+    flags_expected += " |\n";
+  }
+  CHECK_MESSAGE(page.find("| flag | of | what becomes of it |\n|---|---|---|\n" + flags_expected +
+                          "\n") != std::string::npos,
+                "docs/corefile.md lacks exactly these rows:\n", flags_expected);
+}
+
+}  // namespace waypost::ops
