@@ -136,7 +136,7 @@ def dns(name, things, workload):
     return pod, container, ports
 
 
-def own_configuration(name, things, container, ports):
+def own_configuration(name, things, pod, container, ports):
     """The ConfigMap's file is what the program reads, and says where Service, probes and policy look."""
     text = named(things, "ConfigMap")["waypost-dns"]["data"]["waypost.yaml"]
     mounted = {f"{mount['mountPath']}/waypost.yaml" for mount in container["volumeMounts"]}
@@ -151,6 +151,9 @@ def own_configuration(name, things, container, ports):
         places = re.search(rf"^  {key}: (.*)$", out, re.MULTILINE).group(1)
         checks.equal(f"{name}: {key} and the port {port}",
                      {int(place.rpartition(":")[2]) for place in places.split(", ")}, {ports[port]["containerPort"]})
+    to_end = container["lifecycle"]["preStop"]["sleep"]["seconds"] + sum(
+        int(re.search(rf"^  {key}: (\d+)s", out, re.MULTILINE).group(1)) for key in ("lameduck", "queryDeadline"))
+    checks.less(f"{name}: there is time for everything that ending takes", to_end, pod["terminationGracePeriodSeconds"])
     checks.equal(f"{name}: probes", [container[one]["httpGet"]["path"] for one in ("livenessProbe", "readinessProbe")],
                  ["/health", "/ready"])
 
@@ -160,8 +163,8 @@ def cluster_dns():
     things = render(name)
     fields(name, things)
     workload = named(things, "Deployment")["waypost-dns"]
-    _, container, ports = dns(name, things, workload)
-    own_configuration(name, things, container, ports)
+    pod, container, ports = dns(name, things, workload)
+    own_configuration(name, things, pod, container, ports)
     service = named(things, "Service")["kube-dns"]
     checks.equal(f"{name}: the Service is the one that everybody looks for",
                  (service["metadata"]["namespace"], service["metadata"]["labels"]["k8s-app"],
