@@ -55,6 +55,7 @@ struct HttpServer::Listener {
 struct HttpServer::State : std::enable_shared_from_this<State> {
   State(asio::io_context& of, HttpLimits with) : context(of), limits(with) {}
 
+  void drop_dispensable();
   asio::awaitable<void> accept(Listener& listener);
   asio::awaitable<void> converse(Listener& listener, tcp::socket socket);
   Response respond(const Listener& listener, const Request::value_type& request);
@@ -93,7 +94,23 @@ void HttpServer::serve(const SocketAddress& address, std::string path, HttpHandl
   (*at)->paths.emplace_back(std::move(path), std::move(handler));
 }
 
+// Takes the listeners away that a kernel without IPv6 cannot have and that there are others for.
+void HttpServer::State::drop_dispensable() {
+  std::vector<SocketAddress> asked;
+  for (const auto& listener : listeners) {
+    asked.push_back(listener->asked);
+  }
+  std::erase_if(
+      order, [&](const auto& place) { return server::is_dispensable(place.first->asked, asked); });
+  std::erase_if(listeners, [&](const auto& listener) {
+    return server::is_dispensable(listener->asked, asked);
+  });
+}
+
 Result<void> HttpServer::open() {
+  if (!server::has_ipv6()) {
+    state_->drop_dispensable();
+  }
   for (const auto& listener : state_->listeners) {
     auto acceptor = server::open_tcp(state_->context, listener->asked, server::Claim::Alone);
     if (!acceptor) {

@@ -282,7 +282,9 @@ constexpr auto Table = std::to_array<Option>({
     {"listen", "listen", List, "ADDR:PORT",
      "a list of ADDRESS:PORT such as 127.0.0.1:53 or [::1]:53", "0.0.0.0:53, [::]:53", "",
      AtRestart,
-     "The addresses to answer on, each over UDP and TCP. Port 0 lets the kernel choose one.",
+     "The addresses to answer on, each over UDP and TCP. Port 0 lets the kernel choose one. A "
+     "kernel "
+     "without IPv6 has no [::]; it is left out where 0.0.0.0 is there with the same port.",
      put_listen},
     {"kubernetes", "kubernetes", Boolean, "BOOL", "true or false", "true", "", AtRestart,
      "Whether the names of a cluster are served. Without them this is a cache in front of others "

@@ -1,6 +1,7 @@
 #include "server/server.h"
 
 #include "base/random.h"
+#include "server/socket.h"
 #include "server/worker.h"
 
 #include <algorithm>
@@ -33,7 +34,11 @@ Result<std::unique_ptr<Server>> Server::start(const Options& options, const View
     state->workers.emplace_back(state->options, views, state->transfers, recursion,
                                 state->open_connections, random.next());
   }
+  const bool has_v6 = has_ipv6();
   for (const SocketAddress& wanted : options.listen) {
+    if (!has_v6 && is_dispensable(wanted, options.listen)) {
+      continue;
+    }
     Claim claim = workers == 1 ? Claim::Alone : Claim::First;
     SocketAddress address = wanted;
     for (Worker& worker : state->workers) {

@@ -3,7 +3,9 @@
 #include "base/endpoint.h"
 
 #include <netinet/in.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string>
 
@@ -110,6 +112,23 @@ Result<asio::ip::tcp::acceptor> open_tcp(asio::io_context& context, const Socket
     return std::unexpected(cannot_listen(address, "TCP", error));
   }
   return acceptor;
+}
+
+bool has_ipv6() noexcept {
+  const int fd = ::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) {
+    return errno != EAFNOSUPPORT;
+  }
+  ::close(fd);
+  return true;
+}
+
+bool is_dispensable(const SocketAddress& address, std::span<const SocketAddress> all) noexcept {
+  return !address.address.is_v4() && address.address.is_unspecified() &&
+         std::any_of(all.begin(), all.end(), [&](const SocketAddress& other) {
+           return other.port == address.port && other.address.is_v4() &&
+                  other.address.is_unspecified();
+         });
 }
 
 SocketAddress from_sockaddr(const sockaddr_storage& from) noexcept {

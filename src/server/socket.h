@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <span>
 
 namespace waypost::server {
 
@@ -37,6 +38,14 @@ Result<boost::asio::ip::udp::socket> open_udp(boost::asio::io_context& context,
 // The same for TCP; the socket listens.
 Result<boost::asio::ip::tcp::acceptor> open_tcp(boost::asio::io_context& context,
                                                 const SocketAddress& address, Claim claim);
+
+// Whether the kernel has sockets of IPv6; one that was started with ipv6.disable=1 has none.
+bool has_ipv6() noexcept;
+
+// Whether `address` is left out of `all` in a kernel without IPv6: it is [::], and 0.0.0.0 with the
+// same port is there, too.  Lists for every kernel, as the defaults are, then serve each; an IPv6
+// address that somebody asks for alone remains an error.
+bool is_dispensable(const SocketAddress& address, std::span<const SocketAddress> all) noexcept;
 
 // The address and port in a sockaddr_in or sockaddr_in6.
 SocketAddress from_sockaddr(const sockaddr_storage& from) noexcept;

@@ -140,8 +140,8 @@ class Server:
         if listen:
             command += ["--listen", ",".join(listen)]
         command += [str(argument) for argument in arguments]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        text=True, cwd=cwd)
+        self.process = self.start(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                  cwd=cwd)
         self.out = []  # Lines of stdout so far.
         self.log = []  # Lines of stderr so far.
         self._news = threading.Condition()
@@ -158,6 +158,10 @@ class Server:
             if found:
                 self.addresses.append((found.group(1).strip("[]"), int(found.group(2))))
         self.address, self.port = self.addresses[0]
+
+    def start(self, command, **options):
+        """For those who start it in another way."""
+        return subprocess.Popen(command, **options)
 
     def _read(self, stream, lines):
         def follow():

@@ -1,3 +1,4 @@
+#include "server/socket.h"
 #include "unit/server/test_server.h"
 
 #include <doctest/doctest.h>
@@ -25,6 +26,32 @@ TEST_CASE("port 0 becomes one free port for UDP and TCP") {
     tcp.send(framed(query(2)));
     CHECK(summary(tcp.receive()) == "2 NOERROR 1");
   }
+}
+
+TEST_CASE("[::] can be left out where 0.0.0.0 with the same port is there, and nothing else can") {
+  struct Case {
+    const char* address;
+    std::vector<const char*> all;
+    bool is_dispensable;
+  };
+  for (const auto& [address, all, expected] : {
+           Case{"[::]:53", {"0.0.0.0:53", "[::]:53"}, true},
+           Case{"[::]:53", {"[::]:53", "0.0.0.0:53"}, true},
+           Case{"[::]:53", {"[::]:53"}, false},
+           Case{"[::]:53", {"[::]:53", "0.0.0.0:54"}, false},
+           Case{"[::]:53", {"[::]:53", "127.0.0.1:53"}, false},
+           Case{"[::1]:53", {"0.0.0.0:53", "[::1]:53"}, false},
+           Case{"0.0.0.0:53", {"0.0.0.0:53", "[::]:53"}, false},
+           Case{"127.0.0.1:53", {"0.0.0.0:53", "127.0.0.1:53"}, false},
+       }) {
+    std::vector<SocketAddress> others;
+    for (const char* other : all) {
+      others.push_back(*SocketAddress::from_text(other));
+    }
+    CAPTURE(address);
+    CHECK(server::is_dispensable(*SocketAddress::from_text(address), others) == expected);
+  }
+  CHECK(server::has_ipv6());  // The tests of this room listen on [::1].
 }
 
 TEST_CASE("a port in use is an error that names address and protocol") {
