@@ -7,6 +7,7 @@
 #include <yaml-cpp/parser.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <istream>
 #include <optional>
 #include <streambuf>
@@ -17,6 +18,19 @@ namespace {
 
 constexpr std::string_view EndComment = "\n#";
 constexpr std::string_view StringTag = "tag:yaml.org,2002:str";
+
+// A brace or bracket that begins a document may turn out to be a mapping's key: up to its end the
+// parser keeps everything as tokens, which take twenty times the text.  As a mapping's value it can
+// be no key, so that a first document in braces, as all JSON is, is read behind this key.
+constexpr std::string_view WrapperKey = "x: ";
+
+// Where in `text` the key has to stand; npos: nowhere.
+std::size_t wrapper_place(std::string_view text) noexcept {
+  const std::size_t first = text.find_first_not_of(" \r\n");
+  return first != std::string_view::npos && (text[first] == '{' || text[first] == '[')
+             ? first
+             : std::string_view::npos;
+}
 
 // Ends the parser's recursion from inside an event.
 struct Refusal {
@@ -47,7 +61,9 @@ class YamlBuilder : public YAML::EventHandler {
   int start_position() const noexcept { return start_position_; }
   const YAML::Mark& start() const noexcept { return start_; }
 
-  void begin(Tree& tree) {
+  // Of a document behind WrapperKey the value becomes the root.
+  void begin(Tree& tree, bool is_wrapped) {
+    wrapping_ = is_wrapped ? Wrapping::Mapping : Wrapping::None;
     builder_.begin(tree);
     open_.clear();
     anchors_.clear();
@@ -66,6 +82,10 @@ class YamlBuilder : public YAML::EventHandler {
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
+    if (wrapping_ == Wrapping::Key) {
+      wrapping_ = Wrapping::Value;
+      return;
+    }
     // The parser tags a quoted scalar "!" and a plain one "?".
     const bool is_string = tag == "!" || tag == StringTag;
     add_scalar(mark, anchor, is_string ? TreeType::String : classify_plain_scalar(value), value);
@@ -77,9 +97,16 @@ class YamlBuilder : public YAML::EventHandler {
   void OnSequenceEnd() override { close_container(); }
   void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
                   YAML::EmitterStyle::value) override {
+    if (wrapping_ == Wrapping::Mapping) {
+      wrapping_ = Wrapping::Key;
+      return;
+    }
     open_container(mark, anchor, TreeType::Mapping);
   }
   void OnMapEnd() override {
+    if (wrapping_ == Wrapping::Over) {
+      return;
+    }
     finish_mapping();
     close_container();
   }
@@ -95,6 +122,9 @@ class YamlBuilder : public YAML::EventHandler {
     std::size_t expanded = 0;  // 0: still open, or never set.
   };
 
+  // What comes next in a document behind WrapperKey.
+  enum class Wrapping : std::uint8_t { None, Mapping, Key, Value, Over };
+
   void count(const YAML::Mark& mark);
   void add_scalar(const YAML::Mark& mark, YAML::anchor_t anchor, TreeType type,
                   std::string_view text);
@@ -105,6 +135,7 @@ class YamlBuilder : public YAML::EventHandler {
   void set_anchor(YAML::anchor_t anchor, TreeNode node, std::size_t expanded);
 
   TreeBuilder builder_;
+  Wrapping wrapping_ = Wrapping::None;
   YAML::Mark start_;
   int start_position_ = -1;
   std::vector<Open> open_;
@@ -128,6 +159,9 @@ std::size_t line_of(const YAML::Mark& mark) {
 
 // Makes sure that one more node may be added.
 void YamlBuilder::count(const YAML::Mark& mark) {
+  if (wrapping_ == Wrapping::Over) {
+    refuse(mark, ErrorKind::InvalidInput, "not YAML: unexpected here");
+  }
   if (builder_.size() >= MaxTreeNodes) {
     refuse(mark, ErrorKind::Exhausted,
            "a document has more than " + std::to_string(MaxTreeNodes) + " values");
@@ -165,6 +199,9 @@ void YamlBuilder::close_container() {
   const Open closed = open_.back();
   open_.pop_back();
   set_anchor(closed.anchor, builder_.close(), expanded_ - closed.expanded_before);
+  if (open_.empty() && wrapping_ == Wrapping::Value) {
+    wrapping_ = Wrapping::Over;
+  }
 }
 
 void YamlBuilder::OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) {
@@ -235,14 +272,36 @@ void YamlBuilder::merge(const TreeNode& source, std::vector<std::string_view>& k
 }
 
 struct YamlStream::State {
-  // The parser overlooks that a quote is not closed when the text ends in a line break; behind an
-  // empty comment it does not.
-  explicit State(std::string_view input)
-      : text(std::string(input) += EndComment), buffer(text), stream(&buffer) {}
+  explicit State(std::string_view input) {
+    text.reserve(input.size() + WrapperKey.size() + EndComment.size());
+    text = input;
+    place = wrapper_place(text);
+    if (is_wrapped()) {
+      text.insert(place, WrapperKey);
+    }
+    // The parser overlooks that a quote is not closed when the text ends in a line break; behind an
+    // empty comment it does not.
+    text += EndComment;
+    rewind();
+  }
+
+  bool is_wrapped() const noexcept { return place != std::string::npos; }
+  void unwrap() {
+    text.erase(std::exchange(place, std::string::npos), WrapperKey.size());
+    rewind();
+  }
+  // To the beginning of the text.
+  void rewind() {
+    parser.reset();
+    buffer.emplace(text);
+    stream.emplace(&*buffer);
+  }
+  bool read_document(Tree& tree);
 
   std::string text;
-  TextBuffer buffer;
-  std::istream stream;
+  std::size_t place = std::string::npos;  // Of WrapperKey in the text.
+  std::optional<TextBuffer> buffer;
+  std::optional<std::istream> stream;
   std::optional<YAML::Parser> parser;
   YamlBuilder builder;
   int last_position = -1;
@@ -291,6 +350,23 @@ std::string parse_error(const YAML::Exception& error, std::string_view text) {
 
 }  // namespace
 
+// Throws what the parser and its events throw.
+bool YamlStream::State::read_document(Tree& tree) {
+  const bool is_first = !parser;
+  if (is_first) {
+    parser.emplace(*stream);
+  }
+  builder.begin(tree, is_first && is_wrapped());
+  if (!parser->HandleNextDocument(builder)) {
+    return false;
+  }
+  if (builder.start_position() == last_position) {
+    refuse(builder.start(), ErrorKind::InvalidInput, "not YAML: unexpected here");
+  }
+  last_position = builder.start_position();
+  return true;
+}
+
 Result<bool> YamlStream::next(Tree& tree) {
   State& state = *state_;
   if (state.is_over) {
@@ -299,21 +375,22 @@ Result<bool> YamlStream::next(Tree& tree) {
   state.is_over = true;  // Until this document has been read.
   try {
     if (!state.parser) {
+      if (state.is_wrapped() && !find_forbidden_octet(state.text)) {
+        try {
+          state.is_over = !state.read_document(tree);
+          return !state.is_over;
+        } catch (const std::exception&) {
+          state.unwrap();
+        } catch (const Refusal&) {
+          state.unwrap();
+        }
+      }
       if (auto forbidden = find_forbidden_octet(state.text)) {
         return std::unexpected(std::move(*forbidden));
       }
-      state.parser.emplace(state.stream);
     }
-    state.builder.begin(tree);
-    if (!state.parser->HandleNextDocument(state.builder)) {
-      return false;
-    }
-    if (state.builder.start_position() == state.last_position) {
-      refuse(state.builder.start(), ErrorKind::InvalidInput, "not YAML: unexpected here");
-    }
-    state.last_position = state.builder.start_position();
-    state.is_over = false;
-    return true;
+    state.is_over = !state.read_document(tree);
+    return !state.is_over;
   } catch (const Refusal& refusal) {
     return failure(refusal.kind, at_text(refusal.line, refusal.column) + refusal.message);
   } catch (const YAML::Exception& error) {

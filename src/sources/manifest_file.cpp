@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <ctime>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 namespace waypost::sources {
@@ -26,6 +27,20 @@ std::int64_t now_ns() noexcept {
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);
   return to_ns(now);
+}
+
+// Copies are as large as what is in them; what was decoded has room to grow, and would keep it for
+// as long as the file is there.
+template <typename T>
+std::shared_ptr<const T> compact(const T& object) {
+  auto copy = std::make_shared<T>(object);
+  if constexpr (requires { copy->traffic; }) {
+    if (copy->traffic) {
+      copy->traffic =
+          kube::SharedPart(std::remove_cvref_t<decltype(*copy->traffic)>(*copy->traffic));
+    }
+  }
+  return copy;
 }
 
 bool may_be_about(const kube::ManifestProblem& problem, kube::ObjectKind kind,
@@ -117,7 +132,7 @@ void ManifestFile::take_kind(std::vector<kube::Decoded<T>> decoded, kube::Object
     if (!has_version) {
       object.resource_version = version;
     }
-    at->second.object = std::make_shared<const T>(std::move(object));
+    at->second.object = compact(object);
   }
 
   for (auto& [key, claim] : old) {

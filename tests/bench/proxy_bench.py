@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The proxy part of `./dev bench`: what rules for many Services cost, in a network namespace, as root.
 
-For each backend: the first full sync beside a bare iptables-restore of the same rules, one change of one endpoint
+First the memory that the world takes, from a folder of manifests and from an API server, beside what it may take at
+10 000 Services with 10 endpoints each. Then for each backend: the first full sync beside a bare iptables-restore of the same rules, one change of one endpoint
 beside a bare iptables-restore of one line, rules, memory, and the first packet of a flow through the first
 and the last Service beside one that no Service wants.
 """
@@ -17,10 +18,13 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
+from api_server import ApiServer  # noqa: E402
 from harness import Folder  # noqa: E402
 from netns import Namespace, NodeProgram, wait_until, why_not, why_not_backend  # noqa: E402
 
+MEMORY_BUDGET_MB = 64  # Resident, with 10 000 Services of 10 endpoints.
 LISTENER = "10.255.0.1"  # Of the node, and the endpoint of the Services that packets are sent through.
 NOBODY = "10.255.0.2"
 
@@ -93,6 +97,33 @@ def first_packets(space, targets, rounds=4000):
     return space.inside(work)
 
 
+def measure_memory(backend, services, endpoints):
+    """Prints what a node program holds once the rules are in force and were read back, and the most that it held."""
+    print(f"\nmemory, {services} Services, {endpoints} endpoints each, {backend}"
+          f"   (budget with 10000 x 10: {MEMORY_BUDGET_MB} MB)")
+    objects = [one for number in range(services) for one in service(number, pods(number, endpoints))]
+    with Folder() as folder, ApiServer(unix=folder / "api.sock") as api:
+        write(folder, "many.json", objects)
+        api.load(objects=objects)
+        del objects
+        for source, manifests, arguments in (("manifests", folder.path, ()),
+                                             ("API server", None, ("--api-server", f"unix://{folder / 'api.sock'}"))):
+            space = Namespace("bench-mem")  # A fresh one: all rules have to be written.
+            space.run("ip", "route", "add", "default", "dev", "lo")
+            node = NodeProgram(space, manifests, *arguments, "--cluster-cidr", "10.128.0.0/9", backend=backend,
+                               wait=False)
+            if not node.wait_for(lambda: "ready" in node.out, 900):
+                raise RuntimeError("\n".join(node.out + node.log))
+            pid = node.process.pid
+            at_ready = memory(pid, "VmRSS")
+            node.wait_for(lambda: False, 4)  # Rules are read back within a second of being written.
+            steady = memory(pid, "VmRSS")
+            print(f"  from {source:14} {steady:9.1f} MB resident   {at_ready:.1f} MB when ready   "
+                  f"peak {memory(pid, 'VmHWM'):.1f} MB   {'over' if steady > MEMORY_BUDGET_MB else 'within'} the budget")
+            node.stop()
+            space.remove()
+
+
 def bench(backend, services, endpoints, changes):
     print(f"\n{backend}, {services} Services, {endpoints} endpoints each")
     space = Namespace("bench")
@@ -162,6 +193,7 @@ def main():
     parser.add_argument("--services", type=int, default=2000, help="how many Services (2000)")
     parser.add_argument("--endpoints", type=int, default=10, help="endpoints of each (10)")
     parser.add_argument("--changes", type=int, default=11, help="changes that are measured (11)")
+    parser.add_argument("--memory", action="store_true", help="only what the world takes of memory")
     parser.add_argument("--backend", action="append", choices=["iptables-legacy", "iptables-nft"],
                         help="only this backend")
     arguments = parser.parse_args()
@@ -169,7 +201,12 @@ def main():
     if reason:
         print(f"proxy: skipped: {reason}")
         return
-    for backend in arguments.backend or ["iptables-legacy", "iptables-nft"]:
+    backends = arguments.backend or ["iptables-legacy", "iptables-nft"]
+    # Memory does not depend on the backend; the first that works here will do.
+    working = [backend for backend in backends if not why_not_backend(backend)]
+    if working:
+        measure_memory(working[0], arguments.services, arguments.endpoints)
+    for backend in backends if not arguments.memory else []:
         reason = why_not_backend(backend)
         if reason:
             print(f"{backend}: skipped: {reason}")

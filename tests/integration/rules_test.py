@@ -2,6 +2,7 @@
 """waypost plan and waypost explain. What is planned is given to the real iptables-restore of both backends in
 network namespaces of its own, and has to be printed back as it was, word by word."""
 
+import json
 import os
 import re
 import subprocess
@@ -239,9 +240,38 @@ def mistakes_are_named():
         checks.contains("and has the others", out, "default/good has no endpoints")
 
 
+def peak_of_plan(path):
+    """The most that `waypost plan PATH` holds, in octets; its rules go nowhere."""
+    process = subprocess.Popen([TOOL_PROGRAM, "plan", path], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    checks.equal(f"a plan of {path.name} exits with", status, 0)
+    return usage.ru_maxrss * 1024
+
+
+def one_large_list_costs_little_more_than_its_objects():
+    objects = []
+    for number in range(2500):
+        name = f"s{number}"
+        objects.append({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name},
+                        "spec": {"clusterIP": f"10.96.{number // 250}.{number % 250}", "ports": [{"port": 80}]}})
+        objects.append({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+                        "metadata": {"name": name, "labels": {"kubernetes.io/service-name": name}},
+                        "ports": [{"port": 8080}],
+                        "endpoints": [{"addresses": [f"10.244.{i}.{number % 250}"], "nodeName": f"node-{i}"}
+                                      for i in range(10)]})
+    with Folder() as folder:
+        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+        apart = folder.write("apart.yaml", "".join(f"---\n{json.dumps(one)}\n" for one in objects))
+        together = folder.write("together.json", text)
+        extra = peak_of_plan(together) - peak_of_plan(apart)
+        # Its tree, which has room to grow. The parser's tokens would take another twenty times the text.
+        checks.less("octets of memory for an octet of one long list", extra / len(text), 12)
+
+
 planned_rules_are_printed_back()
 a_packet_goes_the_same_way_through_what_is_in_the_kernel()
 the_kernel_itself_is_asked()
 explanations_have_reasons()
 mistakes_are_named()
+one_large_list_costs_little_more_than_its_objects()
 checks.finish()

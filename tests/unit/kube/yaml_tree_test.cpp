@@ -66,6 +66,44 @@ TEST_CASE("documents become trees") {
   }
 }
 
+TEST_CASE("a document that begins with a brace or a bracket is what it is behind dashes") {
+  for (const std::string text : {
+           "{}",
+           "[]",
+           "{a: b}",
+           "[1, {b: [2, {c: d}]}, [[]]]",
+           "  {a: 1,\n b: 2}\n",
+           "\n\n{\"a\": {\"b\": [1, \"2\", null, true]},\n\"c\": {}\n}\n\n",
+           "{a: &x {b: 1}, c: *x, <<: {d: 4}}",
+           "{a: 1, a: 2}",
+           "{a: 1} # a comment\n# another\n",
+           "{a: 1}\n---\nb: 2\n---\n[3]\n",
+           "{a: 1}\n...\n",
+           // More of them without anything in between, and what makes no document.
+           "{}{}",
+           "[1][2]\n",
+           "{a: 1}\n{b: 2}\n",
+           "{a: b}: c\n",
+           "{a: 1}\nb: 2\n",
+           "{a: [1}",
+           "[1",
+           "{a: 'x",
+           "}",
+       }) {
+    CAPTURE(text);
+    // The line break keeps errors at their line; dashes alone would be at it.
+    const std::string got = read(text);
+    std::string expected = read("---\n" + text);
+    if (const std::size_t at = expected.find("! line "); at != std::string::npos) {
+      std::size_t end = at + 7;
+      const int line = std::stoi(expected.substr(end));
+      end = expected.find(',', end);
+      expected.replace(at + 7, end - at - 7, std::to_string(line - 1));
+    }
+    CHECK(got == expected);
+  }
+}
+
 TEST_CASE("the merge key adds what is not there") {
   struct Case {
     std::string yaml;
