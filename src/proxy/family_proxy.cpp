@@ -100,8 +100,14 @@ void FamilyProxy::note(const cache::ServiceDelta& delta) {
   open_.times.endpoint_changes += changed_slices(delta, open_.triggers_ms);
   const std::string& node = compiler_.node().name;
   if (has_committed_) {
-    open_.stale.note(view_ports(delta.before, compiler_.family(), node),
-                     view_ports(delta.after, compiler_.family(), node));
+    const auto after = view_ports(delta.after, compiler_.family(), node);
+    open_.stale.note(view_ports(delta.before, compiler_.family(), node), after);
+    // What is still to be looked for was noted before these endpoints were there.
+    due_.learn(after);
+    sweeping_.learn(after);
+    for (Generation& generation : handed_on_) {
+      generation.stale.learn(after);
+    }
   } else if (delta.after.service &&
              std::any_of(delta.after.service->ports.begin(), delta.after.service->ports.end(),
                          [](const auto& port) { return port.protocol == kube::Protocol::Udp; })) {
@@ -154,7 +160,7 @@ void FamilyProxy::flush() {
     second.times.compile += handed_on_[0].times.compile;
     second.times.service_changes += handed_on_[0].times.service_changes;
     second.times.endpoint_changes += handed_on_[0].times.endpoint_changes;
-    second.stale.merge_older(std::move(handed_on_[0].stale));
+    take_over(second.stale, std::move(handed_on_[0].stale));
     handed_on_.pop_front();
   }
   if (is_first || has_changes) {
@@ -163,6 +169,10 @@ void FamilyProxy::flush() {
     // Nothing in the rules depends on what changed; it is in force already.
     SyncReport report;
     report.generation = number_;
+    for (const Table table : {Table::Filter, Table::Nat}) {
+      report.rules_in_force[static_cast<std::size_t>(table)] =
+          applier_.committed().chains.rule_count(table);
+    }
     on_commit(report);
   } else {
     applier_.want(compiler_.rules(), number_);
@@ -178,7 +188,7 @@ void FamilyProxy::on_commit(const SyncReport& report) {
       Generation generation = std::move(handed_on_.front());
       handed_on_.pop_front();
       tell(generation);
-      generation.stale.merge_older(std::move(due_));
+      take_over(generation.stale, std::move(due_));
       due_ = std::move(generation.stale);
       has_stale = has_stale || !due_.empty();
     }
@@ -247,6 +257,15 @@ std::optional<std::chrono::steady_clock::time_point> FamilyProxy::waiting_since(
 
 //------------------------------------------------------------------ connections
 
+void FamilyProxy::take_over(StaleFlows& newer, StaleFlows older) {
+  if (const std::size_t forgotten = newer.merge_older(std::move(older)); forgotten != 0) {
+    log::warn(
+        "stale connections: too many endpoints to look for; flows of {} ports are left to "
+        "their timeouts",
+        forgotten);
+  }
+}
+
 // A flow whose Service has changed again meanwhile is left to the next walk.  A connection whose
 // SYN was just sent may be answered before its entry is deleted, and would then be cut off: it has
 // to be unanswered for SynPatience.
@@ -296,7 +315,7 @@ asio::awaitable<void> FamilyProxy::sweep_forever() {
     if (!counts) {
       log::warn("stale connections: {}", counts.error().message);
       // What was looked for still is; a change of a Service in between counts more.
-      due_.merge_older(std::move(sweeping_));
+      take_over(due_, std::move(sweeping_));
     } else if (events_.on_sweep) {
       events_.on_sweep(*counts, walked_);
     }

@@ -103,6 +103,8 @@ class FamilyProxy final : public cache::Consumer {
   void on_commit(const SyncReport& report);
   void on_quarantine(const QuarantineReport& report);
   void tell(Generation& generation);
+  // What `older` noted comes into `newer`.
+  static void take_over(StaleFlows& newer, StaleFlows older);
   boost::asio::awaitable<void> sweep_forever();
   boost::asio::awaitable<Result<SweepCounts>> sweep();
   // Of a flow that the kernel may be about to see answered: notes it on the first walk.

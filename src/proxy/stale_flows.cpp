@@ -99,13 +99,35 @@ void StaleFlows::note_present(const std::vector<ServicePortView>& ports) {
   }
 }
 
-void StaleFlows::merge_older(StaleFlows other) {
+void StaleFlows::learn(const std::vector<ServicePortView>& ports) {
+  if (empty()) {
+    return;
+  }
+  for (const auto& [key, endpoints] : frontends_of(ports)) {
+    if (const auto noted = frontends_.find(key); noted != frontends_.end()) {
+      insert(noted->second.alive, endpoints);
+    }
+  }
+}
+
+std::size_t StaleFlows::merge_older(StaleFlows other, std::size_t max_addresses) {
+  std::size_t kept = 0;
+  for (const auto& [key, frontend] : frontends_) {
+    kept += frontend.weight();
+  }
+  std::size_t forgotten = 0;
   for (auto& [key, frontend] : other.frontends_) {
+    if (kept + frontend.weight() > max_addresses) {
+      ++forgotten;
+      continue;
+    }
+    kept += frontend.weight();
     const auto [at, is_new] = frontends_.try_emplace(key, frontend);
     if (!is_new) {
       insert(at->second.dead, frontend.dead);
     }
   }
+  return forgotten;
 }
 
 const StaleFlows::Frontend* StaleFlows::find(const Flow& flow,

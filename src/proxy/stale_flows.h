@@ -32,8 +32,16 @@ class StaleFlows {
   // cannot be told from others, and stay.
   void note_present(const std::vector<ServicePortView>& ports);
 
-  // Takes over what `other` noted, where this has not noted something later.
-  void merge_older(StaleFlows other);
+  // Endpoints that ports have by now, so that flows to them are right, although it was before them
+  // that something was noted here.  Notes no new port.
+  void learn(const std::vector<ServicePortView>& ports);
+
+  // Takes over what `other` noted, where this has not noted something later.  Of what would make it
+  // more than `max_addresses` endpoints nothing is kept: those flows are left to their timeouts.
+  // Returns of how many ports.
+  std::size_t merge_older(StaleFlows other, std::size_t max_addresses = MaxAddresses);
+  // Changes add up for as long as the kernel takes no rules or does not show its connections.
+  static constexpr std::size_t MaxAddresses = std::size_t{1} << 20;  // About 24 octets each.
 
   bool empty() const noexcept { return frontends_.empty(); }
   std::size_t size() const noexcept { return frontends_.size(); }
@@ -53,6 +61,7 @@ class StaleFlows {
     Endpoints alive;       // Flows to them are right.
     bool is_there = true;  // Otherwise only flows to `dead` are known to have been ours.
     Endpoints dead;
+    std::size_t weight() const noexcept { return 1 + alive.size() + dead.size(); }
   };
   using Frontends = std::map<Key, Endpoints>;
   static Frontends frontends_of(const std::vector<ServicePortView>& ports);

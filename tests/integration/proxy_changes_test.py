@@ -113,6 +113,34 @@ def others_flows_stay(topology, folder, backend):
         one.close()
 
 
+def newcomers_stay(topology, folder, backend, node):
+    """A flow to an endpoint that came while flows to others that went were still to be looked for."""
+    ports = [("main", 53, 8080, "UDP")]
+    commits = lambda: len(node.logged("IPv4: "))  # noqa: E731
+
+    def have(*addresses):
+        before = commits()
+        write(folder, [service("dns", [VIP[4]], ports),
+                       *slices("dns", [(address, "node-1") for address in addresses], [("main", 8080, "UDP")])])
+        wait_until(lambda: commits() > before, 5, 0.001)
+
+    lost = 0
+    for _ in range(4):
+        have(POD_A[4], "10.244.1.97", "10.244.1.98")
+        time.sleep(0.5)
+        have(POD_A[4], "10.244.1.97")  # The table is walked at once, and then not for a while.
+        have(POD_A[4])
+        have(POD_A[4], FAR_POD[4])
+        clients = [UdpClient(topology.pod_b, 4, VIP[4], 53, timeout=0.3) for _ in range(12)]
+        mine = [f"sport={client.sock.getsockname()[1]} " for client in clients if client.ask().startswith("far")]
+        time.sleep(0.6)
+        tracked = entries(topology, "dport=53 ")
+        lost += sum(not any(port in line for line in tracked) for port in mine)
+        for client in clients:
+            client.close()
+    checks.equal(f"{backend}: flows to an endpoint that is new are forgotten", lost, 0)
+
+
 def syn_is_not_stuck(topology, folder, backend):
     """A client that has sent its SYN to an endpoint that is no more gets to the next one."""
     tcp = [("main", 80, 8080, "TCP")]
@@ -214,6 +242,7 @@ def check_backend(backend):
         udp_follows(topology, folder, backend)
         policy_is_followed(topology, folder, backend)
         others_flows_stay(topology, folder, backend)
+        newcomers_stay(topology, folder, backend, node)
         syn_is_not_stuck(topology, folder, backend)
         early_client_is_served(topology, folder, backend)
         nobody_is_cut_off(topology, folder, backend)

@@ -83,6 +83,14 @@ def probes_and_metrics():
         rules = found['kubeproxy_sync_proxy_rules_iptables_total{ip_family="IPv4",table="nat"}']
         own = [line for line in space.run("iptables-nft-save", "-t", "nat").splitlines() if line.startswith("-A KUBE-")]
         checks.equal("rules in force are those of the kernel", rules, len(own))
+        # An endpoint that is not ready changes no rule.
+        total = f"kubeproxy_sync_proxy_rules_endpoint_changes_total{v4}"
+        write(folder, [("10.244.2.1", "node-2"), (POD, "node-1", {"ready": False, "serving": False}),
+                       ("10.244.1.12", "node-1", {"ready": False, "serving": False})])
+        checks.equal("a change without consequence is counted",
+                     wait_until(lambda: samples(scrape())[total] > found[total], 5) is not None, True)
+        checks.equal("and the rules in force are still those of the kernel",
+                     samples(scrape())['kubeproxy_sync_proxy_rules_iptables_total{ip_family="IPv4",table="nat"}'], len(own))
         checks.equal("an external policy without local endpoint",
                      found['kubeproxy_sync_proxy_rules_no_local_endpoints_total{ip_family="IPv4",traffic_policy="external"}'], 1)
         checks.equal("buckets begin at 10 µs", 'le="1e-05"' in text, True)

@@ -66,6 +66,11 @@ TEST_CASE("how a Service's addresses are reached") {
   CHECK(decode("ports: [{port: 80}], sessionAffinity: ClientIP") == " np0 sticky10800");
   CHECK(decode("ports: [{port: 80}], sessionAffinity: ClientIP, sessionAffinityConfig: "
                "{clientIP: {timeoutSeconds: 30}}") == " np0 sticky30");
+  for (const char* seconds : {"1", "86400"}) {
+    CHECK(decode("ports: [{port: 80}], sessionAffinity: ClientIP, sessionAffinityConfig: "
+                 "{clientIP: {timeoutSeconds: " +
+                 std::string(seconds) + "}}") == " np0 sticky" + std::string(seconds));
+  }
   CHECK(decode("ports: [{port: 80}], sessionAffinity: None") == " np0");
 }
 
@@ -103,6 +108,8 @@ TEST_CASE("a Service's bad traffic fields are named") {
   refused("loadBalancerSourceRanges: [10.0.0.0]", "is not an address range");
   refused("loadBalancerSourceRanges: [10.0.0.0/33]", "is not an address range");
   refused("externalTrafficPolicy: local", "is not one of Cluster, Local");
+  refused("sessionAffinity: ClientIP, sessionAffinityConfig: {clientIP: {timeoutSeconds: 86401}}",
+          "is not a number of seconds 1..86400");
   refused("sessionAffinity: Cookie", "is not one of None, ClientIP");
   refused("sessionAffinity: ClientIP, sessionAffinityConfig: {clientIP: {timeoutSeconds: 0}}",
           "is not a number of seconds 1..86400");

@@ -155,6 +155,55 @@ TEST_CASE("later notes are what counts, and what died before stays dead") {
   CHECK(StaleFlows().empty());
 }
 
+TEST_CASE("flows to an endpoint that came after something was noted are right") {
+  const Flow gone = flow("10.96.0.1:53", "10.0.0.1:53");
+  const Flow fresh = flow("10.96.0.1:53", "10.0.0.3:53");
+  const Ports later = {port({"10.0.0.2:53", "10.0.0.3:53"})};
+  StaleFlows older;
+  older.note({port({"10.0.0.1:53", "10.0.0.2:53"})}, {port({"10.0.0.2:53"})});
+  // A change that loses nothing is not noted by itself.
+  StaleFlows newer;
+  newer.note({port({"10.0.0.2:53"})}, later);
+  CHECK(newer.empty());
+  older.learn(later);
+  newer.merge_older(older);
+  for (const StaleFlows& stale : {older, newer}) {
+    CHECK_FALSE(stale.is_stale(fresh, Own));
+    CHECK_FALSE(stale.is_stale(flow("10.96.0.1:53", "10.0.0.2:53"), Own));
+    CHECK(stale.is_stale(gone, Own));
+    CHECK(stale.is_stale(flow("192.168.0.2:30053", "10.0.0.1:53"), Own));
+    CHECK_FALSE(stale.is_stale(flow("192.168.0.2:30053", "10.0.0.3:53"), Own));
+  }
+  // Ports that nothing was noted of stay so.
+  StaleFlows nothing;
+  nothing.learn(later);
+  CHECK(nothing.empty());
+  // A Service that was gone and is back.
+  StaleFlows back;
+  back.note({port({"10.0.0.1:53"})}, {});
+  back.learn(later);
+  CHECK(back.is_stale(gone, Own));
+  CHECK_FALSE(back.is_stale(fresh, Own));
+}
+
+TEST_CASE("what is noted is bounded, and the older goes first") {
+  const Flow first = flow("10.96.0.1:53", "10.0.0.1:53");
+  const Flow second = flow("10.96.0.1:53", "10.0.0.2:53");
+  StaleFlows older;
+  older.note({port({"10.0.0.1:53"})}, {port({"10.0.0.2:53"})});
+  StaleFlows newer;
+  newer.note({port({"10.0.0.2:53"})}, {});
+  // Three ports each, with a dead endpoint and perhaps a live one.
+  StaleFlows small = newer;
+  CHECK(small.merge_older(older, 6) == 3);
+  CHECK(small.is_stale(second, Own));
+  CHECK_FALSE(small.is_stale(first, Own));
+  StaleFlows large = newer;
+  CHECK(large.merge_older(older, 15) == 0);
+  CHECK(large.is_stale(second, Own));
+  CHECK(large.is_stale(first, Own));
+}
+
 TEST_CASE("a change that loses nothing has nothing to look for") {
   StaleFlows stale;
   stale.note({port({"10.0.0.1:53"})}, {port({"10.0.0.1:53", "10.0.0.2:53"})});
