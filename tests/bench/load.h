@@ -38,7 +38,7 @@ inline constexpr std::size_t MaxWindow = 32768;
 struct LoadResult {
   std::uint64_t answers = 0;  // Right ones.
   std::uint64_t wrong = 0;    // Not what the question asks for, or not asked for at all.
-  std::uint64_t lost = 0;     // Given up after half a second without any answer.
+  std::uint64_t lost = 0;     // Given up after two seconds without any answer.
   double seconds = 0;         // Until the last question or answer.
   double cpu_seconds = 0;     // Of the generator's thread.
   Latencies latencies;        // Of right answers.

@@ -73,7 +73,7 @@ class Schedule {
   std::uint64_t count_;
 };
 
-inline constexpr std::chrono::milliseconds LossTimeout{500};
+inline constexpr std::chrono::milliseconds LossTimeout{2000};
 
 // CPU time of the calling thread.
 double thread_cpu_seconds() noexcept;
