@@ -322,6 +322,8 @@ constexpr std::array ForeignNames = {
     Foreign{"logging", "--log-level says what is logged"},
     Foreign{"vmodule", "--log-level says what is logged"},
     Foreign{"log-flush-frequency", "every line is written at once"},
+    Foreign{"log-json", "there is one format of lines"},
+    Foreign{"log-text", "there is one format of lines"},
     Foreign{"showHiddenMetricsForVersion", "there are no hidden metrics"},
     Foreign{"show-hidden-metrics-for-version", "there are no hidden metrics"},
     Foreign{"bindAddressHardFail", "an address that cannot be bound is always an error"},

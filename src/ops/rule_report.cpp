@@ -63,8 +63,11 @@ Result<Problems> read_manifests(const RuleQuestion& question, cache::ServiceCach
 class OneReading final : public sources::SourceEvents {
  public:
   void on_bad_object(const std::string& message) override { add(message); }
-  void on_lost(const sources::KindStatus& /*status*/, const std::string& message) override {
-    add(message);
+  // A program that runs for ever tries again; whoever waits for an answer wants to know.
+  void on_lost(const sources::KindStatus& status, const std::string& message) override {
+    if (!status.is_listed && failure_.empty()) {
+      failure_ = message;
+    }
   }
   void on_restored(const sources::KindStatus& /*status*/) override {}
   void on_forbidden(const sources::KindStatus& /*status*/, const std::string& message,
@@ -78,6 +81,8 @@ class OneReading final : public sources::SourceEvents {
   void on_synced() override { is_done_ = true; }
 
   bool is_done() const noexcept { return is_done_; }
+  // Why there is no use in waiting; empty while there is.
+  const std::string& failure_reason() const noexcept { return failure_; }
   Problems take_problems() { return std::move(problems_); }
 
  private:
@@ -89,6 +94,7 @@ class OneReading final : public sources::SourceEvents {
 
   static constexpr std::size_t MaxProblems = 1000;
   Problems problems_;
+  std::string failure_;
   bool is_done_ = false;
 };
 
@@ -103,15 +109,17 @@ Result<Problems> read_api(const RuleQuestion& question, kube::ApiAccess access,
     return std::unexpected(std::move(source.error()));
   }
   const auto deadline = std::chrono::steady_clock::now() + ApiPatience;
-  while (!reading.is_done() && context.run_one_until(deadline) != 0) {
+  while (!reading.is_done() && reading.failure_reason().empty() &&
+         context.run_one_until(deadline) != 0) {
   }
-  Problems problems = reading.take_problems();
-  if (!reading.is_done()) {
-    return failure(ErrorKind::System, server + " has not given every Service and endpoint within " +
-                                          std::to_string(ApiPatience.count()) + " s" +
-                                          (problems.empty() ? "" : ": " + problems.back().message));
+  if (reading.is_done()) {
+    return reading.take_problems();
   }
-  return problems;
+  return failure(ErrorKind::System, !reading.failure_reason().empty()
+                                        ? reading.failure_reason()
+                                        : server +
+                                              " has not given every Service and endpoint within " +
+                                              std::to_string(ApiPatience.count()) + " s");
 }
 
 // Whether the rules that a packet is to meet are there already.

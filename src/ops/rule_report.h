@@ -46,10 +46,10 @@ struct RuleReport {
   Problems problems;
 };
 
-// Fails when there is no answer: the folder or a file cannot be read, the API server does not give
-// everything within ApiPatience, the packet is none, the kernel's rules cannot be had, or there are
-// none of a Service proxy among them.  A packet through rules that are there is explained without
-// Services when nothing says where they come from.
+// Fails when there is no answer: the folder or a file cannot be read, the API server fails or does
+// not give everything within ApiPatience, the packet is none, the kernel's rules cannot be had, or
+// there are none of a Service proxy among them.  A packet through rules that are there is explained
+// without Services when nothing says where they come from.
 Result<RuleReport> answer(const RuleQuestion& question);
 
 inline constexpr std::chrono::seconds ApiPatience{60};

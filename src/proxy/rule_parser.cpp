@@ -161,8 +161,8 @@ std::string RuleReader::take(const std::string& option) {
 }
 
 std::optional<IpPrefix> parse_prefix(std::string_view text) {
-  auto prefix = IpPrefix::from_text(text);
-  return prefix ? std::optional(std::move(*prefix)) : std::nullopt;
+  const auto prefix = IpPrefix::from_text(text);
+  return prefix ? std::optional(*prefix) : std::nullopt;
 }
 
 bool RuleReader::read_common(const std::string& word) {

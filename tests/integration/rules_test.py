@@ -212,6 +212,7 @@ def mistakes_are_named():
             (["plan", "--detect-local-mode=NodeCIDR", "--node-name", "node-1", "--manifests", DEMO],
              "found no spec.podCIDRs of the node node-1; waypost-node programs nothing until"),
             (["plan", "--api-server", "http://127.0.0.1:9", "--node-ip", "x"], "--node-ip: found 'x'"),
+            (["plan", "--api-server", "http://127.0.0.1:9"], "from http://127.0.0.1:9: Connection refused"),
             (["plan", "/nonexistent.yaml"], "/nonexistent.yaml"),
             (["plan", "--manifests", "/nonexistent"], "/nonexistent"),
             (["plan", "--node-ip", "x", "--manifests", DEMO], "--node-ip: found 'x', expected addresses, at most one"),

@@ -204,8 +204,10 @@ TEST_CASE("what has no meaning here is refused by name, and nothing is ignored")
 }
 
 TEST_CASE("flags of kube-proxy that have no meaning here are refused by name, with the reason") {
-  for (const char* flag : {"--ipvs-scheduler=rr", "--feature-gates=A=true", "--v=2", "--profiling",
-                           "--kube-api-qps=5", "--conntrack-max-per-core=1", "--oom-score-adj=1"}) {
+  for (const char* flag :
+       {"--ipvs-scheduler=rr", "--feature-gates=A=true", "--v=2", "--profiling",
+        "--log-json-split-stream", "--log-text-info-buffer-size=0", "--logging-format=json",
+        "--kube-api-qps=5", "--conntrack-max-per-core=1", "--oom-score-adj=1"}) {
     CHECK_MESSAGE(problems("", {flag}).find("not offered here: ") != std::string::npos,
                   flag << ": " << problems("", {flag}));
   }
