@@ -43,7 +43,9 @@ IMAGES = {
     "waypost-dns": {
         "stages": {"run"}, "programs": ["waypost-dns", "waypost"], "user": USER,
         "title": "Waypost cluster DNS", "ports": ["53/udp", "53/tcp", "8080/tcp", "8181/tcp", "9153/tcp"],
-        "links": {}, "capable": {"waypost-dns"}},
+        # What manifests for CoreDNS start that do not leave it to the image.
+        "links": {"coredns": "usr/local/bin/waypost-dns", "usr/local/bin/coredns": "waypost-dns"},
+        "capable": {"waypost-dns"}},
     "waypost-node": {
         "stages": {"run", "node"}, "programs": ["waypost-node", "waypost"], "user": 0,
         "title": "Waypost node agent", "ports": ["10249/tcp", "10256/tcp"],

@@ -21,8 +21,8 @@ from kubernetes_fields import problems  # noqa: E402
 
 checks = Checks()
 DEPLOY = ROOT / "container" / "deploy"
-# ConfigMaps that are in a cluster before an overlay comes.
-ALREADY_THERE = {"node-kube-proxy": {"kube-proxy"}}
+# ConfigMaps and ServiceAccounts that are in a cluster before an overlay comes.
+ALREADY_THERE = {"node-kube-proxy": {"kube-proxy"}, "coredns-in-place": {"coredns"}}
 MEBIBYTES = {"Mi": 1, "Gi": 1024}
 
 
@@ -72,7 +72,8 @@ def references(name, things, workload):
     checks.equal(f"{where} spreads its own Pods",
                  [selects(one["labelSelector"]["matchLabels"], labels)
                   for one in pod.get("topologySpreadConstraints", [])].count(False), 0)
-    checks.equal(f"{where}: the ServiceAccount", pod["serviceAccountName"] in named(things, "ServiceAccount"), True)
+    checks.equal(f"{where}: the ServiceAccount", pod["serviceAccountName"] in
+                 named(things, "ServiceAccount").keys() | ALREADY_THERE.get(name, set()), True)
     checks.equal(f"{where}: each port has a name of its own", len(ports), len(container["ports"]))
     for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
         if probe in container:
@@ -171,6 +172,43 @@ def cluster_dns():
                   [(port["name"], port["port"], port["protocol"]) for port in service["spec"]["ports"]]),
                  ("kube-system", "kube-dns", [("dns", 53, "UDP"), ("dns-tcp", 53, "TCP"), ("metrics", 9153, "TCP")]))
     return things
+
+
+def as_kubeadm_has_it():
+    """cluster-dns/waypost.yaml and kubeadm's Corefile mean the same, but for what is better on than off."""
+    in_force = []
+    with Folder() as folder:
+        _, out, _ = run(TOOL_PROGRAM, "convert-corefile", ROOT / "tests" / "data" / "corefile" / "kubeadm.corefile")
+        for text in (out, (DEPLOY / "cluster-dns" / "waypost.yaml").read_text()):
+            code, out, err = run(TOOL_PROGRAM, "check-config", folder.write("waypost.yaml", text))
+            checks.equal("a configuration is taken", (code, err), (0, ""))
+            in_force.append(dict(re.findall(r"^  (\w+): (.*)$", out, re.MULTILINE)))
+    theirs, ours = in_force
+    different = {key: (theirs[key], ours[key]) for key in theirs if key != "lameduck" and theirs[key] != ours[key]}
+    checks.equal("cluster-dns/waypost.yaml is kubeadm's Corefile but for these", different,
+                 {"builtInZones": ("false", "true"), "serveStale": ("false", "true"), "prefetch": ("false", "true")})
+
+
+def coredns_in_place():
+    """What the API server compares with the Deployment that is there, and what cannot be changed of it."""
+    name = "coredns-in-place"
+    things = render(name)
+    fields(name, things)
+    workload = named(things, "Deployment")["coredns"]
+    _, container, ports = dns(name, things, workload)
+    theirs, role = yaml.safe_load_all((ROOT / "tests" / "data" / "kubernetes" / "coredns.yaml").read_text())
+    checks.equal(f"{name}: nothing but the Deployment and its budget", [thing["kind"] for thing in things],
+                 ["Deployment", "PodDisruptionBudget"])
+    checks.equal(f"{name}: the selector stays", workload["spec"]["selector"], theirs["spec"]["selector"])
+    before = theirs["spec"]["template"]["spec"]["containers"][0]
+    after = {**container, "image": before["image"]}
+    for key in ("name", "args", "volumeMounts", "imagePullPolicy"):
+        checks.equal(f"{name}: {key} of the container", after[key], before[key])
+    checks.equal(f"{name}: ports", sorted(ports), sorted(port["name"] for port in before["ports"]))
+    checks.equal(f"{name}: volumes", workload["spec"]["template"]["spec"]["volumes"],
+                 theirs["spec"]["template"]["spec"]["volumes"])
+    checks.equal(f"{name}: what stands in for kubeadm's has the fields that it may have",
+                 problems(theirs) + problems(role), [])
 
 
 def node_kube_proxy():
@@ -332,17 +370,19 @@ def options_that_the_docs_name():
 def every_overlay_is_tested():
     folders = {file.parent.relative_to(DEPLOY).as_posix() for file in DEPLOY.glob("**/kustomization.yaml")}
     checks.equal("overlays", {folder for folder in folders if not folder.startswith("base/")},
-                 {"cluster-dns", "monitoring", "node-kube-proxy"})
+                 {"cluster-dns", "coredns-in-place", "monitoring", "node-kube-proxy"})
 
 
 every_overlay_is_tested()
 options_that_the_docs_name()
+as_kubeadm_has_it()
 reason = why_not_render()
 if reason:
     checks.skip(f"overlays are not rendered: {reason}")
 else:
     cluster = cluster_dns()
     the_look_at_fields_sees(cluster)
+    coredns_in_place()
     node_kube_proxy()
     monitoring(cluster)
     overlay_of_ones_own()

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import urllib.request
 
 import yaml
 
@@ -17,7 +18,7 @@ from api_server import ApiServer
 from apiserver.certificates import Authority
 from harness import BUILD, ROOT, Answer, Checks, Folder, run
 from netns import Namespace, for_each_backend, service, slices, why_not
-from pod import DEPLOY, Program, container_of, objects
+from pod import DEPLOY, Program, asked, container_of, objects, rights
 
 checks = Checks()
 CAPABILITIES = {"NET_BIND_SERVICE": 10, "NET_ADMIN": 12, "NET_RAW": 13}  # linux/capability.h
@@ -118,7 +119,8 @@ class Container:
 
     def __init__(self, root, image, workload, mounts):
         self._root = root
-        security = {**workload["spec"]["template"]["spec"]["securityContext"],
+        security = {"runAsUser": image["User"].split(":")[0],
+                    **workload["spec"]["template"]["spec"].get("securityContext", {}),
                     **container_of(workload)["securityContext"]}
         self._user = str(security["runAsUser"])
         self._capabilities = ",".join(str(CAPABILITIES[one]) for one in security["capabilities"]["add"])
@@ -155,37 +157,65 @@ def readable(path):
         place.chmod(0o755 if place.is_dir() else 0o644)
 
 
-def dns_runs(root, image):
-    workload, = objects("base/dns/deployment.yaml")
-    checks.equal("waypost-dns: the image has the workload's user", image["User"].split(":")[0],
-                 str(workload["spec"]["template"]["spec"]["securityContext"]["runAsUser"]))
+def dns_runs(what, root, image, workload, entrypoint, files, allowed):
+    """A workload's Pod answers on port 53, over an API server that it asks for no more than it may.  `files` are texts
+    by where they are mounted."""
     space = Namespace("dns")
     with Folder() as folder, api_for_pods(space, folder) as api:
         shop(api)
         api.put(web("10.96.3.3"))
-        folder.write("config/waypost.yaml", (DEPLOY / "cluster-dns" / "waypost.yaml").read_text())
         folder.write("resolv.conf", "nameserver 192.0.2.1\n")  # Nobody is there (RFC 5737).
+        mounts = {folder / "account": SERVICE_ACCOUNT, folder / "resolv.conf": "/etc/resolv.conf"}
+        for number, (place, text) in enumerate(files.items()):
+            folder.write(f"config-{number}/{os.path.basename(place)}", text)
+            mounts[folder / f"config-{number}"] = os.path.dirname(place)
         readable(folder.path)
-        box = Container(root, image, workload, {folder / "config": "/etc/waypost", folder / "account": SERVICE_ACCOUNT,
-                                                folder / "resolv.conf": "/etc/resolv.conf"})
-        out = space.run(*box.command("/usr/local/bin/waypost", "check-config", "/etc/waypost/waypost.yaml"))
-        checks.contains("waypost runs from the image", out, "/etc/waypost/waypost.yaml: ok")
-        with Program(space, box.command(*image["Entrypoint"], *container_of(workload)["args"]),
+        box = Container(root, image, workload, mounts)
+        with Program(space, box.command(*entrypoint, *container_of(workload)["args"]),
                      {**box.environment, **where_it_is(api)}) as dns:
-            if not checks.equal("waypost-dns runs from the image", dns.is_ready, True):
+            if not checks.equal(f"{what}: it is ready", dns.is_ready, True):
                 print("\n".join(dns.lines))
                 return
             status = pathlib.Path(f"/proc/{dns.process.pid}/status").read_text()
-            checks.matches("as its user", status, r"^Uid:\s+65532\s+65532")
-            checks.matches("with its capability, from the file", status, r"^CapEff:\s+0000000000000400$")
+            checks.matches(f"{what}: as its user", status, r"^Uid:\s+65532\s+65532")
+            checks.matches(f"{what}: with its capability, from the file", status, r"^CapEff:\s+0000000000000400$")
             mounts = pathlib.Path(f"/proc/{dns.process.pid}/mountinfo").read_text()
-            checks.matches("over a root that is read-only", mounts, r" / ro,")
+            checks.matches(f"{what}: over a root that is read-only", mounts, r" / ro,")
             for transport in ("+notcp", "+tcp"):
                 answer = Answer(space.run("dig", "@127.0.0.1", transport, "+tries=1", "+time=2", WEB))
-                checks.equal(f"it answers on port 53, {transport}", (answer.status, answer.values()),
+                checks.equal(f"{what}: it answers on port 53, {transport}", (answer.status, answer.values()),
                              ("NOERROR", ["10.96.3.3"]))
-            checks.equal("it stops in order", dns.stop(), 0)
+            ports = {port["name"]: port["containerPort"] for port in container_of(workload)["ports"]}
+            for probe in ("livenessProbe", "readinessProbe"):
+                asks = container_of(workload)[probe]["httpGet"]
+                url = f"http://127.0.0.1:{ports[asks['port']]}{asks['path']}"
+                checks.equal(f"{what}: {probe}", space.inside(lambda u=url: urllib.request.urlopen(u, timeout=5).status),
+                             200)
+            checks.equal(f"{what}: it may ask what it asks", asked(api.requests()) - allowed, set())
+            checks.equal(f"{what}: it stops in order", dns.stop(), 0)
     space.remove()
+
+
+def name_servers(root, image):
+    configuration = (DEPLOY / "cluster-dns" / "waypost.yaml").read_text()
+    with Folder() as folder:
+        file = folder.write("waypost.yaml", configuration)
+        workload, = objects("base/dns/deployment.yaml")
+        resolv_conf = folder.write("resolv.conf", "nameserver 192.0.2.1\n")
+        box = Container(root, image, workload, {file: "/waypost.yaml", resolv_conf: "/etc/resolv.conf"})
+        out = Namespace("tool").run(*box.command("/usr/local/bin/waypost", "check-config", "/waypost.yaml"))
+        checks.contains("waypost runs from the image", out, "/waypost.yaml: ok")
+    checks.equal("waypost-dns: the image has the workload's user", image["User"].split(":")[0],
+                 str(workload["spec"]["template"]["spec"]["securityContext"]["runAsUser"]))
+    dns_runs("cluster-dns", root, image, workload, image["Entrypoint"], {"/etc/waypost/waypost.yaml": configuration},
+             rights("base/dns/rights.yaml"))
+    # Another image in the Deployment that kubeadm makes: everything else is CoreDNS'.
+    data = ROOT / "tests" / "data"
+    theirs = data / "kubernetes" / "coredns.yaml"
+    corefile = {"/etc/coredns/Corefile": (data / "corefile" / "kubeadm.corefile").read_text()}
+    workload = objects(theirs)[0]
+    for entrypoint in (image["Entrypoint"], ["/coredns"]):
+        dns_runs(f"kubeadm's Deployment, {entrypoint[0]}", root, image, workload, entrypoint, corefile, rights(theirs))
 
 
 def node_runs(root, image, backend):
@@ -254,6 +284,6 @@ with Folder() as scratch:
         if why:
             checks.skip(f"nothing is run from the images: {why}")
         else:
-            dns_runs(*images["waypost-dns"])
+            name_servers(*images["waypost-dns"])
             for_each_backend(checks, lambda backend: node_runs(*images["waypost-node"], backend))
 checks.finish()

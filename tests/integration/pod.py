@@ -15,7 +15,7 @@ DEPLOY = ROOT / "container" / "deploy"
 
 
 def objects(path):
-    """The objects of a file of container/deploy."""
+    """The objects of a file: an absolute path, or one in container/deploy."""
     return [thing for thing in yaml.safe_load_all((DEPLOY / path).read_text()) if thing]
 
 
