@@ -6,6 +6,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <cstdint>
 #include <string_view>
 
 namespace waypost::log {
@@ -15,8 +16,13 @@ using spdlog::error;
 using spdlog::info;
 using spdlog::warn;
 
+enum class Format : std::uint8_t {
+  Text,  // "2026-01-31T12:00:00.000Z info MESSAGE"
+  Json,  // json_line() of base/log_format.h.
+};
+
 // Sends lines of `level` ("debug", "info", "warn", "error") and above to stderr.  Returns false and
 // changes nothing for another word.
-bool set_up(std::string_view level);
+bool set_up(std::string_view level, Format format = Format::Text);
 
 }  // namespace waypost::log

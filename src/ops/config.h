@@ -11,6 +11,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/log.h"
 #include "ops/forwarding.h"
 #include "ops/status_server.h"
 #include "records/options.h"
@@ -78,6 +79,7 @@ struct Config {
   std::chrono::milliseconds lameduck{};      // How long it answers after SIGTERM, at most.
   std::filesystem::path cookie_secret_file;  // Empty: the process chooses a secret.
   std::string log_level;
+  log::Format log_format = log::Format::Text;
   std::vector<ShownValue> shown;  // Every option, in the table's order.
 
   // False: objects come from an API server.  True without a folder: there are none.

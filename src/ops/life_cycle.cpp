@@ -406,7 +406,7 @@ void LifeCycle::State::put_in_force(Config next) {
   if (config.records.is_served != started.records.is_served) {
     config.manifests = before.manifests;  // The key "kubernetes" waits for a restart.
   }
-  log::set_up(config.log_level);
+  log::set_up(config.log_level, config.log_format);
   if (before.static_zones != config.static_zones ||
       before.built_in_zones != config.built_in_zones) {
     watch(zone_watch, config.static_zones, &State::on_zones_changed);

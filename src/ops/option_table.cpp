@@ -274,6 +274,11 @@ Result<void> put_lameduck(Config& config, const std::string& text) {
   return {};
 }
 
+Result<void> put_log_format(Config& config, const std::string& text) {
+  using enum log::Format;
+  return put_word(config.log_format, text, {{"text", Text}, {"json", Json}});
+}
+
 constexpr bool Live = true;
 constexpr bool AtRestart = false;
 using enum OptionForm;
@@ -506,6 +511,9 @@ constexpr auto Table = std::to_array<Option>({
      put_lameduck},
     {"logLevel", "log-level", Text, "LEVEL", "debug, info, warn or error", "info", "", Live,
      "The least important lines that are logged, on stderr.", put_log_level},
+    {"logFormat", "log-format", Text, "FORMAT", "text or json", "text", "", Live,
+     "Whether a line of the log is text or a JSON object with time, level and message.",
+     put_log_format},
 });
 
 // Lower case without dashes and underscores.

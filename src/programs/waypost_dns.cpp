@@ -32,7 +32,7 @@ int run(std::span<const char* const> arguments) {
   if (!loaded) {
     return programs::fail(Name, loaded.error());
   }
-  log::set_up(loaded->config.log_level);
+  log::set_up(loaded->config.log_level, loaded->config.log_format);
   for (const std::string& note : loaded->notes) {
     log::warn("{}", note);
   }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Configuration, flags, start and stop of waypost-dns and waypost, from the outside."""
 
+import json
 import re
 import signal
 import socket
@@ -106,6 +107,22 @@ def stopping():
                 checks.equal(f"the exit code after {number.name}", code, 0)
                 checks.matches("the closing line", server.out[-1],
                                r"^stopped: 2 queries \(1 udp, 1 tcp\), 1 NOERROR, 1 NXDOMAIN, 0 dropped")
+
+
+def the_log_as_json():
+    with Folder() as folder:
+        folder.write("shop.yaml", SHOP)
+        config = folder.write("etc/waypost.yaml", "logFormat: json\n")
+        with Server("--manifests", folder.path, config=config) as server:
+            server.send_signal(signal.SIGHUP)
+            server.wait_for_log("manifests read again")
+            lines = [json.loads(line) for line in server.log]
+            checks.equal("what a line of the log has", sorted(lines[0]), ["level", "message", "time"])
+            checks.contains("the message of the first line", lines[0]["message"], "SIGHUP")
+            config.write_text("logFormat: text\n")
+            checks.matches("the log as text again",
+                           "\n".join(server.wait_for_log("now in force: logFormat")),
+                           r"^\d{4}-\d\d-\d\dT[0-9:.]+Z info ")
 
 
 def nobody_reads_its_output():
@@ -214,6 +231,7 @@ check_config()
 what_a_start_prints()
 examples_are_true_under_filters()
 stopping()
+the_log_as_json()
 nobody_reads_its_output()
 a_port_in_use()
 values_reach_the_answers()
