@@ -1,6 +1,8 @@
 #include "ops/pod_commands.h"
 
 #include "base/file.h"
+#include "ops/env_command.h"
+#include "ops/inject_command.h"
 #include "ops/resolv_conf_command.h"
 
 #include <array>
@@ -15,6 +17,8 @@ struct PodCommand {
   CommandOutput (*run)(std::span<const char* const> arguments);
 };
 constexpr std::array PodCommands = {
+    PodCommand{"env", run_env},
+    PodCommand{"inject", run_inject},
     PodCommand{"resolv-conf", run_resolv_conf},
 };
 
@@ -77,8 +81,8 @@ std::vector<std::string> GivenFlags::list(std::string_view flag) const {
   return values;
 }
 
-Result<bool> GivenFlags::boolean(std::string_view flag) const {
-  const std::string value = text(flag, "false");
+Result<bool> GivenFlags::boolean(std::string_view flag, bool otherwise) const {
+  const std::string value = text(flag, otherwise ? "true" : "false");
   if (value != "true" && value != "false") {
     return failure(ErrorKind::InvalidInput,
                    "--" + std::string(flag) + ": found '" + value + "', expected true or false");

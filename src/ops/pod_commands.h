@@ -47,8 +47,8 @@ class GivenFlags {
   std::string text(std::string_view flag, std::string_view otherwise) const;
   // The values of a list; none when it is not given.
   std::vector<std::string> list(std::string_view flag) const;
-  // Fails for what is neither true nor false.
-  Result<bool> boolean(std::string_view flag) const;
+  // `otherwise` when it is not given.  Fails for what is neither true nor false.
+  Result<bool> boolean(std::string_view flag, bool otherwise = false) const;
   // The first of `flags` that was given; empty when none was.
   std::string_view first_of(std::span<const std::string_view> flags) const noexcept;
 

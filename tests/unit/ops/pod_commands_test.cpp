@@ -3,6 +3,8 @@
 #include "ops/pod_commands.h"
 
 #include "base/file.h"
+#include "ops/env_command.h"
+#include "ops/inject_command.h"
 #include "ops/resolv_conf_command.h"
 
 #include <doctest/doctest.h>
@@ -62,6 +64,8 @@ void expect_documented(const char* command, std::span<const CommandFlag> flags) 
 
 TEST_CASE("every flag of the commands about Pods is documented and in --help") {
   expect_documented("resolv-conf", resolv_conf_flags());
+  expect_documented("env", env_flags());
+  expect_documented("inject", inject_flags());
 }
 
 TEST_CASE("other commands are left to others") {
