@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "base/tally.h"
 
 #include <bit>
 #include <cstddef>
@@ -76,6 +77,7 @@ inline std::uint64_t multiply_fold(std::uint64_t a, std::uint64_t b) noexcept {
 // hash.
 template <typename Word>
 inline std::uint64_t hash_words(const std::uint8_t* name, std::size_t size, Word word) noexcept {
+  note_for_test(Tally::Hash);
   const HashKey key = hash_key;
   std::uint64_t hash = key.start;
   std::size_t at = 0;

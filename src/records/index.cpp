@@ -139,8 +139,7 @@ bool Index::is_at(const Entry& entry, const dns::NameKey& name) const noexcept {
   return false;
 }
 
-// How many labels stand in front of a Service's name, if it can be one.  More than two have no
-// place in the schema.
+// How many labels stand in front of a Service's name, if it can be one.
 std::size_t Index::labels_in_front(const dns::NameKey& name) const noexcept {
   constexpr std::size_t ServiceLabels = 3;  // web.shop.svc
   const std::size_t labels =
@@ -149,62 +148,64 @@ std::size_t Index::labels_in_front(const dns::NameKey& name) const noexcept {
                                                                             : 0;
 }
 
-Index::Hint Index::expect(const dns::NameKey& name) const noexcept {
+Index::Search Index::begin(const dns::NameKey& name) const noexcept {
   const std::size_t in_front = labels_in_front(name);
-  const Hint hint{in_front == 0 ? name.hash : dns::hash_name(name.suffix(in_front))};
-  table_.prefetch(hint.hash);
-  return hint;
+  Search search;
+  search.in_front = static_cast<std::uint8_t>(in_front);
+  // Below a Service there are an endpoint's name, _protocol, and _port._protocol.
+  if (in_front > 2 || (in_front == 2 && (name.label(0)[0] != '_' || name.label(1)[0] != '_'))) {
+    search.has_looked = search.is_settled = true;
+    return search;
+  }
+  search.probe = table_.begin(in_front == 0 ? name.hash : dns::hash_name(name.suffix(in_front)));
+  NameTable::prefetch(search.probe);
+  return search;
 }
 
-void Index::expect_node(Hint& hint) const noexcept {
-  const Entry entry = table_.find(hint.hash, [](const Entry&) noexcept { return true; });
-  if (entry.kind != NodeKind::None) {
-    prefetch_lines(entry.node);
+void Index::expect_node(Search& search) noexcept {
+  if (search.has_looked) {
+    return;
   }
-  if (entry.kind == NodeKind::Service) {
-    hint.service = &entry.as<ServiceNode>();
-  }
-}
-
-void Index::expect_data(const Hint& hint) const noexcept {
-  if (hint.service != nullptr) {
-    prefetch_lines(hint.service->data.load(std::memory_order_acquire));
+  search.candidate = NameTable::next(search.probe);
+  search.has_looked = true;
+  if (search.candidate.kind != NodeKind::None) {
+    prefetch_lines(search.candidate.node);
   }
 }
 
-Index::Place Index::find(const dns::NameKey& name) const noexcept {
-  if (const std::size_t in_front = labels_in_front(name); in_front != 0) {
-    return find_below_service(name, in_front);
+void Index::expect_data(const Search& search) noexcept {
+  if (search.candidate.kind == NodeKind::Service) {
+    prefetch_lines(search.candidate.as<ServiceNode>().data.load(std::memory_order_acquire));
   }
-  Place place;
-  place.entry =
-      table_.find(name.hash, [&](const Entry& entry) noexcept { return is_at(entry, name); });
-  if (place.entry.kind == NodeKind::Service) {
-    place.what = Place::What::Service;
-    place.service = &place.entry.as<ServiceNode>();
-    place.data = place.service->data.load(std::memory_order_acquire);
-  } else if (place.entry.kind != NodeKind::None) {
-    place.what = Place::What::Entry;
-  }
-  return place;
 }
 
-// Names that have one label or two in front of a Service's; more have no place in the schema.
-Index::Place Index::find_below_service(const dns::NameKey& name,
-                                       std::size_t in_front) const noexcept {
+void Index::settle(const dns::NameKey& name, Search& search) const noexcept {
+  if (search.is_settled) {
+    return;
+  }
+  if (!search.has_looked) {
+    search.candidate = NameTable::next(search.probe);
+    search.has_looked = true;
+  }
+  const auto is_wanted = [&](const Entry& entry) noexcept {
+    return search.in_front == 0
+               ? is_at(entry, name)
+               : entry.kind == NodeKind::Service &&
+                     equal(entry.as<ServiceNode>().name(), name.suffix(search.in_front));
+  };
+  while (search.candidate.kind != NodeKind::None && !is_wanted(search.candidate)) {
+    search.candidate = NameTable::next(search.probe);
+  }
+  search.is_settled = true;
+}
+
+Index::Place Index::find_below_service(const dns::NameKey& name, const Search& search) noexcept {
   using What = Place::What;
   const Bytes first = name.label(0);
-  const bool is_port = in_front == 2;
-  if (in_front > 2 || (is_port && (first[0] != '_' || name.label(1)[0] != '_'))) {
-    return {};
-  }
   Place place;
-  place.service = find_service(name.suffix(in_front));
-  if (place.service == nullptr) {
-    return {};
-  }
+  place.service = &search.candidate.as<ServiceNode>();
   place.data = place.service->data.load(std::memory_order_acquire);
-  if (is_port) {
+  if (search.in_front == 2) {
     place.port = place.data->find_port(first.subspan(1), as_text(name.label(1).subspan(1)));
     place.what = place.port != nullptr ? What::Port : What::Nothing;
   } else if (first[0] == '_') {
@@ -224,8 +225,10 @@ const ServiceNode* Index::find_service(Bytes name) const noexcept {
   return static_cast<const ServiceNode*>(entry.node);
 }
 
-bool Index::has(const dns::NameKey& name) const noexcept {
-  return find(name).what != Place::What::Nothing;
+bool Index::has(const dns::NameKey& name, Search& search) const noexcept {
+  settle(name, search);
+  return search.candidate.kind != NodeKind::None &&
+         (search.in_front == 0 || find_below_service(name, search).what != Place::What::Nothing);
 }
 
 // Tells of each entry once, see NameTable: an address that stands for a Service, of which slots say
@@ -266,26 +269,39 @@ void Index::tell_hashes(const Entry& entry, const NameTable::Tell& tell) const {
 
 //------------------------------------------------------------------ answering
 
-Outcome Index::solve(const Apex& apex, const dns::Lookup& lookup, dns::MessageWriter& out,
-                     dns::Target& next) const noexcept {
-  const Place place = find(lookup.name);
-  if (place.what == Place::What::Nothing) {
+Outcome Index::solve(const Apex& apex, const dns::Lookup& lookup, Search& search,
+                     dns::MessageWriter& out, dns::Target& next) const noexcept {
+  settle(lookup.name, search);
+  const Entry& entry = search.candidate;
+  if (entry.kind == NodeKind::None) {
     return solve_computed(apex, lookup, out);
+  }
+  Place below;
+  if (search.in_front != 0) {
+    below = find_below_service(lookup.name, search);
+    if (below.what == Place::What::Nothing) {
+      return Outcome::NoName;
+    }
   }
   if (lookup.type == RecordType::ANY) {
     const bool fits = out.add_record(Section::Answer, lookup.owner_name(), RecordType::HINFO,
                                      dns::RecordClass::IN, MinimalAnyTtl, as_bytes(MinimalAny));
     return finish_set(fits ? 1 : 0, fits, out);
   }
+  if (search.in_front != 0) {
+    return solve_below_service(below, lookup, out);
+  }
+  return entry.kind == NodeKind::Service ? solve_service(entry.as<ServiceNode>(), lookup, out, next)
+                                         : solve_entry(entry, apex, lookup, out);
+}
+
+Outcome Index::solve_below_service(const Place& place, const dns::Lookup& lookup,
+                                   dns::MessageWriter& out) const noexcept {
   switch (place.what) {
-    case Place::What::Service:
-      return solve_service(place, lookup, out, next);
     case Place::What::Endpoint:
       return solve_endpoint(place, lookup, out);
     case Place::What::Port:
       return solve_port(place, lookup, out);
-    case Place::What::Entry:
-      return solve_entry(place.entry, apex, lookup, out);
     case Place::What::Protocol:
     case Place::What::Nothing:
       break;  // An empty non-terminal.
@@ -363,9 +379,9 @@ Outcome Index::write_name_servers(const dns::Lookup& lookup,
   return outcome;
 }
 
-Outcome Index::solve_service(const Place& place, const dns::Lookup& lookup, dns::MessageWriter& out,
-                             dns::Target& next) const noexcept {
-  const ServiceData& data = *place.data;
+Outcome Index::solve_service(const ServiceNode& service, const dns::Lookup& lookup,
+                             dns::MessageWriter& out, dns::Target& next) const noexcept {
+  const ServiceData& data = *service.data.load(std::memory_order_acquire);
   if (data.kind() == ServiceData::Kind::Alias) {
     return solve_alias(data, lookup, out, next);
   }
@@ -376,10 +392,10 @@ Outcome Index::solve_service(const Place& place, const dns::Lookup& lookup, dns:
       return write_addresses(data.v6(), 16, options_.ttl, lookup, out);
     case RecordType::SRV:
       return data.kind() == ServiceData::Kind::Headless
-                 ? write_headless_srv(*place.service, data, {}, data.bare_weight(), 0, options_.ttl,
+                 ? write_headless_srv(service, data, {}, data.bare_weight(), 0, options_.ttl,
                                       lookup, out)
-                 : write_service_srv(*place.service, data, data.port_numbers(), data.bare_weight(),
-                                     0, options_.ttl, lookup, out);
+                 : write_service_srv(service, data, data.port_numbers(), data.bare_weight(), 0,
+                                     options_.ttl, lookup, out);
     default:
       return Outcome::NoData;
   }

@@ -51,29 +51,35 @@ class Index {
   // index.
   const Apex* enclosing(const dns::NameKey& name) const noexcept;
 
-  // Has the memory that an answer stands in brought into the CPU's cache, in three steps: the slots
-  // of the table, the node, the data.  Each step needs what the one before has asked for, so that
-  // steps pay when other names' stand between them.  Changes nothing, and finds nothing either:
-  // names that are not there are fine.
-  struct Hint {
-    std::uint64_t hash = 0;
-    const ServiceNode* service = nullptr;
+  // A look-up under way: whoever has several names begins with all of them and then takes a step
+  // for each, so that the CPU waits for the memory of all their answers at once.  Good inside the
+  // section that it was begun in, for the name and the index that it was begun with.
+  struct Search {
+    NameTable::Probe probe;
+    Entry candidate;            // What may stand at the name, but for is_settled.
+    std::uint8_t in_front = 0;  // Labels in front of a Service's name; 0: it is no such name.
+    bool has_looked = false;    // `candidate` is the table's word.
+    bool is_settled = false;    // `candidate` does stand there, or nothing does.
   };
-  Hint expect(const dns::NameKey& name) const noexcept;
-  void expect_node(Hint& hint) const noexcept;
-  void expect_data(const Hint& hint) const noexcept;
+  // Each step has brought into the CPU's cache what the next one needs: the slots of the table, the
+  // node, the data.  The first alone is needed.
+  Search begin(const dns::NameKey& name) const noexcept;
+  static void expect_node(Search& search) noexcept;
+  static void expect_data(const Search& search) noexcept;
 
-  // True when the name exists in the index.  For names whose zone overlaps with a static one.
-  bool has(const dns::NameKey& name) const noexcept;
+  // True when the name exists in the index.  For reverse names whose zone overlaps with a static
+  // one.
+  bool has(const dns::NameKey& name, Search& search) const noexcept;
 
   // True once the world was complete; before that, a name that is absent proves nothing.
   bool is_ready() const noexcept { return ready_.load(std::memory_order_acquire); }
 
   // Answers for a name within `apex`.  Hit writes answers and, for SRV and NS, addresses into the
   // additional section as far as they fit; a record set that does not fit is cut, from a random
-  // start, with TC.  Follow fills `next` with the target of an ExternalName.
-  dns::Outcome solve(const Apex& apex, const dns::Lookup& lookup, dns::MessageWriter& out,
-                     dns::Target& next) const noexcept;
+  // start, with TC.  Follow fills `next` with the target of an ExternalName.  `search` was begun
+  // with the look-up's name.
+  dns::Outcome solve(const Apex& apex, const dns::Lookup& lookup, Search& search,
+                     dns::MessageWriter& out, dns::Target& next) const noexcept;
 
   // Adds the SOA of `apex` to authority for a negative answer (RFC 2308, 3).  False: it does not
   // fit.
@@ -94,21 +100,21 @@ class Index {
  private:
   friend class Publisher;
 
-  // What stands at a name, and the version of the Service that says so.
+  // What stands below a Service, and the version of the Service that says so.
   struct Place {
-    enum class What : std::uint8_t { Nothing, Entry, Service, Endpoint, Port, Protocol };
+    enum class What : std::uint8_t { Nothing, Endpoint, Port, Protocol };
     What what = What::Nothing;
-    Entry entry;                           // Entry
-    const ServiceNode* service = nullptr;  // All of the others.
+    const ServiceNode* service = nullptr;
     const ServiceData* data = nullptr;
     ServiceData::Endpoint endpoint{};              // Endpoint
     const ServiceData::NamedPort* port = nullptr;  // Port
   };
 
   std::size_t labels_in_front(const dns::NameKey& name) const noexcept;
-  Place find(const dns::NameKey& name) const noexcept;
-  Place find_below_service(const dns::NameKey& name, std::size_t in_front) const noexcept;
+  static Place find_below_service(const dns::NameKey& name, const Search& search) noexcept;
   const ServiceNode* find_service(Bytes name) const noexcept;
+  // Takes candidates until one stands at the name, or there are none.
+  void settle(const dns::NameKey& name, Search& search) const noexcept;
   bool is_at(const Entry& entry, const dns::NameKey& name) const noexcept;
   static bool is_at_address(const Entry& entry, const ReverseName& name) noexcept;
   void tell_hashes(const Entry& entry, const NameTable::Tell& tell) const;
@@ -117,8 +123,10 @@ class Index {
                            dns::MessageWriter& out) const noexcept;
   dns::Outcome solve_entry(const Entry& entry, const Apex& apex, const dns::Lookup& lookup,
                            dns::MessageWriter& out) const noexcept;
-  dns::Outcome solve_service(const Place& place, const dns::Lookup& lookup, dns::MessageWriter& out,
-                             dns::Target& next) const noexcept;
+  dns::Outcome solve_below_service(const Place& place, const dns::Lookup& lookup,
+                                   dns::MessageWriter& out) const noexcept;
+  dns::Outcome solve_service(const ServiceNode& service, const dns::Lookup& lookup,
+                             dns::MessageWriter& out, dns::Target& next) const noexcept;
   dns::Outcome solve_alias(const ServiceData& data, const dns::Lookup& lookup,
                            dns::MessageWriter& out, dns::Target& next) const noexcept;
   dns::Outcome solve_endpoint(const Place& place, const dns::Lookup& lookup,

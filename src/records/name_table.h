@@ -11,6 +11,7 @@
 #pragma once
 
 #include "base/rcu.h"
+#include "base/tally.h"
 
 #include <atomic>
 #include <cstddef>
@@ -48,6 +49,8 @@ struct Entry {
 
 // Thread safety: one writer; any number of readers, each inside an rcu::ReadSection.
 class NameTable {
+  struct Array;
+
  public:
   // Tells where entries stand, needed when the table grows: called for each entry, calls `tell`
   // with the hash of its name, or of several entries' names, so that in all each entry is told
@@ -61,30 +64,56 @@ class NameTable {
   NameTable(const NameTable&) = delete;
   NameTable& operator=(const NameTable&) = delete;
 
-  // Returns the first entry under `hash` for which `is_wanted(entry)` is true; kind None when there
-  // is none.  Reader or writer.  Probes are bounded by the table's fill, which is at most three
-  // quarters.
-  template <typename Predicate>
-  Entry find(std::uint64_t hash, Predicate&& is_wanted) const noexcept {
-    const Array& array = *array_.load(std::memory_order_acquire);
-    for (std::size_t at = hash & array.mask;; at = (at + 1) & array.mask) {
+  // A look-up under way.  A reader's is good inside the section that it was begun in, the writer's
+  // until the table changes.
+  class Probe {
+   private:
+    friend class NameTable;
+    const Array* array_;
+    std::uint64_t hash_;
+    std::size_t at_;
+  };
+
+  // Begins to look for what stands under `hash`.  Reader or writer.
+  Probe begin(std::uint64_t hash) const noexcept {
+    note_for_test(Tally::Probe);
+    Probe probe;
+    probe.array_ = array_.load(std::memory_order_acquire);
+    probe.hash_ = hash;
+    probe.at_ = hash & probe.array_->mask;
+    return probe;
+  }
+  // Has the slot that next() looks at first brought into the CPU's cache.
+  static void prefetch(const Probe& probe) noexcept {
+    __builtin_prefetch(&probe.array_->slots[probe.at_]);
+  }
+  // Returns the next entry whose slot has the hash's high bits, kind None when there is no more.
+  // The steps are bounded by the table's fill, which is at most three quarters.
+  static Entry next(Probe& probe) noexcept {
+    const Array& array = *probe.array_;
+    for (std::size_t at = probe.at_;; at = (at + 1) & array.mask) {
       const std::uint64_t slot = array.slots[at].load(std::memory_order_acquire);
       if (slot == Empty) {
+        probe.at_ = at;
         return {};
       }
-      if (slot >> TagShift == hash >> TagShift && slot != Removed) {
-        const Entry entry = unpack(slot);
-        if (is_wanted(entry)) {
-          return entry;
-        }
+      if (slot >> TagShift == probe.hash_ >> TagShift && slot != Removed) {
+        probe.at_ = (at + 1) & array.mask;
+        return unpack(slot);
       }
     }
   }
 
-  // Has the slot at which find(hash) begins brought into the CPU's cache.  Reader.
-  void prefetch(std::uint64_t hash) const noexcept {
-    const Array& array = *array_.load(std::memory_order_acquire);
-    __builtin_prefetch(&array.slots[hash & array.mask]);
+  // Returns the first entry under `hash` for which `is_wanted(entry)` is true; kind None when there
+  // is none.
+  template <typename Predicate>
+  Entry find(std::uint64_t hash, Predicate&& is_wanted) const noexcept {
+    Probe probe = begin(hash);
+    Entry entry = next(probe);
+    while (entry.kind != NodeKind::None && !is_wanted(entry)) {
+      entry = next(probe);
+    }
+    return entry;
   }
 
   // Makes room for `count` more entries, so that as many insert() do not move the others.  Writer.

@@ -1,6 +1,5 @@
 #include "server/responder.h"
 
-#include "records/index.h"
 #include "zones/zone_set.h"
 
 #include <algorithm>
@@ -18,6 +17,7 @@ using dns::Rcode;
 using dns::RecordClass;
 using dns::RecordType;
 using dns::Section;
+using Search = records::Index::Search;
 using namespace std::string_view_literals;
 
 // CNAMEs followed for one query; CoreDNS follows as many.
@@ -52,10 +52,10 @@ struct Authority {
 class Answer {
  public:
   // `uptime` is a Moment's.
-  Answer(const Views& views, const dns::Query& query, std::uint32_t uptime,
-         const resolver::Resolution* resolution, resolver::Question& elsewhere,
-         dns::Rotation& rotation, dns::MessageWriter& out) noexcept
-      : index_(*views.index.load(std::memory_order_acquire)),
+  Answer(const Views& views, const records::Index& index, const dns::Query& query,
+         std::uint32_t uptime, const resolver::Resolution* resolution,
+         resolver::Question& elsewhere, dns::Rotation& rotation, dns::MessageWriter& out) noexcept
+      : index_(index),
         zones_(*views.zones.load(std::memory_order_acquire)),
         answers_(views.answers.load(std::memory_order_acquire)),
         is_stale_(views.is_stale.load(std::memory_order_relaxed)),
@@ -66,13 +66,13 @@ class Answer {
         rotation_(rotation),
         out_(out) {}
 
-  // Fills sections, rcode and AA for a query of class IN.
-  void resolve(dns::Target& first, dns::Target& second) noexcept;
+  // Fills sections, rcode and AA for a query of class IN.  `search` was begun with its name.
+  void resolve(Search& search, dns::Target& first, dns::Target& second) noexcept;
   // True when the name is the apex of a zone that can be transferred; sets NOTAUTH otherwise.
-  bool is_transferable() noexcept;
+  bool is_transferable(Search& search) noexcept;
   // The whole answer to an IXFR over UDP: the SOA, from which the client sees whether to come back
   // over TCP (RFC 1995, 2).
-  void answer_soa() noexcept;
+  void answer_soa(Search& search) noexcept;
 
   // What the cache said of a name that nobody here owns.
   bool is_missing() const noexcept { return is_missing_; }
@@ -83,8 +83,9 @@ class Answer {
   std::string_view extended_text() const noexcept { return extended_text_; }
 
  private:
-  Authority find_authority(const dns::NameKey& name) const noexcept;
-  Outcome solve(const Authority& authority, const dns::Lookup& lookup, dns::Target& next) noexcept;
+  Authority find_authority(const dns::NameKey& name, Search& search) const noexcept;
+  Outcome solve(const Authority& authority, const dns::Lookup& lookup, Search& search,
+                dns::Target& next) noexcept;
   // Whether a name that does not exist there is asked elsewhere.
   bool falls_through(const Authority& authority) const noexcept {
     return authority.cluster != nullptr && authority.cluster->falls_through && answers_ != nullptr;
@@ -122,18 +123,18 @@ void Answer::fail(Rcode rcode, dns::ExtendedError error, std::string_view text) 
 // The zone with the longest apex owns a name.  Reverse zones overlap (10.in-addr.arpa is an empty
 // zone by RFC 6303 and holds ClusterIPs at the same time): there, a name that the cluster has is
 // the cluster's.
-Authority Answer::find_authority(const dns::NameKey& name) const noexcept {
+Authority Answer::find_authority(const dns::NameKey& name, Search& search) const noexcept {
   const records::Apex* cluster = index_.enclosing(name);
   const zones::Zone* zone = zones_.closest(name);
   if (cluster != nullptr && zone != nullptr) {
-    const bool is_cluster =
-        zone->apex().label_count() <= cluster->labels || (cluster->is_reverse && index_.has(name));
+    const bool is_cluster = zone->apex().label_count() <= cluster->labels ||
+                            (cluster->is_reverse && index_.has(name, search));
     return is_cluster ? Authority{cluster, nullptr} : Authority{nullptr, zone};
   }
   return {cluster, zone};
 }
 
-Outcome Answer::solve(const Authority& authority, const dns::Lookup& lookup,
+Outcome Answer::solve(const Authority& authority, const dns::Lookup& lookup, Search& search,
                       dns::Target& next) noexcept {
   if (authority.zone != nullptr) {
     return authority.zone->solve(lookup, out_, next);
@@ -146,11 +147,11 @@ Outcome Answer::solve(const Authority& authority, const dns::Lookup& lookup,
     extended_error_ = dns::ExtendedError::StaleAnswer;
     extended_text_ = "the cluster's API server was not reached for some time"sv;
   }
-  return index_.solve(*authority.cluster, lookup, out_, next);
+  return index_.solve(*authority.cluster, lookup, search, out_, next);
 }
 
-void Answer::resolve(dns::Target& first, dns::Target& second) noexcept {
-  Authority authority = find_authority(query_.name);
+void Answer::resolve(Search& search, dns::Target& first, dns::Target& second) noexcept {
+  Authority authority = find_authority(query_.name, search);
   if (authority.is_none()) {
     return resolve_elsewhere(query_.name, dns::QuestionOffset);
   }
@@ -160,9 +161,11 @@ void Answer::resolve(dns::Target& first, dns::Target& second) noexcept {
   dns::Target* next = &first;
   const dns::NameKey* name = &query_.name;
   std::uint16_t owner = dns::QuestionOffset;
+  Search further;  // For the targets of CNAMEs.
+  Search* current = &search;
   for (unsigned hops = 0;; ++hops) {
     const dns::Lookup lookup{*name, query_.type, owner, rotation_};
-    const Outcome outcome = solve(authority, lookup, *next);
+    const Outcome outcome = solve(authority, lookup, *current, *next);
     seen[hops] = name->hash;
     if (outcome == Outcome::NoName && falls_through(authority)) {
       extended_error_.reset();
@@ -177,7 +180,9 @@ void Answer::resolve(dns::Target& first, dns::Target& second) noexcept {
                                seen.begin() + hops + 1) {
       return;
     }
-    authority = find_authority(next->name);
+    further = index_.begin(next->name);
+    current = &further;
+    authority = find_authority(next->name, further);
     if (authority.is_none()) {
       return resolve_elsewhere(next->name, next->owner);
     }
@@ -272,8 +277,8 @@ void Answer::conclude(Outcome outcome, const Authority& authority,
   }
 }
 
-bool Answer::is_transferable() noexcept {
-  const Authority authority = find_authority(query_.name);
+bool Answer::is_transferable(Search& search) noexcept {
+  const Authority authority = find_authority(query_.name, search);
   const bool is_apex =
       authority.zone != nullptr
           ? authority.zone->apex().label_count() == query_.name.label_count
@@ -289,13 +294,13 @@ bool Answer::is_transferable() noexcept {
   return true;
 }
 
-void Answer::answer_soa() noexcept {
-  const Authority authority = find_authority(query_.name);
+void Answer::answer_soa(Search& search) noexcept {
+  const Authority authority = find_authority(query_.name, search);
   assert(!authority.is_none());  // is_transferable() was true.
   dns::Target unused;
   const dns::Lookup lookup{query_.name, RecordType::SOA, dns::QuestionOffset, rotation_};
   out_.set_authoritative(true);
-  conclude(solve(authority, lookup, unused), authority, lookup);
+  conclude(solve(authority, lookup, search, unused), authority, lookup);
 }
 
 namespace {
@@ -353,27 +358,34 @@ Responder::Responder(const Views& views, Counters& counters, std::uint64_t seed)
     : views_(views), counters_(counters), rotation_(seed) {}
 
 Reply Responder::respond(Bytes request, const Client& client, MutableBytes out) noexcept {
-  requests_[0].verdict = dns::read_query(request, requests_[0].query);
+  index_ = views_.index.load(std::memory_order_acquire);
+  read(request, requests_[0]);
   return answer(0, client, out);
 }
 
+void Responder::read(Bytes packet, Request& request) noexcept {
+  request.verdict = dns::read_query(packet, request.query);
+  if (request.verdict == dns::ReadVerdict::Answer) {
+    request.search = index_->begin(request.query.name);
+  }
+}
+
 void Responder::read(std::span<const Bytes> requests) noexcept {
-  std::array<records::Index::Hint, MaxRequests> hints;
+  index_ = views_.index.load(std::memory_order_acquire);
+  std::array<Search*, MaxRequests> searches;
   std::size_t count = 0;
-  const records::Index& index = *views_.index.load(std::memory_order_acquire);
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    Request& to = requests_[i];
-    to.verdict = dns::read_query(requests[i], to.query);
-    if (to.verdict == dns::ReadVerdict::Answer) {
-      hints[count++] = index.expect(to.query.name);
+    read(requests[i], requests_[i]);
+    if (requests_[i].verdict == dns::ReadVerdict::Answer) {
+      searches[count++] = &requests_[i].search;
     }
   }
   // What the second look finds depends on what the first one has brought.
   for (std::size_t i = 0; i < count; ++i) {
-    index.expect_node(hints[i]);
+    records::Index::expect_node(*searches[i]);
   }
   for (std::size_t i = 0; i < count; ++i) {
-    index.expect_data(hints[i]);
+    records::Index::expect_data(*searches[i]);
   }
 }
 
@@ -390,7 +402,8 @@ Reply Responder::answer(std::size_t index, const Client& client, MutableBytes ou
 
 Reply Responder::resume(Bytes request, const Client& client, const resolver::Resolution* resolution,
                         MutableBytes out) noexcept {
-  requests_[0].verdict = dns::read_query(request, requests_[0].query);
+  index_ = views_.index.load(std::memory_order_acquire);
+  read(request, requests_[0]);
   return reply_to(requests_[0], client, resolution, out);
 }
 
@@ -401,7 +414,7 @@ Reply Responder::refuse(std::size_t index, const Client& client, std::string_vie
   return reply_to(requests_[index], client, &refusal, out);
 }
 
-Reply Responder::reply_to(const Request& request, const Client& client,
+Reply Responder::reply_to(Request& request, const Client& client,
                           const resolver::Resolution* resolution, MutableBytes out) noexcept {
   const dns::ReadVerdict verdict = request.verdict;
   const dns::Query& query = request.query;
@@ -420,10 +433,11 @@ Reply Responder::reply_to(const Request& request, const Client& client,
     writer.reserve(dns::opt_size(nsid ? policy.nsid.size() : 0, cookie, false, 0));
   }
 
-  Answer answer(views_, query, client.time.uptime, resolution, elsewhere_, rotation_, writer);
+  Answer answer(views_, *index_, query, client.time.uptime, resolution, elsewhere_, rotation_,
+                writer);
   switch (verdict) {
     case dns::ReadVerdict::Answer:
-      if (!answer_question(query, client, policy, answer, writer)) {
+      if (!answer_question(request, client, policy, answer, writer)) {
         counters_.transfers.add();
         return {.size = 0, .transfer = true};
       }
@@ -456,9 +470,9 @@ Reply Responder::reply_to(const Request& request, const Client& client,
           .refresh = answer.wants_refresh()};
 }
 
-bool Responder::answer_question(const dns::Query& query, const Client& client,
-                                const AnswerPolicy& policy, Answer& answer,
-                                dns::MessageWriter& writer) noexcept {
+bool Responder::answer_question(Request& request, const Client& client, const AnswerPolicy& policy,
+                                Answer& answer, dns::MessageWriter& writer) noexcept {
+  const dns::Query& query = request.query;
   if (query.record_class == RecordClass::CH) {
     answer_chaos(policy, query, writer);
     return true;
@@ -469,18 +483,18 @@ bool Responder::answer_question(const dns::Query& query, const Client& client,
   }
   const bool is_ixfr = query.type == RecordType::IXFR;
   if (query.type != RecordType::AXFR && !is_ixfr) {
-    answer.resolve(first_, second_);
+    answer.resolve(request.search, first_, second_);
     return true;
   }
   if (!may_transfer(policy, client.address) || (client.transport == Transport::Udp && !is_ixfr)) {
     writer.set_rcode(Rcode::Refused);
     return true;
   }
-  if (!answer.is_transferable()) {
+  if (!answer.is_transferable(request.search)) {
     return true;
   }
   if (client.transport == Transport::Udp) {
-    answer.answer_soa();
+    answer.answer_soa(request.search);
     return true;
   }
   return false;

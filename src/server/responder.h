@@ -12,6 +12,7 @@
 #include "dns/edns.h"
 #include "dns/lookup.h"
 #include "dns/query.h"
+#include "records/index.h"
 #include "resolver/question.h"
 #include "resolver/resolution.h"
 #include "server/counters.h"
@@ -26,9 +27,6 @@
 #include <string_view>
 #include <vector>
 
-namespace waypost::records {
-class Index;
-}
 namespace waypost::zones {
 class ZoneSet;
 }
@@ -128,18 +126,22 @@ class Responder {
   struct Request {
     dns::ReadVerdict verdict = dns::ReadVerdict::Drop;
     dns::Query query;
+    records::Index::Search search;  // For the query's name in index_; set if it is to be answered.
   };
 
-  Reply reply_to(const Request& request, const Client& client,
-                 const resolver::Resolution* resolution, MutableBytes out) noexcept;
+  void read(Bytes packet, Request& request) noexcept;
+
+  Reply reply_to(Request& request, const Client& client, const resolver::Resolution* resolution,
+                 MutableBytes out) noexcept;
   // False when the question is an allowed zone transfer, which is not answered here.
-  bool answer_question(const dns::Query& query, const Client& client, const AnswerPolicy& policy,
+  bool answer_question(Request& request, const Client& client, const AnswerPolicy& policy,
                        Answer& answer, dns::MessageWriter& writer) noexcept;
   void add_opt(const dns::Query& query, const Client& client, const AnswerPolicy& policy,
                const Answer& answer, dns::MessageWriter& writer) noexcept;
 
   const Views& views_;
   Counters& counters_;
+  const records::Index* index_ = nullptr;  // The one that requests_ were read with.
   dns::Rotation rotation_;
   std::array<Request, MaxRequests> requests_;
   // Targets of CNAMEs, taken in turns: one is asked about while the next is found.

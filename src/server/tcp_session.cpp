@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <span>
 #include <utility>
 
 namespace waypost::server {
@@ -20,6 +21,11 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr auto Await = asio::as_tuple(asio::use_awaitable);
+
+// Empties `octets` and frees its memory, which neither clear() nor the assignment of {} does.
+void give_back(std::vector<std::uint8_t>& octets) noexcept {
+  std::vector<std::uint8_t>().swap(octets);
+}
 
 // The first message in `input` without its length (RFC 1035, 4.2.2); absent until all of it is
 // there.
@@ -34,6 +40,21 @@ std::optional<Bytes> first_message(Bytes input) noexcept {
 bool is_unusable(Bytes input) noexcept {
   return input.size() >= 2 &&
          (load_u16(input.data()) == 0 || load_u16(input.data()) > TcpShared::MaxRequestSize);
+}
+
+// Fills `group` with the first messages that are whole and can be served; returns how many there
+// are.
+std::size_t take_group(Bytes input, std::span<Bytes> group) noexcept {
+  std::size_t size = 0;
+  while (size < group.size() && !is_unusable(input)) {
+    const std::optional<Bytes> message = first_message(input);
+    if (!message) {
+      break;
+    }
+    group[size++] = *message;
+    input = input.subspan(2 + message->size());
+  }
+  return size;
 }
 
 }  // namespace
@@ -118,7 +139,7 @@ TcpSession::Need TcpSession::advance() {
   Bytes input = Bytes(shared_.input).first(size);
   send(answer(input));
   if (input.empty()) {
-    kept_ = {};  // Gives its memory back, which clear() does not.
+    give_back(kept_);
   } else {
     kept_.assign(input.begin(), input.end());
   }
@@ -152,34 +173,48 @@ TcpSession::Need TcpSession::read(std::size_t& size) {
 
 std::size_t TcpSession::answer(Bytes& input) {
   std::size_t size = 0;
+  std::array<Bytes, Responder::MaxRequests> group;
+  std::size_t group_size = 0;
+  std::size_t next = 0;  // In the group.
   const rcu::ReadSection section;
   client_.time = Moment::now();
   for (unsigned count = 0; count < shared_.options.max_tcp_pipeline; ++count) {
-    if (is_unusable(input)) {
-      shared_.counters.dropped.add();
-      closing_ = true;
+    if (size > TcpShared::GatherSize || pending_ >= shared_.options.max_tcp_pipeline) {
       break;
     }
-    const std::optional<Bytes> message = first_message(input);
-    if (!message || size > TcpShared::GatherSize || pending_ >= shared_.options.max_tcp_pipeline) {
+    if (next == group_size) {
+      const std::size_t left = shared_.options.max_tcp_pipeline - count;
+      group_size = take_group(input, std::span(group).first(std::min(left, group.size())));
+      next = 0;
+      shared_.responder.read(std::span(group).first(group_size));
+    }
+    if (group_size == 0) {
+      if (is_unusable(input)) {
+        shared_.counters.dropped.add();
+        closing_ = true;
+      }
       break;
     }
-    deadline_ = idle_deadline();
-    input = input.subspan(2 + message->size());
+    if (count == 0) {
+      deadline_ = idle_deadline();
+    }
+    const std::size_t index = next++;
+    const Bytes message = group[index];
+    input = input.subspan(2 + message.size());
     const MutableBytes room = MutableBytes(shared_.output).subspan(size);
     const MutableBytes out = room.subspan(2, dns::MaxMessageSize);
-    Reply reply = shared_.responder.respond(*message, client_, out);
+    Reply reply = shared_.responder.answer(index, client_, out);
     if (reply.resolve || reply.refresh) {
-      if (hand_over(*message, reply)) {
+      if (hand_over(message, reply)) {
         continue;
       }
       if (reply.resolve) {
         shared_.counters.handover_refused.add();
-        reply = shared_.responder.refuse(0, client_, Recursion::TooManyWait, out);
+        reply = shared_.responder.refuse(index, client_, Recursion::TooManyWait, out);
       }
     }
     if (reply.transfer) {
-      transfer_request_.assign(message->begin(), message->end());
+      transfer_request_.assign(message.begin(), message.end());
       break;
     }
     if (reply.size == 0) {  // Whoever sends this does not speak DNS.
@@ -230,7 +265,7 @@ asio::awaitable<void> TcpSession::flush() {
     shared_.counters.send_failures.add();
     close();
   }
-  unsent_ = {};
+  give_back(unsent_);
   deadline_ = idle_deadline();
 }
 

@@ -8,8 +8,8 @@
 // A connection that waits for its client owns no buffer: it waits for readiness and then reads into
 // memory that all connections of the worker share.  Only what cannot be finished at once is kept by
 // the connection itself: the beginning of a request, at most TcpShared::InputSize octets, and
-// answers that the client does not take, at most TcpShared::OutputSize.  Idle, it costs one to two
-// KiB here, besides what the kernel keeps for its socket.
+// answers that the client does not take, at most TcpShared::OutputSize.  Idle, it costs two and a
+// half KiB here, besides what the kernel keeps for its socket.
 //
 // Not here: accepting and deadlines (server/tcp_worker.h), what the answer is (server/responder.h).
 

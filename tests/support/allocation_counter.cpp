@@ -6,9 +6,11 @@
 namespace {
 
 thread_local std::size_t allocations = 0;
+thread_local std::size_t octets = 0;
 
 void* count_and_allocate(std::size_t size) {
   ++allocations;
+  octets += size;
   void* memory = std::malloc(size == 0 ? 1 : size);
   if (memory == nullptr) {
     std::abort();
@@ -41,6 +43,9 @@ namespace waypost::test {
 
 std::size_t count_allocations() noexcept {
   return allocations;
+}
+std::size_t count_allocated_octets() noexcept {
+  return octets;
 }
 
 }  // namespace waypost::test

@@ -9,5 +9,7 @@ namespace waypost::test {
 
 // Calls of operator new by this thread so far.
 std::size_t count_allocations() noexcept;
+// What they asked for, in octets, freed or not.
+std::size_t count_allocated_octets() noexcept;
 
 }  // namespace waypost::test

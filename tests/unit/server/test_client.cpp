@@ -50,6 +50,16 @@ void connect_to(int fd, const SocketAddress& server) {
   }
 }
 
+std::optional<Message> read_once(int fd, std::size_t size, int flags) {
+  Message octets(size);
+  const ssize_t got = recv(fd, octets.data(), octets.size(), flags);
+  if (got <= 0) {
+    return std::nullopt;
+  }
+  octets.resize(static_cast<std::size_t>(got));
+  return octets;
+}
+
 }  // namespace
 
 std::chrono::milliseconds cpu_time() {
@@ -110,13 +120,17 @@ void TcpClient::finish() {
 }
 
 std::optional<Message> TcpClient::receive_some(std::size_t size) {
-  Message octets(size);
-  const ssize_t got = recv(socket_.get(), octets.data(), octets.size(), 0);
-  if (got <= 0) {
-    return std::nullopt;
-  }
-  octets.resize(static_cast<std::size_t>(got));
-  return octets;
+  return read_once(socket_.get(), size, 0);
+}
+
+std::size_t TcpClient::try_send(Bytes octets) {
+  const ssize_t sent =
+      ::send(socket_.get(), octets.data(), octets.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  return sent < 0 ? 0 : static_cast<std::size_t>(sent);
+}
+
+std::optional<Message> TcpClient::try_receive_some(std::size_t size) {
+  return read_once(socket_.get(), size, MSG_DONTWAIT);
 }
 
 std::optional<Message> TcpClient::receive() {

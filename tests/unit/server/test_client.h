@@ -59,6 +59,9 @@ class TcpClient {
   std::optional<Message> receive();
   // The octets of one read, at most `size`; absent as for receive().
   std::optional<Message> receive_some(std::size_t size);
+  // The same two without waiting.  How many octets were taken, and what is there, if anything.
+  std::size_t try_send(Bytes octets);
+  std::optional<Message> try_receive_some(std::size_t size);
   // True when the server closes the connection without a further octet.
   bool is_closed();
 
