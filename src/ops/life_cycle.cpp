@@ -601,6 +601,10 @@ Result<std::unique_ptr<LifeCycle>> LifeCycle::start(ConfigOrigin origin, Config 
     return std::unexpected(server.error());
   }
   state->server = std::move(*server);
+  const std::size_t wanted = state->config.server.udp_buffer_size;
+  if (const std::size_t granted = state->server->receive_buffer(); granted < wanted) {
+    log::info("receiveBuffer: {} octets were asked for, and the kernel grants {}", wanted, granted);
+  }
   if (const Result<void> begun = state->forwarding->start(); !begun) {
     return std::unexpected(begun.error());
   }

@@ -447,6 +447,13 @@ constexpr auto Table = std::to_array<Option>({
      "the number of usable cores", AtRestart,
      "Threads that answer. Usable are the cores of the process' affinity, within its CPU quota.",
      [](Config& c, const std::string& t) { return put_number(c.server.workers, t, 1, 1024); }},
+    {"receiveBuffer", "receive-buffer", Number, "OCTETS",
+     "a whole number of octets from 4096 to 1073741824", "4194304", "", AtRestart,
+     "What each UDP socket may hold while its worker is busy; a query takes some 800 octets of the "
+     "kernel's memory. If the kernel grants less, that is logged.",
+     [](Config& c, const std::string& t) {
+       return put_number(c.server.udp_buffer_size, t, 4096, std::uint64_t{1} << 30U);
+     }},
     {"udpSize", "udp-size", Number, "OCTETS", "a whole number of octets from 512 to 4096", "1232",
      "", Live, "The largest UDP answer, for clients that take as much (EDNS).",
      [](Config& c, const std::string& t) { return put_number(c.policy.udp_size, t, 512, 4096); }},

@@ -73,6 +73,14 @@ unsigned Server::open_connections() const noexcept {
   return state_->open_connections.load(std::memory_order_relaxed);
 }
 
+std::size_t Server::receive_buffer() const noexcept {
+  std::size_t least = state_->options.udp_buffer_size;
+  for (const Worker& worker : state_->workers) {
+    least = std::min(least, worker.receive_buffer());
+  }
+  return least;
+}
+
 std::vector<const Counters*> Server::counters() const {
   std::vector<const Counters*> counters;
   for (Worker& worker : state_->workers) {

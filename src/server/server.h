@@ -15,6 +15,7 @@
 #include "server/responder.h"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -27,7 +28,7 @@ struct Options {
   std::vector<SocketAddress> listen;
   unsigned workers = 1;  // Threads.  0 means 1, here and for the pipeline.
   // What each UDP socket may hold while its worker is busy, in bytes of the kernel's memory: some
-  // ten thousand queries.  The kernel grants less where net.core.rmem_max says so.
+  // ten thousand queries.  Without CAP_NET_ADMIN the kernel grants no more than net.core.rmem_max.
   unsigned udp_buffer_size = 4U << 20;
   unsigned max_tcp_connections = 4096;  // In all; more are closed at once and counted.
   // Answers that one connection gets before it waits its turn again.
@@ -73,6 +74,8 @@ class Server {
   // answered and sent.  UDP goes on.  Returns at once; has ended when open_connections() is 0.
   void drain_tcp();
   unsigned open_connections() const noexcept;
+  // What the kernel granted of Options::udp_buffer_size: the least that any UDP socket has.
+  std::size_t receive_buffer() const noexcept;
 
   // One for each worker; valid as long as the server.  Asks the kernel what it has dropped since
   // the last call, so that workers need not: one thread at a time calls it.

@@ -176,6 +176,14 @@ void UdpWorker::close() noexcept {
   fd_ = -1;
 }
 
+std::size_t UdpWorker::receive_buffer() const noexcept {
+  int size = 0;
+  socklen_t length = sizeof size;
+  getsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &size, &length);
+  // The kernel tells twice of what it was told, for what it needs itself (socket(7)).
+  return static_cast<std::size_t>(size) / 2;
+}
+
 std::uint32_t UdpWorker::drops() const noexcept {
   std::array<std::uint32_t, SK_MEMINFO_VARS> info{};
   socklen_t size = sizeof info;

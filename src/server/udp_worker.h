@@ -102,6 +102,8 @@ class UdpWorker {
   // What is under way ends on the io_context; the object stays until that has run.
   void close() noexcept;
 
+  // What the socket's buffer may hold, in bytes of the kernel's memory.  Before close().
+  std::size_t receive_buffer() const noexcept;
   // Datagrams that the kernel dropped because the socket's buffer was full, modulo 2^32.  Any
   // thread, before close().
   std::uint32_t drops() const noexcept;

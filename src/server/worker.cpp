@@ -4,6 +4,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -80,6 +81,14 @@ Result<void> Worker::start() {
 
 void Worker::drain_tcp() {
   asio::post(*context_, [this] { tcp_.drain(); });
+}
+
+std::size_t Worker::receive_buffer() const noexcept {
+  std::size_t least = udp_buffer_size_;
+  for (const UdpWorker& udp : udp_) {
+    least = std::min(least, udp.receive_buffer());
+  }
+  return least;
 }
 
 void Worker::count_drops() noexcept {

@@ -42,6 +42,8 @@ class Worker {
 
   // As Server::drain_tcp(); after start().
   void drain_tcp();
+  // The least that the kernel granted any UDP socket, in bytes of its memory.
+  std::size_t receive_buffer() const noexcept;
 
   // Brings receive_drops up to date; on the thread that owns the worker.
   void count_drops() noexcept;

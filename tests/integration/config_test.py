@@ -196,6 +196,17 @@ builtInZones: false
             checks.equal("an answer over IPv6", answer.values(), ["10.96.0.7"])
 
 
+def a_buffer_that_the_kernel_cuts():
+    with Folder() as folder:
+        folder.write("shop.yaml", SHOP)
+        # One octet more than any socket can have, whatever the machine's limits are.
+        with Server("--manifests", folder.path, "--receive-buffer", "1073741824") as server:
+            told = server.wait_for_log("receiveBuffer: 1073741824 octets were asked for, and the kernel grants ")
+            checks.equal("what the kernel granted is told once", len(told), 1)
+        with Server("--manifests", folder.path, "--receive-buffer", "65536") as server:
+            checks.lacks("nothing is told of a buffer that was granted", "\n".join(server.log), "receiveBuffer")
+
+
 def a_shared_cookie_secret():
     """Replicas with one secret make the same server cookies (RFC 9018, 4)."""
     def cookie(server):
@@ -235,5 +246,6 @@ the_log_as_json()
 nobody_reads_its_output()
 a_port_in_use()
 values_reach_the_answers()
+a_buffer_that_the_kernel_cuts()
 a_shared_cookie_secret()
 checks.finish()

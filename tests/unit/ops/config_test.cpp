@@ -79,6 +79,7 @@ TEST_CASE("a file with only the manifests' folder gives the documented defaults"
   CHECK(config->server.listen[0].to_text() == "0.0.0.0:53");
   CHECK(config->server.listen[1].to_text() == "[::]:53");
   CHECK(config->server.workers == usable_cores());
+  CHECK(config->server.udp_buffer_size == 4194304U);
   CHECK(config->server.max_tcp_connections == 4096U);
   CHECK(config->server.max_tcp_pipeline == 64U);
   CHECK(config->server.tcp_idle_timeout == std::chrono::seconds(10));
@@ -130,6 +131,7 @@ nsid: node-1
 chaosVersion: waypost
 chaosId: a
 transferAllow: [127.0.0.0/8, "::1"]
+receiveBuffer: 65536
 maxTcpConnections: 10
 maxTcpPipeline: 2
 tcpIdleTimeout: 1m
@@ -166,6 +168,7 @@ logLevel: debug
   CHECK(config->policy.chaos_version == "waypost");
   CHECK(config->policy.chaos_id == "a");
   CHECK(config->policy.transfer_allow.size() == 2);
+  CHECK(config->server.udp_buffer_size == 65536U);
   CHECK(config->server.max_tcp_connections == 10U);
   CHECK(config->server.max_tcp_pipeline == 2U);
   CHECK(config->server.tcp_idle_timeout == std::chrono::minutes(1));

@@ -73,6 +73,13 @@ TEST_CASE("after a burst a worker waits without spinning, and answers what comes
   }
 }
 
+TEST_CASE("what the kernel grants of a buffer is known, whether it is all or not") {
+  CHECK(TestServer({.udp_buffer_size = 100000}).server().receive_buffer() == 100000);
+  // No socket can have as much (INT_MAX / 2).
+  constexpr unsigned TooMuch = 1U << 30;
+  CHECK(TestServer({.workers = 2, .udp_buffer_size = TooMuch}).server().receive_buffer() < TooMuch);
+}
+
 TEST_CASE("what a full socket buffer has no room for is counted, and all else is answered") {
   TestServer server({.udp_buffer_size = 1});  // The kernel makes it its least, some five datagrams.
   UdpClient client(server.address());
