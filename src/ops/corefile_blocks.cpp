@@ -304,7 +304,7 @@ void Translator::combine_cache() {
     return;
   }
   if (!given_.contains("serveStale")) {
-    set("serveStale", "false", none);
+    set("serveStale", "0s", none);
   }
   if (!given_.contains("prefetch")) {
     set("prefetch", "false", none);

@@ -297,7 +297,7 @@ void Translator::read_prefetch(const Line& line) {
 
 void Translator::read_serve_stale(const Line& line) {
   if (has_arguments(line, 0, 2)) {
-    set("serveStale", "true", line);
+    set("serveStale", "1h", line);
   }
 }
 

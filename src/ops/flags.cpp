@@ -328,6 +328,42 @@ RuleCommand RuleCommandLine::read(Problems& problems) const {
   return command;
 }
 
+// ---- flush ------------------------------------------------------------------------------------
+
+struct FlushWords {
+  std::string control = "127.0.0.1:9154";
+  std::string name;
+  std::string zone;
+};
+
+CLI::App* add_flush_command(CLI::App& app, FlushWords& words, bool& help) {
+  CLI::App* command = app.add_subcommand("flush");
+  command->set_help_flag("");
+  command->add_flag("-h,--help", help);
+  command->add_option("--control", words.control);
+  command->add_option("--zone", words.zone);
+  command->add_option("NAME", words.name);
+  return command;
+}
+
+FlushRequest flush_request(const FlushWords& words, Problems& problems) {
+  FlushRequest request;
+  const auto control = SocketAddress::from_text(words.control);
+  if (!control) {
+    problems.push_back(problem("--control: found '" + words.control +
+                               "', expected ADDRESS:PORT such as 127.0.0.1:9154"));
+  } else {
+    request.control = *control;
+  }
+  if (words.name.empty() == words.zone.empty()) {
+    problems.push_back(
+        problem("flush: expected either 'waypost flush NAME' or 'waypost flush --zone ZONE'"));
+  }
+  request.is_zone = !words.zone.empty();
+  request.name = request.is_zone ? words.zone : words.name;
+  return request;
+}
+
 // The flags that both servers have.
 struct ServerLine {
   bool help = false;
@@ -516,9 +552,13 @@ std::expected<ToolCommandLine, Problems> parse_tool_command_line(
   const RuleCommandLine plan(app, "plan", help);
   const RuleCommandLine explain(app, "explain", help);
 
+  FlushWords flush_words;
+  const CLI::App* const flush = add_flush_command(app, flush_words, help);
+
   Problems problems;
   ConfigOrigin origin;
   RuleCommand command;
+  FlushRequest flush_from;
   if (run(app, arguments, problems)) {
     if (help) {
       return PrintText{tool_help()};
@@ -533,11 +573,14 @@ std::expected<ToolCommandLine, Problems> parse_tool_command_line(
         problems.push_back(
             problem("convert-corefile: found no file, expected 'waypost convert-corefile FILE'"));
       }
+    } else if (flush->parsed()) {
+      flush_from = flush_request(flush_words, problems);
     } else if (!check->parsed()) {
       problems.push_back(problem(
           "found no command, expected 'waypost check-config FILE', 'waypost convert-corefile "
           "FILE', "
-          "'waypost plan FILE...' or 'waypost explain SOURCE ADDRESS:PORT/PROTOCOL FILE...'"));
+          "'waypost plan FILE...', 'waypost explain SOURCE ADDRESS:PORT/PROTOCOL FILE...' or "
+          "'waypost flush NAME'"));
     } else {
       if (file_option->count() == 0) {
         problems.push_back(
@@ -556,6 +599,9 @@ std::expected<ToolCommandLine, Problems> parse_tool_command_line(
   }
   if (convert->parsed()) {
     return Conversion{corefile};
+  }
+  if (flush->parsed()) {
+    return flush_from;
   }
   return command;
 }

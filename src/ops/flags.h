@@ -7,6 +7,7 @@
 
 #include "base/ip_address.h"
 #include "ops/config_origin.h"
+#include "ops/control_client.h"
 #include "ops/option_table.h"
 #include "ops/rule_report.h"
 
@@ -40,7 +41,8 @@ struct RuleCommand {
 };
 
 using CommandLine = std::variant<PrintText, ConfigOrigin>;
-using ToolCommandLine = std::variant<PrintText, ConfigOrigin, RuleCommand, Conversion>;
+using ToolCommandLine =
+    std::variant<PrintText, ConfigOrigin, FlushRequest, RuleCommand, Conversion>;
 
 // Reads the arguments of waypost-dns, without the program's name, those of its peers among them
 // (ops/peer_flags.h).  Problems are about flags as such: unknown ones, values missing, one given
@@ -52,7 +54,8 @@ std::expected<CommandLine, Problems> parse_node_command_line(
     std::span<const char* const> arguments);
 
 // Reads those of waypost: "check-config FILE [flags of waypost-dns]", "convert-corefile FILE",
-// "plan [FILE...]", and "explain SOURCE DESTINATION [FILE...]" with the flags of waypost-node.
+// "plan [FILE...]" and "explain SOURCE DESTINATION [FILE...]" with the flags of waypost-node,
+// "flush NAME" and "flush --zone ZONE".
 std::expected<ToolCommandLine, Problems> parse_tool_command_line(
     std::span<const char* const> arguments);
 

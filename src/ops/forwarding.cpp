@@ -2,15 +2,21 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "ops/forward_metrics.h"
 
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <future>
+#include <memory>
 
 namespace waypost::ops {
 namespace {
 
 namespace asio = boost::asio;
+
+constexpr std::chrono::milliseconds ReportPatience{100};
+constexpr std::chrono::milliseconds FlushPatience{1000};
 
 // An event of the resolver's thread; the logger may be used by any.
 void log_event(const resolver::UpstreamEvent& event) {
@@ -52,6 +58,7 @@ Result<void> Forwarding::start() {
   if (auto started = recursion_.start(); !started) {
     return started;
   }
+  is_running_ = true;
   follow();
   publish();
   return {};
@@ -64,6 +71,7 @@ void Forwarding::configure(const ForwardConfig& config) {
 }
 
 void Forwarding::stop() {
+  is_running_ = false;
   next_look_.cancel();
   watch_.reset();
   views_.answers.store(nullptr, std::memory_order_release);
@@ -86,7 +94,7 @@ void Forwarding::follow() {
         std::ranges::find_if(before, [&](const Followed& each) { return each.path == path; });
     files_.push_back(known != before.end() ? std::move(*known) : Followed{.path = path});
     // Where this fails, looking again has to do.
-    (void)watch_->add(path.parent_path());
+    [[maybe_unused]] const auto added = watch_->add(path.parent_path());
   }
   look();
   look_again();
@@ -163,11 +171,12 @@ void Forwarding::publish() {
                            ? "no server can be asked: " + problems.substr(0, problems.find('\n'))
                            : "";
   asio::post(context_, [this, options, table = std::move(table), with = config_.resolver,
-                        nobody = std::move(nobody)]() mutable {
+                        times = config_.cache_times, nobody = std::move(nobody)]() mutable {
     if (const auto configured = forwarder_.configure(options, table); !configured) {
       log::error("{}; the upstreams stay as they were", configured.error().message);
       return;
     }
+    cache_.set_times(times);
     resolver_.set_options(with);
     resolver_.set_nobody(std::move(nobody));
     resolver_.forget_failures();
@@ -182,41 +191,40 @@ std::uint64_t Forwarding::in_flight() const noexcept {
   return counters.started.value() - finished;
 }
 
-void Forwarding::collect(Scrape& scrape) const {
-  const auto number = [](std::uint64_t value) { return static_cast<double>(value); };
-  scrape.gauge("waypost_cache_entries", "Answers in the cache.", number(cache_.entries()));
-  scrape.gauge("waypost_cache_bytes", "Size of the answers in the cache.", number(cache_.bytes()));
-  scrape.counter("waypost_cache_evictions_total", "Answers that had to make room for others.",
-                 number(cache_.evictions()));
-  const resolver::ResolverCounters& counters = resolver_.counters();
-  scrape.gauge("waypost_forward_in_flight", "Questions that upstreams are being asked.",
-               number(in_flight()));
-  struct Row {
-    const char* name;
-    const char* help;
-    const Counter& counter;
-  };
-  for (const Row& row : {
-           Row{"waypost_forward_questions_total", "Questions that upstreams were asked.",
-               counters.started},
-           Row{"waypost_forward_failures_total", "Questions that no upstream answered.",
-               counters.failed},
-           Row{"waypost_forward_coalesced_total",
-               "Queries that waited for a question that was under way.", counters.coalesced},
-           Row{"waypost_forward_overloaded_total",
-               "Queries that were refused because too many questions were under way.",
-               counters.overloaded},
-           Row{"waypost_forward_remembered_failures_total",
-               "Queries that failed at once, because the question had failed a moment before.",
-               counters.remembered},
-           Row{"waypost_cache_served_stale_total", "Queries that got an expired answer.",
-               counters.stale},
-           Row{"waypost_cache_prefetches_total",
-               "Popular answers that were asked for again before they expired.",
-               counters.prefetches},
-       }) {
-    scrape.counter(row.name, row.help, number(row.counter.value()));
+// What `make` returns on the resolver's thread, or nothing when that takes too long or there is no
+// such thread.
+template <typename Make>
+auto Forwarding::ask_thread(Make make, std::chrono::milliseconds patience)
+    -> std::optional<std::invoke_result_t<Make>> {
+  if (!is_running_) {
+    return std::nullopt;
   }
+  auto promise = std::make_shared<std::promise<std::invoke_result_t<Make>>>();
+  auto future = promise->get_future();
+  asio::post(context_, [promise, make = std::move(make)] { promise->set_value(make()); });
+  if (future.wait_for(patience) != std::future_status::ready) {
+    return std::nullopt;
+  }
+  return future.get();
+}
+
+void Forwarding::collect(Scrape& scrape, std::span<const server::Counters* const> workers,
+                         std::string_view server) {
+  collect_resolver(scrape, cache_, resolver_.counters());
+  collect_cache(scrape, cache_, resolver_.counters(), workers, server);
+  if (auto fresh = ask_thread([this] { return forwarder_.report(); }, ReportPatience)) {
+    upstreams_ = std::move(*fresh);
+  }
+  collect_upstreams(scrape, upstreams_);
+}
+
+std::optional<std::size_t> Forwarding::flush(const dns::NameKey& name, bool below) {
+  return ask_thread(
+      [this, name, below] {
+        resolver_.forget_failures();
+        return cache_.flush(name, below);
+      },
+      FlushPatience);
 }
 
 }  // namespace waypost::ops

@@ -23,7 +23,10 @@
 #include <cstddef>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -38,6 +41,8 @@ struct ForwardConfig {
   resolver::ForwarderOptions options;
   resolver::ResolverOptions resolver;
   std::size_t cache_size = 0;  // Octets.
+  resolver::CacheTimes cache_times;
+  std::filesystem::path ca_file;  // Behind options.tls_authority; empty: the system's.
 
   bool is_on() const noexcept {
     return !upstreams.empty() || !resolv_confs.empty() || !stub_domains.empty();
@@ -68,7 +73,11 @@ class Forwarding {
   // Questions that other servers are being asked.
   std::uint64_t in_flight() const noexcept;
 
-  void collect(Scrape& scrape) const;
+  // As ops/forward_metrics.h; what upstreams count is waited for, for a tenth of a second at most.
+  void collect(Scrape& scrape, std::span<const server::Counters* const> workers,
+               std::string_view server);
+  // As FlushCache (ops/control.h), within a second.
+  std::optional<std::size_t> flush(const dns::NameKey& name, bool below);
   const server::Counters& counters() const noexcept { return recursion_.counters(); }
 
  private:
@@ -86,6 +95,9 @@ class Forwarding {
   void look_again();
   bool look();
   void publish();
+  template <typename Make>
+  auto ask_thread(Make make, std::chrono::milliseconds patience)
+      -> std::optional<std::invoke_result_t<Make>>;
   resolver::Elsewhere elsewhere();
 
   boost::asio::io_context& control_;
@@ -94,7 +106,9 @@ class Forwarding {
   std::vector<Followed> files_;
   std::optional<FolderWatch> watch_;
   boost::asio::steady_timer next_look_;
-  std::string told_;  // What was last said about resolv.conf files.
+  bool is_running_ = false;
+  std::vector<resolver::UpstreamReport> upstreams_;  // As they were last reported.
+  std::string told_;                                 // What was last said about resolv.conf files.
 
   // From here on used by the resolver's thread, once it runs.
   boost::asio::io_context context_{1};

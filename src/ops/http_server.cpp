@@ -48,6 +48,7 @@ struct HttpServer::Listener {
   SocketAddress asked;
   SocketAddress address;
   std::vector<std::pair<std::string, HttpHandler>> paths;
+  std::vector<std::pair<std::string, HttpAction>> actions;
   std::optional<tcp::acceptor> acceptor;
   std::size_t sessions = 0;
 };
@@ -59,6 +60,7 @@ struct HttpServer::State : std::enable_shared_from_this<State> {
   asio::awaitable<void> accept(Listener& listener);
   asio::awaitable<void> converse(Listener& listener, tcp::socket socket);
   Response respond(const Listener& listener, const Request::value_type& request);
+  Response refuse_method(std::string_view allowed, unsigned version);
   Response respond_to_error(const beast::error_code& ec);
   Response make_response(HttpReply reply, unsigned version);
 
@@ -78,10 +80,11 @@ HttpServer::~HttpServer() {
   for (const auto& listener : state_->listeners) {
     listener->acceptor.reset();
     listener->paths.clear();
+    listener->actions.clear();
   }
 }
 
-void HttpServer::serve(const SocketAddress& address, std::string path, HttpHandler handler) {
+HttpServer::Listener& HttpServer::listener_at(const SocketAddress& address) {
   auto& listeners = state_->listeners;
   auto at = std::find_if(listeners.begin(), listeners.end(),
                          [&](const auto& listener) { return listener->asked == address; });
@@ -90,8 +93,19 @@ void HttpServer::serve(const SocketAddress& address, std::string path, HttpHandl
     at = std::prev(listeners.end());
     (*at)->asked = address;
   }
-  state_->order.emplace_back(at->get(), path);
-  (*at)->paths.emplace_back(std::move(path), std::move(handler));
+  return **at;
+}
+
+void HttpServer::serve(const SocketAddress& address, std::string path, HttpHandler handler) {
+  Listener& listener = listener_at(address);
+  state_->order.emplace_back(&listener, path);
+  listener.paths.emplace_back(std::move(path), std::move(handler));
+}
+
+void HttpServer::act(const SocketAddress& address, std::string path, HttpAction action) {
+  Listener& listener = listener_at(address);
+  state_->order.emplace_back(&listener, path);
+  listener.actions.emplace_back(std::move(path), std::move(action));
 }
 
 // Takes the listeners away that a kernel without IPv6 cannot have and that there are others for.
@@ -216,7 +230,17 @@ asio::awaitable<void> HttpServer::State::converse(Listener& listener, tcp::socke
 
 Response HttpServer::State::respond(const Listener& listener, const Request::value_type& request) {
   const std::string_view target(request.target().data(), request.target().size());
-  const std::string_view path = target.substr(0, target.find('?'));
+  const std::size_t mark = std::min(target.find('?'), target.size());
+  const std::string_view path = target.substr(0, mark);
+  const auto action = std::find_if(listener.actions.begin(), listener.actions.end(),
+                                   [path](const auto& each) { return each.first == path; });
+  if (action != listener.actions.end()) {
+    if (request.method() != http::verb::post) {
+      return refuse_method("POST", request.version());
+    }
+    return make_response(action->second(target.substr(std::min(mark + 1, target.size()))),
+                         request.version());
+  }
   const auto found =
       std::find_if(listener.paths.begin(), listener.paths.end(),
                    [&](const auto& each) { return each.first == path || each.first == AnyPath; });
@@ -224,11 +248,17 @@ Response HttpServer::State::respond(const Listener& listener, const Request::val
     return make_response(plain(404, "no such path\n"), request.version());
   }
   if (request.method() != http::verb::get && request.method() != http::verb::head) {
-    Response response = make_response(plain(405, "GET and HEAD only\n"), request.version());
-    response.set(http::field::allow, "GET, HEAD");
-    return response;
+    return refuse_method("GET, HEAD", request.version());
   }
   return make_response(found->second(), request.version());
+}
+
+Response HttpServer::State::refuse_method(std::string_view allowed, unsigned version) {
+  const bool is_post = allowed == "POST";
+  Response response =
+      make_response(plain(405, is_post ? "POST only\n" : "GET and HEAD only\n"), version);
+  response.set(http::field::allow, beast::string_view(allowed.data(), allowed.size()));
+  return response;
 }
 
 Response HttpServer::State::respond_to_error(const beast::error_code& ec) {

@@ -1,5 +1,5 @@
-// A small HTTP/1.1 server for probes and scrapes: GET and HEAD of a few paths, on the control
-// thread.
+// A small HTTP/1.1 server for probes and scrapes: GET and HEAD of a few paths, POST of others, on
+// the control thread.
 //
 // Bounded in every direction: connections, octets of a request's head, time.  A request's body is
 // not read.  The door to Boost.Beast as a server.
@@ -35,6 +35,9 @@ struct HttpReply {
 
 // Called on the control thread for each GET and HEAD of its path, whatever the query behind it.
 using HttpHandler = std::function<HttpReply()>;
+// Called on the control thread for each POST of its path, with what stands behind the question
+// mark.
+using HttpAction = std::function<HttpReply(std::string_view query)>;
 
 struct HttpLimits {
   std::size_t connections = 64;    // Of each address at one time; more are closed at once.
@@ -71,6 +74,8 @@ class HttpServer {
   // Serves `path` ("/ready", or AnyPath) on `address`; on one address all of its paths, of which
   // the first that fits answers.  Before open().
   void serve(const SocketAddress& address, std::string path, HttpHandler handler);
+  // The same for what something is done with.
+  void act(const SocketAddress& address, std::string path, HttpAction action);
 
   // Opens a socket for each address; port 0 lets the kernel choose one.  Fails, naming the address,
   // when one cannot be had.  Clients are answered once the context runs.
@@ -85,6 +90,7 @@ class HttpServer {
   struct Listener;
   struct Session;
   struct State;
+  Listener& listener_at(const SocketAddress& address);
   std::shared_ptr<State> state_;  // Shared with the sessions, which may end later.
 };
 

@@ -508,13 +508,22 @@ Result<void> LifeCycle::State::serve_status() {
   status.emplace(context, config.status);
   status->readiness().require("kubernetes", [this] { return world.cache().is_synced(); });
   status->readiness().require("fresh", [this] { return !is_too_old(); });
+  status->set_flush([this](const dns::NameKey& name, bool below) {
+    const auto flushed = forwarding->flush(name, below);
+    if (flushed) {
+      const auto text = dns::Name::from_wire(name.wire());
+      log::info("flushed {} answers for {}{}", *flushed, below ? "the zone " : "",
+                text ? text->to_text() : "");
+    }
+    return flushed;
+  });
   // Workers do not tell their addresses apart; the first one stands for all.
   const std::string label = fmt::format("dns://:{}", server->addresses().front().port);
   status->metrics().add([this, label](Scrape& scrape) {
     std::vector<const server::Counters*> counters = server->counters();
     counters.push_back(&forwarding->counters());
     collect_server(scrape, counters, label);
-    forwarding->collect(scrape);
+    forwarding->collect(scrape, counters, label);
     collect_world(scrape, world.cache());
     if (world.api() != nullptr) {
       collect_source(scrape, world.api()->statuses(), std::chrono::steady_clock::now());

@@ -41,21 +41,21 @@ void Scrape::gauge(std::string_view name, std::string_view help, double value,
   state_->add(name, help, prometheus::MetricType::Gauge, std::move(labels)).gauge.value = value;
 }
 
-void Scrape::histogram(std::string_view name, std::string_view help, const Histogram& histogram,
+void Scrape::histogram(std::string_view name, std::string_view help, const HistogramView& histogram,
                        MetricLabels labels) {
   prometheus::ClientMetric::Histogram& target =
       state_->add(name, help, prometheus::MetricType::Histogram, std::move(labels)).histogram;
-  target.sample_count = histogram.count();
-  target.sample_sum = histogram.sum_seconds();
+  target.sample_sum = histogram.sum_seconds;
   std::uint64_t cumulative = 0;
-  double bound = Histogram::FirstBound;
-  for (const std::uint64_t count : histogram.counts()) {
+  double bound = histogram.first_bound;
+  for (const std::uint64_t count : histogram.counts) {
     cumulative += count;
-    const bool is_last = target.bucket.size() == Histogram::BucketCount;
+    const bool is_last = target.bucket.size() + 1 == histogram.counts.size();
     target.bucket.push_back(
         {cumulative, is_last ? std::numeric_limits<double>::infinity() : bound});
     bound *= 2;
   }
+  target.sample_count = cumulative;
 }
 
 std::string Scrape::text() const {

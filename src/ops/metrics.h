@@ -14,6 +14,7 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,6 +24,13 @@ namespace waypost::ops {
 
 // Names of labels with their values.  A value may be any text; it is escaped.
 using MetricLabels = std::vector<std::pair<std::string_view, std::string>>;
+
+// A histogram whose bounds double.
+struct HistogramView {
+  std::span<const std::uint64_t> counts;  // Not cumulative; the last is for all above.
+  double first_bound = 0;                 // Seconds.
+  double sum_seconds = 0;
+};
 
 // One scrape under way.  Families come out in the order of their first sample; samples of one name
 // need not follow each other, but have one kind and one help, those of the first.
@@ -40,8 +48,15 @@ class Scrape {
   void gauge(std::string_view name, std::string_view help, double value, MetricLabels labels = {});
 
   // Durations in seconds; `name` ends in "_seconds".
-  void histogram(std::string_view name, std::string_view help, const Histogram& histogram,
+  void histogram(std::string_view name, std::string_view help, const HistogramView& histogram,
                  MetricLabels labels = {});
+  void histogram(std::string_view name, std::string_view help, const Histogram& histogram,
+                 MetricLabels labels = {}) {
+    this->histogram(
+        name, help,
+        HistogramView{histogram.counts(), Histogram::FirstBound, histogram.sum_seconds()},
+        std::move(labels));
+  }
 
   // The text exposition format 0.0.4.
   std::string text() const;

@@ -1,6 +1,8 @@
 #include "ops/option_table.h"
 
+#include "base/file.h"
 #include "base/ip_address.h"
+#include "base/tls.h"
 #include "kube/api_endpoint.h"
 #include "kube/selector.h"
 #include "ops/node_facts.h"
@@ -64,6 +66,18 @@ template <std::vector<SocketAddress> StatusListen::* List>
 Result<void> put_status_listen(Config& config, const std::string& text) {
   const auto address = SocketAddress::from_text(text);
   return address ? add_once(config.status.*List, *address) : unlike_expected();
+}
+
+// Whoever reaches it may have things done.
+Result<void> put_control_listen(Config& config, const std::string& text) {
+  const auto address = SocketAddress::from_text(text);
+  if (!address) {
+    return unlike_expected();
+  }
+  if (!address->address.is_loopback()) {
+    return because("it is not an address of the loopback");
+  }
+  return add_once(config.status.control, *address);
 }
 
 Result<void> put_manifests(Config& config, const std::string& text) {
@@ -244,6 +258,31 @@ Result<void> put_forward_policy(Config& config, const std::string& text) {
                    {"round_robin", RoundRobin}});
 }
 
+// Read here, so that a file that is none is refused with the rest of the configuration.
+Result<void> put_upstream_ca_file(Config& config, const std::string& text) {
+  auto certificates = read_file(text);
+  if (!certificates) {
+    return std::unexpected(certificates.error());
+  }
+  if (auto made = make_tls_context({.authority = *certificates}); !made) {
+    return std::unexpected(made.error());
+  }
+  config.forward.ca_file = text;
+  config.forward.options.tls_authority = std::move(*certificates);
+  return {};
+}
+
+// RFC 8767, 5 suggests a day or three, and a cap of seven.
+Result<void> put_serve_stale(Config& config, const std::string& text) {
+  const auto duration = duration_from_text(text);
+  if (!duration || *duration > std::chrono::hours(24 * 7)) {
+    return unlike_expected();
+  }
+  config.forward.cache_times.stale = static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::seconds>(*duration).count());
+  return {};
+}
+
 // What stub resolvers wait for is five seconds.
 Result<void> put_query_deadline(Config& config, const std::string& text) {
   const auto duration = duration_from_text(text);
@@ -416,6 +455,10 @@ constexpr auto Table = std::to_array<Option>({
      [](Config& c, const std::string& t) {
        return put_timeout(c.forward.options.upstream_timeout, t);
      }},
+    {"upstreamCaFile", "upstream-ca-file", Text, "FILE", "a file of certificates in PEM", "",
+     "the system's authorities", Live,
+     "The certificates of the authorities that vouch for tls:// upstreams.", put_upstream_ca_file,
+     true},
     {"queryDeadline", "query-deadline", Text, "DURATION", "a duration from 100ms to 30s", "4s", "",
      Live,
      "After which a question that no upstream has answered fails (SERVFAIL), before clients give "
@@ -433,12 +476,38 @@ constexpr auto Table = std::to_array<Option>({
      [](Config& c, const std::string& t) {
        return put_number(c.forward.cache_size, t, 0, std::uint64_t{1} << 32U);
      }},
-    {"serveStale", "serve-stale", Boolean, "BOOL", "true or false", "true", "", Live,
-     "Whether an answer that expired within the last hour is given when no upstream answers in "
-     "time "
-     "(RFC 8767), with TTL 30 and EDE 3.",
+    {"serveStale", "serve-stale", Text, "DURATION", "a duration up to 168h, or 0s for never", "1h",
+     "", Live,
+     "For how long after it has expired an answer is given when no upstream answers in time (RFC "
+     "8767), with TTL 30 and EDE 3.",
+     put_serve_stale},
+    {"cacheMinTtl", "cache-min-ttl", Number, "SECONDS", "a whole number of seconds from 0 to 3600",
+     "0", "", Live,
+     "The shortest time that an upstream's answer is kept. What has TTL 0 is never kept.",
      [](Config& c, const std::string& t) {
-       return put_boolean(c.forward.resolver.serve_stale, t);
+       return put_number(c.forward.cache_times.min_ttl, t, 0, 3600);
+     }},
+    {"cacheMaxTtl", "cache-max-ttl", Number, "SECONDS",
+     "a whole number of seconds from 1 to 604800", "86400", "", Live,
+     "The longest time that an upstream's answer is kept and told.",
+     [](Config& c, const std::string& t) {
+       return put_number(c.forward.cache_times.max_ttl, t, 1, 604800);
+     }},
+    {"cacheMaxNegativeTtl", "cache-max-negative-ttl", Number, "SECONDS",
+     "a whole number of seconds from 1 to 86400", "3600", "", Live,
+     "The longest time that it is kept that a name or a type does not exist.",
+     [](Config& c, const std::string& t) {
+       return put_number(c.forward.cache_times.max_negative_ttl, t, 1, 86400);
+     }},
+    {"failureTtl", "failure-ttl", Number, "SECONDS", "a whole number of seconds from 1 to 300", "1",
+     "", Live,
+     "For how long a question that failed is not asked again (RFC 9520), at first; twice as long "
+     "each further time, up to five seconds.",
+     [](Config& c, const std::string& t) {
+       std::uint32_t seconds = 0;
+       const auto done = put_number(seconds, t, 1, 300);
+       c.forward.resolver.failure_pause = std::chrono::seconds(seconds);
+       return done;
      }},
     {"prefetch", "prefetch", Boolean, "BOOL", "true or false", "true", "", Live,
      "Whether popular answers are asked for again before they expire.",
@@ -516,6 +585,10 @@ constexpr auto Table = std::to_array<Option>({
      "How long queries are answered after SIGTERM, while /ready fails; less when none has come for "
      "two seconds.",
      put_lameduck},
+    {"controlListen", "control-listen", List, "ADDR:PORT",
+     "a list of addresses of the loopback with a port, such as 127.0.0.1:9154", "", "none",
+     AtRestart, "Where an operator's requests are taken: POST /flush, which 'waypost flush' sends.",
+     put_control_listen},
     {"logLevel", "log-level", Text, "LEVEL", "debug, info, warn or error", "info", "", Live,
      "The least important lines that are logged, on stderr.", put_log_level},
     {"logFormat", "log-format", Text, "FORMAT", "text or json", "text", "", Live,

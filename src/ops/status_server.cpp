@@ -17,6 +17,10 @@ StatusServer::StatusServer(boost::asio::io_context& context, const StatusListen&
       return HttpReply{.content_type = std::string(Metrics::ContentType), .body = metrics_.text()};
     });
   }
+  for (const SocketAddress& address : listen.control) {
+    http_.act(address, "/flush",
+              [this](std::string_view query) { return flush_reply(query, flush_); });
+  }
   metrics_.add(collect_build);
   metrics_.add([](Scrape& scrape) { collect_process(scrape, read_process_status()); });
   metrics_.add([this](Scrape& scrape) { collect_http(scrape, http_.counters()); });

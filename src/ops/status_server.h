@@ -1,5 +1,5 @@
-// The ports that probes and scrapes look at: /health, /ready and /metrics, each where it is asked
-// for.
+// The ports that probes and scrapes look at, /health, /ready and /metrics, and that of an
+// operator's requests, /flush: each where it is asked for.
 //
 // Other parts say what has to hold before the program is ready, and add what they count.
 
@@ -7,13 +7,17 @@
 
 #include "base/error.h"
 #include "base/ip_address.h"
+#include "ops/control.h"
 #include "ops/http_server.h"
 #include "ops/metrics.h"
 #include "ops/probes.h"
 
 #include <boost/asio/io_context.hpp>
 
+#include <cstddef>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace waypost::ops {
@@ -23,6 +27,7 @@ struct StatusListen {
   std::vector<SocketAddress> health;
   std::vector<SocketAddress> ready;
   std::vector<SocketAddress> metrics;
+  std::vector<SocketAddress> control;
 };
 
 // Control thread only.
@@ -35,6 +40,9 @@ class StatusServer {
   // Has what the process and this server count already.
   Metrics& metrics() noexcept { return metrics_; }
 
+  // What /flush does; before then it is refused.
+  void set_flush(FlushCache flush) { flush_ = std::move(flush); }
+
   // As HttpServer::open().
   Result<void> open() { return http_.open(); }
 
@@ -44,6 +52,7 @@ class StatusServer {
  private:
   Readiness readiness_;
   Metrics metrics_;
+  FlushCache flush_ = [](const dns::NameKey&, bool) { return std::optional<std::size_t>(); };
   HttpServer http_;  // After what its handlers use.
 };
 

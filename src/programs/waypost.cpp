@@ -1,6 +1,7 @@
-// waypost: looks at what waypost-dns and waypost-node would do.
+// waypost: looks at what waypost-dns and waypost-node would do, and has a running one do things.
 
 #include "ops/config.h"
+#include "ops/control_client.h"
 #include "ops/flags.h"
 #include "ops/node_config.h"
 #include "ops/pod_commands.h"
@@ -71,6 +72,10 @@ int run(std::span<const char* const> arguments) {
   }
   if (const auto* conversion = std::get_if<ops::Conversion>(&*line)) {
     return convert(*conversion);
+  }
+  if (const auto* request = std::get_if<ops::FlushRequest>(&*line)) {
+    const auto said = ops::request_flush(*request);
+    return said ? programs::print_text(*said + "\n") : programs::fail("", said.error());
   }
   return check_config(std::get<ops::ConfigOrigin>(*line));
 }

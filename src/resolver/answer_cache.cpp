@@ -205,8 +205,8 @@ void AnswerCache::keep(const Question& question, std::unique_ptr<const CachedAns
   Slot* const set = table_.get() + first_of(question.name.hash, set_mask_, Ways);
   const CacheKey key = question.key();
   // The place of the same question, or an empty one, or that of the least used.
-  Slot* place = nullptr;
-  int place_rank = 0;
+  Slot* place = set;
+  int place_rank = 3 + MostUses;  // More than any.
   for (Slot* slot = set; slot != set + Ways; ++slot) {
     const CachedAnswer* const old = slot->load(std::memory_order_relaxed);
     if (old != nullptr && old->is_name_error_ && old->type_ != key.type && old->is_about(key)) {
@@ -216,7 +216,7 @@ void AnswerCache::keep(const Question& question, std::unique_ptr<const CachedAns
     const int rank = left == nullptr       ? 1
                      : left->is_about(key) ? 0
                                            : 2 + left->uses_.load(std::memory_order_relaxed);
-    if (place == nullptr || rank < place_rank) {
+    if (rank < place_rank) {
       place = slot;
       place_rank = rank;
     }

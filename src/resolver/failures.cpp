@@ -19,7 +19,8 @@ void Failures::remember(const Question& question, Failure failure, SteadyTime no
   Entry& entry = found->second;
   // One that succeeded meanwhile was forgotten; one that failed long ago counts as a first.
   const bool is_again = entry.pause.count() != 0 && now < entry.until + LongestPause;
-  entry.pause = is_again ? std::min(2 * entry.pause, LongestPause) : FirstPause;
+  const std::chrono::seconds longest = std::max(first_pause_, LongestPause);
+  entry.pause = is_again ? std::min(2 * entry.pause, longest) : first_pause_;
   entry.until = now + entry.pause;
   entry.failure = std::move(failure);
 }

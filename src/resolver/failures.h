@@ -1,6 +1,6 @@
 // Questions that could not be answered a moment ago, so that they are not asked again at once (RFC
-// 9520, 3.2): each for a second at first, then twice as long each time, at most five (RFC 8767, 5:
-// the failure recheck timer).
+// 9520, 3.2): each for a second at first, or for as long as is set, then twice as long each time,
+// up to five seconds (RFC 8767, 5: the failure recheck timer).
 
 #pragma once
 
@@ -30,9 +30,10 @@ class Failures {
   // bound on questions in flight.
   static constexpr std::size_t MaxEntries = 4096;
   static constexpr std::chrono::seconds SweepInterval{1};
-  static constexpr std::chrono::seconds FirstPause{1};
   static constexpr std::chrono::seconds LongestPause{5};
 
+  // What is above LongestPause stays as it is.
+  void set_first_pause(std::chrono::seconds pause) noexcept { first_pause_ = pause; }
   void remember(const Question& question, Failure failure, SteadyTime now);
   void forget(const Question& question);
   // The failure whose pause is not over, or nullptr.  Valid until the next call of a function that
@@ -52,6 +53,7 @@ class Failures {
   void sweep(SteadyTime now);
 
   std::unordered_map<Question, Entry, QuestionHash> entries_;
+  std::chrono::seconds first_pause_{1};
   SteadyTime next_sweep_{};
   std::size_t sweeps_ = 0;
 };

@@ -90,7 +90,9 @@ Resolver::Resolver(AnswerCache& cache, AlarmClock& clock, Elsewhere elsewhere,
       clock_(clock),
       elsewhere_(std::move(elsewhere)),
       options_(options),
-      response_(std::make_unique<dns::Response>()) {}
+      response_(std::make_unique<dns::Response>()) {
+  failures_.set_first_pause(options.failure_pause);
+}
 
 // What upstreams still hold of a flight may live longer than the clock.
 Resolver::~Resolver() {
@@ -151,9 +153,6 @@ void Resolver::refresh(const Question& question) {
 
 // The expired answer that may be given for want of a better one.
 const CachedAnswer* Resolver::find_stale(const Question& question) const {
-  if (!options_.serve_stale) {
-    return nullptr;
-  }
   const auto found = cache_.find(question.key(), seconds_of(clock_.now()));
   return found.state == AnswerCache::State::Stale ? found.answer : nullptr;
 }

@@ -39,8 +39,8 @@ struct ResolverOptions {
   std::size_t max_in_flight = 1000;
   // Until a question has failed; shorter than the five seconds that stub resolvers wait.
   std::chrono::milliseconds query_deadline{4000};
-  // Whether expired answers are given when there are no others.
-  bool serve_stale = true;
+  // For how long a question that failed is not asked again, at first (RFC 9520, 3.2).
+  std::chrono::seconds failure_pause{1};
   // Whether popular answers are fetched again before they expire.
   bool prefetch = true;
 };
@@ -96,7 +96,10 @@ class Resolver {
   void refresh(const Question& question);
 
   // For what begins from now on.
-  void set_options(const ResolverOptions& options) { options_ = options; }
+  void set_options(const ResolverOptions& options) {
+    options_ = options;
+    failures_.set_first_pause(options.failure_pause);
+  }
   // What is told when nobody can be asked although somebody should: the question then fails. Empty,
   // as at first: it is refused.
   void set_nobody(std::string why);

@@ -127,6 +127,7 @@ void Upstream::note_bad(const std::string& reason) {
 }
 
 void Upstream::note_probe(bool is_good) {
+  counters_.failed_probes += is_good ? 0 : 1;
   if (health_.note_probe(is_good, surroundings_.clock.now(), surroundings_.random)) {
     tell(UpstreamEvent::Kind::Good, {});
   }

@@ -37,6 +37,7 @@ struct UpstreamCounters {
   std::uint64_t late_answers = 0;  // Good answers after another upstream's.
   std::uint64_t overloads = 0;     // Questions that did not fit into its connections or sockets.
   std::uint64_t health_probes = 0;
+  std::uint64_t failed_probes = 0;  // Of these, those without a good answer.
   std::uint64_t loop_probes = 0;
   LatencyBuckets latency;
 };

@@ -6,8 +6,9 @@ import socket
 import struct
 import threading
 import time
+import urllib.request
 
-from harness import SHOP, Checks, Folder, Server, skip_name
+from harness import DNS_PROGRAM, SHOP, TOOL_PROGRAM, Checks, Folder, Server, run, skip_name
 
 checks = Checks()
 
@@ -212,7 +213,7 @@ def an_upstream_that_is_gone():
 def too_many_questions():
     with Folder() as folder, Upstream() as upstream, serving(
             folder, "--forward", upstream.where, "--max-in-flight", "1") as server:
-        upstream.delay = 1.0
+        upstream.delay = 3.0
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
             client.connect((server.address, server.port))
             client.send(struct.pack(">6H", 7, 0x0100, 1, 0, 0, 0) + b"\4slow\7example\3com\0"
@@ -287,6 +288,60 @@ def a_resolv_conf_that_comes_later():
             until(lambda: server.dig("a.example.com", "A", "+recurse").status == "NOERROR")
             checks.equal("once it is there",
                          server.dig("b.example.com", "A", "+recurse").values(), ["192.0.2.1"])
+
+
+def flushing():
+    with Folder() as folder, Upstream() as upstream, serving(
+            folder, "--forward", upstream.where, "--control-listen", "127.0.0.1:0") as server:
+        control = [line.split("//")[1].split("/")[0] for line in server.out
+                   if line.startswith("flush on")]
+        checks.equal("the control address is told", len(control), 1)
+        for name in ("a.example.com", "b.a.example.com", "c.example.com"):
+            server.dig(name, "A", "+recurse")
+        checks.equal("of a name", run(TOOL_PROGRAM, "flush", "--control", control[0], "A.example.com"),
+                     (0, "flushed 1 answer for A.example.com.\n", ""))
+        checks.equal("it is forgotten", server.dig("a.example.com", "A").status, "REFUSED")
+        checks.equal("another is not", server.dig("c.example.com", "A").status, "NOERROR")
+        checks.equal("of a zone", run(TOOL_PROGRAM, "flush", "--control", control[0], "--zone",
+                                      "example.com")[1],
+                     "flushed 2 answers for the zone example.com.\n")
+        checks.equal("all of it is forgotten", server.dig("c.example.com", "A").status, "REFUSED")
+        code, _, why = run(TOOL_PROGRAM, "flush", "--control", control[0], "a..b")
+        checks.equal("what is no name", code, 1)
+        checks.contains("is refused by the server", why, "expected name=NAME or zone=ZONE")
+        checks.equal("both at once", run(TOOL_PROGRAM, "flush", "a", "--zone", "b")[0], 1)
+        host, port = control[0].split(":")
+        with socket.create_connection((host, int(port)), timeout=5) as client:
+            client.sendall(b"GET /flush?zone=. HTTP/1.0\r\n\r\n")
+            checks.contains("a GET changes nothing", client.recv(4096).decode(), " 405 ")
+        server.stop()
+        code, _, why = run(TOOL_PROGRAM, "flush", "--control", control[0], "a.example.com")
+        checks.equal("without a server", code, 1)
+        checks.contains("the address is told", why, control[0])
+    with Folder() as folder:
+        folder.write("shop.yaml", SHOP)
+        code, _, why = run(DNS_PROGRAM, "--manifests", folder.path, "--control-listen", "0.0.0.0:0")
+        checks.equal("an address that others reach", code, 1)
+        checks.contains("is refused", why, "not an address of the loopback")
+
+
+def what_is_counted():
+    with Folder() as folder, Upstream() as upstream, serving(
+            folder, "--forward", upstream.where, "--metrics-listen", "127.0.0.1:0") as server:
+        for name in ("a.example.com", "b.example.com", "a.example.com", "none.example.com"):
+            server.dig(name, "A", "+recurse")
+        place = [line.split(" ")[2] for line in server.out if line.startswith("metrics on")][0]
+        with urllib.request.urlopen(place, timeout=5) as reply:
+            text = reply.read().decode()
+        for line in (
+                f'coredns_forward_responses_total{{to="{upstream.where}",rcode="NXDOMAIN"}} ',
+                f'coredns_forward_request_duration_seconds_count{{to="{upstream.where}"}} 3\n',
+                f'waypost_upstream_up{{zone=".",upstream="{upstream.where}"}} 1\n'):
+            checks.contains("a metric of an upstream", text, line)
+        for name, value in (("entries", 3), ("hits_total", 1), ("misses_total", 3),
+                            ("requests_total", 4)):
+            checks.matches(f"coredns_cache_{name}", text,
+                           rf'^coredns_cache_{name}\{{server="dns://:\d+",zones="\."\}} {value}$')
 
 
 def until(holds, seconds=10):
@@ -365,6 +420,8 @@ one_connection_with_a_slow_name()
 a_popular_name()
 names_elsewhere()
 many_ask_the_same()
+flushing()
+what_is_counted()
 an_upstream_that_is_gone()
 too_many_questions()
 a_stub_domain()

@@ -86,7 +86,7 @@ TEST_CASE("a block of each kind becomes keys") {
         "listen:\n  - \"0.0.0.0:53\"\n  - \"[::]:53\"\nkubernetes: false\nbuiltInZones: false\n"
         "cacheSize: 0\n");
   const std::string Cluster = "clusterDomain: \"cluster.local\"\nreverseZones: []\n";
-  const std::string Cached = "serveStale: false\nprefetch: false\n";
+  const std::string Cached = "serveStale: \"0s\"\nprefetch: false\n";
   for (const auto& [text, yaml] : std::vector<std::pair<std::string, std::string>>{
            {in_block("bufsize"), "udpSize: 1232\n"},
            {in_block("bufsize 4096"), "udpSize: 4096\n"},
@@ -153,7 +153,7 @@ TEST_CASE("a block of each kind becomes keys") {
            // cache
            {in_block("cache"), Cached},
            {in_block("cache {\n prefetch 10 1m 20%\n serve_stale\n}"),
-            "serveStale: true\nprefetch: true\n"},
+            "serveStale: \"1h\"\nprefetch: true\n"},
            {in_block("cache {\n denial 1024 30\n servfail 1s\n}"), "cacheSize: 5636096\n" + Cached},
            {in_block("kubernetes cluster.local\ncache {\n disable success cluster.local\n}"),
             Cluster + Cached}}) {

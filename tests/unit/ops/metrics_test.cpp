@@ -1,6 +1,7 @@
 #include "ops/metrics.h"
 
 #include "base/file.h"
+#include "ops/forward_metrics.h"
 #include "ops/forwarding.h"
 #include "ops/metric_collectors.h"
 #include "ops/node_metrics.h"
@@ -54,10 +55,19 @@ Families families_of(const std::string& scrape) {
       families[line.substr(7, blank - 7)].type = line.substr(blank + 1);
     } else if (std::regex_match(line, found, sample)) {
       const std::string labels = found[2];
-      REQUIRE_MESSAGE(families.contains(found[1]), line);
+      std::string name = found[1];
+      // The samples of a histogram.
+      for (const std::string_view suffix : {"_bucket", "_sum", "_count"}) {
+        if (!families.contains(name) && name.ends_with(suffix)) {
+          name.resize(name.size() - suffix.size());
+        }
+      }
+      REQUIRE_MESSAGE(families.contains(name), line);
       for (auto at = std::sregex_iterator(labels.begin(), labels.end(), label);
            at != std::sregex_iterator(); ++at) {
-        families[found[1]].labels.insert((*at)[1]);
+        if ((*at)[1] != "le") {
+          families[name].labels.insert((*at)[1]);
+        }
       }
     } else {
       FAIL("not a line of the text format: ", line);
@@ -113,12 +123,64 @@ std::string everything() {
   });
   boost::asio::io_context context;
   server::Views views;
-  const Forwarding forwarding(context, views, {});
-  metrics.add([&](Scrape& scrape) { forwarding.collect(scrape); });
+  Forwarding forwarding(context, views, {});
+  metrics.add([&](Scrape& scrape) { forwarding.collect(scrape, workers, "dns://:53"); });
+  metrics.add([](Scrape& scrape) {
+    std::array<resolver::UpstreamReport, 1> reports;
+    reports[0].counters.rcodes[0] = 1;
+    collect_upstreams(scrape, reports);
+  });
   return metrics.text();
 }
 
 }  // namespace
+
+TEST_CASE("what is known about an upstream") {
+  std::array<resolver::UpstreamReport, 1> reports;
+  reports[0] = {.zone = "corp.example.",
+                .upstream = "10.0.0.10:53",
+                .health = resolver::HealthState::Looping,
+                .smoothed_latency = std::chrono::milliseconds(2),
+                .loss = 0.5,
+                .counters = {.queries = 9, .timeouts = 4, .failed_probes = 3}};
+  reports[0].counters.rcodes[2] = 5;
+  reports[0].counters.latency.observe(std::chrono::milliseconds(3));
+  Metrics metrics;
+  metrics.add([&](Scrape& scrape) { collect_upstreams(scrape, reports); });
+  const std::string text = metrics.text();
+  for (const char* line : {
+           "coredns_forward_requests_total{to=\"10.0.0.10:53\"} 9\n",
+           "coredns_forward_responses_total{to=\"10.0.0.10:53\",rcode=\"SERVFAIL\"} 5\n",
+           "coredns_forward_request_duration_seconds_bucket{to=\"10.0.0.10:53\",le=\"0.002\"} 0\n",
+           "coredns_forward_request_duration_seconds_bucket{to=\"10.0.0.10:53\",le=\"0.004\"} 1\n",
+           "coredns_forward_request_duration_seconds_bucket{to=\"10.0.0.10:53\",le=\"+Inf\"} 1\n",
+           "coredns_proxy_request_duration_seconds_count{proxy_name=\"forward\",to=\"10.0.0.10:"
+           "53\"}"
+           " 1\n",
+           "coredns_forward_healthcheck_failures_total{to=\"10.0.0.10:53\"} 3\n",
+           "waypost_upstream_up{zone=\"corp.example.\",upstream=\"10.0.0.10:53\"} 0\n",
+           "waypost_upstream_looping{zone=\"corp.example.\",upstream=\"10.0.0.10:53\"} 1\n",
+           "waypost_upstream_latency_seconds{zone=\"corp.example.\",upstream=\"10.0.0.10:53\"} "
+           "0.002\n",
+           "waypost_upstream_loss_ratio{zone=\"corp.example.\",upstream=\"10.0.0.10:53\"} 0.5\n",
+           "waypost_upstream_timeouts_total{zone=\"corp.example.\",upstream=\"10.0.0.10:53\"} 4\n",
+       }) {
+    CHECK_MESSAGE(text.find(line) != std::string::npos, line, "\n", text);
+  }
+}
+
+TEST_CASE("an upstream of several zones is one by the names that do not tell them apart") {
+  std::array<resolver::UpstreamReport, 2> reports;
+  reports[0] = {.zone = ".", .upstream = "10.0.0.10:53", .counters = {.queries = 9}};
+  reports[1] = {.zone = "corp.", .upstream = "10.0.0.10:53", .counters = {.queries = 4}};
+  Metrics metrics;
+  metrics.add([&](Scrape& scrape) { collect_upstreams(scrape, reports); });
+  const std::string text = metrics.text();
+  const std::string sample = "\ncoredns_forward_requests_total{to=\"10.0.0.10:53\"} ";
+  CHECK(text.find(sample + "13\n") != std::string::npos);
+  CHECK(text.find(sample) == text.rfind(sample));
+  CHECK(text.find("waypost_upstream_up{zone=\"corp.\"") != std::string::npos);
+}
 
 TEST_CASE("a scrape is Prometheus' text format, families in order and labels escaped") {
   Metrics metrics;

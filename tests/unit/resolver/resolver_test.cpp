@@ -110,6 +110,19 @@ TEST_CASE("a failure is remembered: one second, then two, four, five") {
   }
 }
 
+TEST_CASE("how long a failure is remembered at first can be set") {
+  Fixture fixture({.failure_pause = 30s});
+  for (int turn = 0; turn < 2; ++turn) {  // Longer than any pause that grows: it stays.
+    fixture.ask("a.example.");
+    REQUIRE(fixture.under_way() == 1);
+    fixture.time_out();
+    fixture.clock.turn(30s - 1ms);
+    fixture.ask("a.example.");
+    CHECK(fixture.under_way() == 0);
+    fixture.clock.turn(1ms);
+  }
+}
+
 TEST_CASE("a flood of failures is swept out once a second, however long it lasts") {
   Failures failures;
   SteadyTime now{};
@@ -167,7 +180,8 @@ TEST_CASE("after 1.8 seconds an expired answer is given, and the new one is stil
 TEST_CASE("when upstreams fail, an expired answer is given at once, unless that is switched off") {
   for (const bool serve_stale : {true, false}) {
     CAPTURE(serve_stale);
-    Fixture fixture({.serve_stale = serve_stale});
+    Fixture fixture;
+    fixture.cache.set_times({.stale = serve_stale ? 3600U : 0U});
     fixture.ask("a.example.");
     fixture.answer("a.example.", 10);
     fixture.clock.turn(15s);

@@ -1,0 +1,210 @@
+#include "ops/forward_metrics.h"
+
+#include "dns/types.h"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace waypost::ops {
+namespace {
+
+using resolver::HealthState;
+using resolver::ResolverCounters;
+using resolver::UpstreamCounters;
+using resolver::UpstreamReport;
+
+double number(std::uint64_t value) {
+  return static_cast<double>(value);
+}
+
+std::uint64_t sum(std::span<const server::Counters* const> workers,
+                  Counter server::Counters::* counter) {
+  std::uint64_t all = 0;
+  for (const server::Counters* const worker : workers) {
+    all += (worker->*counter).value();
+  }
+  return all;
+}
+
+// Adds what collect_as_coredns() tells.
+void add(UpstreamCounters& sum, const UpstreamCounters& more) {
+  sum.queries += more.queries;
+  sum.failed_probes += more.failed_probes;
+  for (std::size_t i = 0; i < sum.rcodes.size(); ++i) {
+    sum.rcodes[i] += more.rcodes[i];
+  }
+  for (std::size_t i = 0; i < sum.latency.counts.size(); ++i) {
+    sum.latency.counts[i] += more.latency.counts[i];
+  }
+  sum.latency.sum_seconds += more.latency.sum_seconds;
+}
+
+// The names that dashboards made for CoreDNS look for.
+void collect_as_coredns(Scrape& scrape, const std::string& upstream,
+                        const UpstreamCounters& counters) {
+  const MetricLabels to{{"to", upstream}};
+  const MetricLabels proxy{{"proxy_name", "forward"}, {"to", upstream}};
+  scrape.counter("coredns_forward_requests_total", "Questions that an upstream was asked.",
+                 number(counters.queries), to);
+  for (std::size_t i = 0; i < counters.rcodes.size(); ++i) {
+    if (counters.rcodes[i] != 0) {
+      scrape.counter("coredns_forward_responses_total", "Answers of an upstream.",
+                     number(counters.rcodes[i]),
+                     {{"to", upstream}, {"rcode", dns::to_text(static_cast<dns::Rcode>(i))}});
+    }
+  }
+  const HistogramView latency{counters.latency.counts, resolver::LatencyBuckets::FirstBound,
+                              counters.latency.sum_seconds};
+  scrape.histogram("coredns_forward_request_duration_seconds",
+                   "How long an upstream took to answer.", latency, to);
+  scrape.histogram("coredns_proxy_request_duration_seconds", "How long an upstream took to answer.",
+                   latency, proxy);
+  scrape.counter("coredns_forward_healthcheck_failures_total",
+                 "Questions to see whether an upstream is good again, in vain.",
+                 number(counters.failed_probes), to);
+  scrape.counter("coredns_proxy_healthcheck_failures_total",
+                 "Questions to see whether an upstream is good again, in vain.",
+                 number(counters.failed_probes), proxy);
+}
+
+void collect_upstream(Scrape& scrape, const UpstreamReport& report) {
+  const MetricLabels labels{{"zone", report.zone}, {"upstream", report.upstream}};
+  scrape.gauge("waypost_upstream_up", "1 while the upstream is good, 0 while others are preferred.",
+               report.health == HealthState::Good ? 1 : 0, labels);
+  scrape.gauge("waypost_upstream_looping",
+               "1 while the upstream sends our questions back here, and is not asked.",
+               report.health == HealthState::Looping ? 1 : 0, labels);
+  scrape.gauge("waypost_upstream_latency_seconds",
+               "How long answers take of late; 0 while unknown.",
+               std::chrono::duration<double>(report.smoothed_latency).count(), labels);
+  scrape.gauge("waypost_upstream_loss_ratio", "Which part of questions is lost of late, 0 to 1.",
+               report.loss, labels);
+  scrape.gauge("waypost_upstream_in_flight", "Questions that the upstream is being asked.",
+               number(report.in_flight), labels);
+  struct Row {
+    const char* name;
+    const char* help;
+    std::uint64_t UpstreamCounters::* counter;
+  };
+  for (const Row& row : {
+           Row{"waypost_upstream_timeouts_total", "Questions without an answer in time.",
+               &UpstreamCounters::timeouts},
+           Row{"waypost_upstream_mismatches_total",
+               "Messages that were no answer to the question, or could not be read.",
+               &UpstreamCounters::mismatches},
+           Row{"waypost_upstream_truncated_total",
+               "Answers that were asked for again over TCP because they were truncated.",
+               &UpstreamCounters::truncated},
+           Row{"waypost_upstream_lame_total", "Referrals, where an answer was wanted.",
+               &UpstreamCounters::lame},
+           Row{"waypost_upstream_connections_total", "Connections made, over TCP or TLS.",
+               &UpstreamCounters::connections},
+           Row{"waypost_upstream_connection_failures_total",
+               "Connections that were refused or broke, and hosts that could not be reached.",
+               &UpstreamCounters::connection_failures},
+           Row{"waypost_upstream_tls_failures_total",
+               "Connections that failed because of TLS, a certificate that is not believed say.",
+               &UpstreamCounters::tls_failures},
+           Row{"waypost_upstream_hedges_total",
+               "Questions that the upstream was asked because another one was late.",
+               &UpstreamCounters::hedges},
+           Row{"waypost_upstream_hedge_wins_total", "Of these, those that it answered first.",
+               &UpstreamCounters::hedge_wins},
+           Row{"waypost_upstream_overloads_total",
+               "Questions that did not fit into the bounds on questions, connections or sockets.",
+               &UpstreamCounters::overloads},
+       }) {
+    scrape.counter(row.name, row.help, number(report.counters.*row.counter), labels);
+  }
+}
+
+}  // namespace
+
+void collect_resolver(Scrape& scrape, const resolver::AnswerCache& cache,
+                      const ResolverCounters& counters) {
+  scrape.gauge("waypost_cache_entries", "Answers in the cache.", number(cache.entries()));
+  scrape.gauge("waypost_cache_bytes", "What the cache has allocated.", number(cache.bytes()));
+  scrape.counter("waypost_cache_evictions_total", "Answers that had to make room for others.",
+                 number(cache.evictions()));
+  scrape.gauge("waypost_forward_in_flight", "Questions that upstreams are being asked.",
+               number(counters.started.value() - counters.finished.value()));
+  struct Row {
+    const char* name;
+    const char* help;
+    const Counter& counter;
+  };
+  for (const Row& row : {
+           Row{"waypost_forward_questions_total", "Questions that upstreams were asked.",
+               counters.started},
+           Row{"waypost_forward_failures_total", "Questions that no upstream answered.",
+               counters.failed},
+           Row{"waypost_forward_coalesced_total",
+               "Queries that waited for a question that was under way.", counters.coalesced},
+           Row{"waypost_forward_overloaded_total",
+               "Queries that were refused because too many questions were under way.",
+               counters.overloaded},
+           Row{"waypost_forward_remembered_failures_total",
+               "Queries that failed at once, because the question had failed a moment before.",
+               counters.remembered},
+           Row{"waypost_forward_nobody_total",
+               "Queries that nobody could be asked about, and questions of our own that came back.",
+               counters.refused},
+           Row{"waypost_cache_served_stale_total", "Queries that got an expired answer.",
+               counters.stale},
+           Row{"waypost_cache_prefetches_total",
+               "Popular answers that were asked for again before they expired.",
+               counters.prefetches},
+       }) {
+    scrape.counter(row.name, row.help, number(row.counter.value()));
+  }
+  scrape.counter("coredns_forward_max_concurrent_rejects_total",
+                 "Queries that were refused because too many questions were under way.",
+                 number(counters.overloaded.value()));
+}
+
+void collect_cache(Scrape& scrape, const resolver::AnswerCache& cache,
+                   const ResolverCounters& counters,
+                   std::span<const server::Counters* const> workers, std::string_view server) {
+  const MetricLabels labels{{"server", std::string(server)}, {"zones", "."}};
+  const std::uint64_t hits = sum(workers, &server::Counters::cache_hits);
+  const std::uint64_t misses = sum(workers, &server::Counters::cache_misses);
+  scrape.gauge("coredns_cache_entries", "Answers in the cache.", number(cache.entries()), labels);
+  struct Row {
+    const char* name;
+    const char* help;
+    std::uint64_t value;
+  };
+  for (const Row& row : {
+           Row{"coredns_cache_requests_total", "Queries that the cache was looked up for.",
+               hits + misses},
+           Row{"coredns_cache_hits_total", "Queries answered from the cache.", hits},
+           Row{"coredns_cache_misses_total", "Queries that the cache had no fresh answer for.",
+               misses},
+           Row{"coredns_cache_evictions_total", "Answers that had to make room for others.",
+               cache.evictions()},
+           Row{"coredns_cache_prefetch_total",
+               "Popular answers that were asked for again before they expired.",
+               counters.prefetches.value()},
+           Row{"coredns_cache_served_stale_total", "Queries that got an expired answer.",
+               counters.stale.value()},
+       }) {
+    scrape.counter(row.name, row.help, number(row.value), labels);
+  }
+}
+
+void collect_upstreams(Scrape& scrape, std::span<const UpstreamReport> upstreams) {
+  // CoreDNS' names do not tell the zones of an upstream apart.
+  std::map<std::string, UpstreamCounters> by_address;
+  for (const UpstreamReport& report : upstreams) {
+    collect_upstream(scrape, report);
+    add(by_address[report.upstream], report.counters);
+  }
+  for (const auto& [upstream, counters] : by_address) {
+    collect_as_coredns(scrape, upstream, counters);
+  }
+}
+
+}  // namespace waypost::ops

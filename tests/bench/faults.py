@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""What clients notice while one of two upstreams fails: queries lost and the worst latency.
+
+usage: tests/bench/faults.py [SECONDS]
+
+A waypost-dns forwards to two servers on loopback that this script plays. Each phase takes SECONDS (5),
+with 500 new names a second, and the first server does what the phase says. A query is lost that has
+no right answer after five seconds. Prints a line for each phase; fails when a query is lost.
+"""
+
+import pathlib
+import selectors
+import socket
+import struct
+import sys
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+
+from harness import SHOP, Folder, Server, skip_name  # noqa: E402
+
+PER_SECOND = 500
+CLIENT_TIMEOUT = 5.0
+ADDRESS = b"\xc0\0\2\1"
+
+
+class Upstream:
+    """Answers every A question, unless `fault` says otherwise."""
+
+    def __init__(self):
+        self.fault = "none"
+        self.count = 0
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        self.socket.bind(("127.0.0.1", 0))
+        self.where = f"127.0.0.1:{self.socket.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            request, client = self.socket.recvfrom(4096)
+            self.count += 1
+            end = skip_name(request, 12) + 4
+            fault = self.fault
+            if fault == "silent" or (fault == "every third lost" and self.count % 3 == 0):
+                continue
+            rcode, records, question = 0, ADDRESS, request[12:end]
+            number = request[:2]
+            if fault == "SERVFAIL":
+                rcode, records = 2, b""
+            elif fault == "lame":
+                records = b""
+            elif fault == "wrong ids":
+                number = bytes([number[0] ^ 0x55, number[1]])
+            flags = (0x8100 if fault == "lame" else 0x8180) | rcode
+            reply = number + struct.pack(">5H", flags, 1, 1 if records else 0, 0, 0) + question
+            if records:
+                reply += b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 60, 4) + records
+            if fault == "a second late":
+                threading.Timer(1.0, self._send, (reply, client)).start()
+            else:
+                self._send(reply, client)
+
+    def _send(self, reply, client):
+        self.socket.sendto(reply, client)
+
+
+class Client:
+    """Asks at a steady rate and looks at every answer."""
+
+    def __init__(self, server):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        self.socket.connect((server.address, server.port))
+        self.socket.setblocking(False)
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(self.socket, selectors.EVENT_READ)
+        self.asked = 0
+
+    def run(self, seconds):
+        """Returns (asked, lost, latencies in order)."""
+        waiting, latencies, wrong = {}, [], 0
+        count = int(seconds * PER_SECOND)
+        begin, sent = time.monotonic(), 0
+        while True:
+            now = time.monotonic()
+            while sent < count and begin + sent / PER_SECOND <= now:
+                name = b"n%d" % self.asked
+                self.asked += 1
+                query = struct.pack(">6H", sent & 0xFFFF, 0x0100, 1, 0, 0, 0) + bytes(
+                    [len(name)]) + name + b"\4soak\7example\0" + struct.pack(">2H", 1, 1)
+                self.socket.send(query)
+                waiting[sent & 0xFFFF] = now
+                sent += 1
+            if sent == count and (not waiting or now > max(waiting.values()) + CLIENT_TIMEOUT):
+                break
+            if not self.selector.select(0.002):
+                continue
+            try:
+                while True:
+                    message = self.socket.recv(4096)
+                    started = waiting.pop(struct.unpack(">H", message[:2])[0], None)
+                    if started is not None:
+                        latencies.append(time.monotonic() - started)
+                        wrong += message[3] & 15 != 0 or message[-4:] != ADDRESS
+            except BlockingIOError:
+                pass
+        return count, len(waiting) + wrong, sorted(latencies)
+
+
+def main():
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 5.0
+    first, second = Upstream(), Upstream()
+    lost_in_all = 0
+    print(f"{'the first of two upstreams':28} {'asked':>7} {'lost':>5} {'median':>9} {'p99':>9}"
+          f" {'worst':>9}")
+    with Folder() as folder:
+        folder.write("shop.yaml", SHOP)
+        with Server("--manifests", folder.path, "--forward",
+                    f"{first.where},{second.where}") as server:
+            client = Client(server)
+            for fault in ("none", "silent", "none", "a second late", "none", "every third lost",
+                          "none", "SERVFAIL", "none", "lame", "none", "wrong ids"):
+                first.fault = fault
+                asked, lost, latencies = client.run(seconds)
+                lost_in_all += lost
+                if fault != "none" or client.asked == asked:
+                    at = [latencies[int(len(latencies) * part)] * 1000 for part in (0.5, 0.99)]
+                    print(f"{fault if fault != 'none' else 'is well':28} {asked:7} {lost:5}"
+                          f" {at[0]:6.2f} ms {at[1]:6.1f} ms {latencies[-1] * 1000:6.1f} ms",
+                          flush=True)
+    print(f"lost in all: {lost_in_all}")
+    return 1 if lost_in_all else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
