@@ -162,6 +162,10 @@ TEST_CASE("a name and a zone can be flushed") {
 
 TEST_CASE("the size that is told is what is allocated, and nothing is before the first answer") {
   const auto before = mallinfo2();
+  if (before.uordblks == 0) {
+    MESSAGE("a sanitizer's allocator is in the place of malloc, and is not counted");
+    return;
+  }
   Fixture fixture(16 << 20);
   CHECK(fixture.cache.bytes() == 0);
   CHECK(mallinfo2().uordblks + mallinfo2().hblkhd - before.uordblks - before.hblkhd < 200000);
