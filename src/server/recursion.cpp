@@ -139,9 +139,10 @@ void Recursion::serve(const std::shared_ptr<Parked>& parked, unsigned round) {
         if (round < MaxRounds) {
           return asio::post(context_, [this, parked, round] { serve(parked, round + 1); });
         }
-        const rcu::ReadSection section;
-        const Reply refused = responder_.refuse(
-            0, parked->client, "what the name leads to changes all the time", output_);
+        const resolver::Resolution refusal{.question = responder_.elsewhere(),
+                                           .reason = dns::ExtendedError::Other,
+                                           .text = "what the name leads to changes all the time"};
+        const Reply refused = respond(*parked, &refusal);
         send(*parked, Bytes(output_).first(refused.size));
       });
 }

@@ -114,7 +114,7 @@ class Responder {
                MutableBytes out) noexcept;
 
   // Answers SERVFAIL with this text, right after the answer to the request at `index` (0 after
-  // respond()) was Reply::resolve.
+  // respond()) was Reply::resolve, in the same rcu::ReadSection.
   Reply refuse(std::size_t index, const Client& client, std::string_view text,
                MutableBytes out) noexcept;
 

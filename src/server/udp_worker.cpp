@@ -164,10 +164,14 @@ void UdpWorker::start() {
   });
 }
 
-void UdpWorker::close() noexcept {
+void UdpWorker::finish() noexcept {
   if (fd_ >= 0) {
-    drain();  // Whoever has asked already is answered.
+    drain();
   }
+  close();
+}
+
+void UdpWorker::close() noexcept {
   if (fd_ >= 0 && !is_registered()) {
     ::close(fd_);
   }

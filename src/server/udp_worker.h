@@ -99,6 +99,8 @@ class UdpWorker {
 
   // Answers from now on, until close().
   void start();
+  // Answers whoever has asked already, then close().  On the worker's thread.
+  void finish() noexcept;
   // What is under way ends on the io_context; the object stays until that has run.
   void close() noexcept;
 

@@ -22,6 +22,7 @@ constexpr int PortAttempts = 16;
 Worker::Worker(const Options& options, const Views& views, const TransferSource& transfers,
                Recursion* recursion, std::atomic<unsigned>& open_connections, std::uint64_t seed)
     : udp_buffer_size_(options.udp_buffer_size),
+      open_connections_(open_connections),
       context_(std::make_shared<asio::io_context>(1)),
       responder_(views, counters_, seed),
       handover_(recursion),
@@ -42,7 +43,7 @@ Worker::~Worker() {
   // run() returns once every wait has ended, so that no coroutine outlives what it refers to.
   asio::post(*context_, [this] {
     for (UdpWorker& udp : udp_) {
-      udp.close();
+      udp.finish();
     }
     tcp_.close();
   });
@@ -80,7 +81,12 @@ Result<void> Worker::start() {
 }
 
 void Worker::drain_tcp() {
-  asio::post(*context_, [this] { tcp_.drain(); });
+  // Counted as a connection meanwhile, so that the count is not 0 before those that wait are.
+  open_connections_.fetch_add(1, std::memory_order_relaxed);
+  asio::post(*context_, [this] {
+    tcp_.drain();
+    open_connections_.fetch_sub(1, std::memory_order_relaxed);
+  });
 }
 
 std::size_t Worker::receive_buffer() const noexcept {
