@@ -1,5 +1,6 @@
 #include "base/child_process.h"
 
+#include "base/owned_fd.h"
 #include "base/pending.h"
 
 #include <boost/asio/buffer.hpp>
@@ -30,28 +31,6 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 
 using Clock = std::chrono::steady_clock;
-
-// A file descriptor that is closed at the end.
-class OwnedFd {
- public:
-  OwnedFd() noexcept = default;
-  explicit OwnedFd(int fd) noexcept : fd_(fd) {}
-  ~OwnedFd() {
-    if (fd_ >= 0) {
-      ::close(fd_);
-    }
-  }
-  OwnedFd(OwnedFd&& other) noexcept : fd_(other.release()) {}
-  OwnedFd& operator=(OwnedFd&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  int get() const noexcept { return fd_; }
-  int release() noexcept { return std::exchange(fd_, -1); }
-
- private:
-  int fd_ = -1;
-};
 
 struct Pipe {
   OwnedFd read_end;

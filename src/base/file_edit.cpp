@@ -1,5 +1,7 @@
 #include "base/file_edit.h"
 
+#include "base/owned_fd.h"
+
 #include <fcntl.h>
 #include <linux/stat.h>
 #include <sys/file.h>
@@ -18,33 +20,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class OpenFile {
- public:
-  OpenFile() noexcept = default;
-  explicit OpenFile(int fd) noexcept : fd_(fd) {}
-  ~OpenFile() {
-    if (fd_ >= 0) {
-      ::close(fd_);
-    }
-  }
-  OpenFile(OpenFile&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  OpenFile& operator=(OpenFile&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  OpenFile(const OpenFile&) = delete;
-  OpenFile& operator=(const OpenFile&) = delete;
-
-  int get() const noexcept { return fd_; }
-  bool is_open() const noexcept { return fd_ >= 0; }
-
- private:
-  int fd_ = -1;
-};
-
 // A name in an open folder.
 struct Place {
-  OpenFile folder;
+  OwnedFd folder;
   std::string name;
   std::string text;  // The whole path, for messages.
 };
@@ -80,7 +58,7 @@ class Editor {
   Result<void> remove(const Place& place);
 
  private:
-  Result<OpenFile> create(const Place& place, const std::string& temporary);
+  Result<OwnedFd> create(const Place& place, const std::string& temporary);
   Result<void> remove_abandoned(const Place& place, const std::string& temporary);
   Result<void> fill(const std::string& name, int fd, const std::optional<FileFacts>& like,
                     std::string_view content);
@@ -97,7 +75,7 @@ Result<Place> Editor::find_place(const fs::path& path) {
   }
   constexpr int Flags = O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
   fs::path walked = path.is_absolute() ? "/" : ".";
-  OpenFile folder(calls_.open_at(AT_FDCWD, walked.c_str(), O_PATH | Flags, 0));
+  OwnedFd folder(calls_.open_at(AT_FDCWD, walked.c_str(), O_PATH | Flags, 0));
   const auto refused = [&] {
     return system_failure(path.string() + ": the folder " + walked.string());
   };
@@ -109,7 +87,7 @@ Result<Place> Editor::find_place(const fs::path& path) {
     if (part.empty()) {
       continue;
     }
-    OpenFile next(calls_.open_at(folder.get(), part.c_str(), O_PATH | Flags, 0));
+    OwnedFd next(calls_.open_at(folder.get(), part.c_str(), O_PATH | Flags, 0));
     if (!next.is_open()) {
       if (errno == ENOTDIR || errno == ELOOP) {
         return failure(ErrorKind::InvalidInput,
@@ -122,7 +100,7 @@ Result<Place> Editor::find_place(const fs::path& path) {
     folder = std::move(next);
   }
   // One that can be synced.
-  OpenFile readable(calls_.open_at(folder.get(), ".", O_RDONLY | Flags, 0));
+  OwnedFd readable(calls_.open_at(folder.get(), ".", O_RDONLY | Flags, 0));
   if (!readable.is_open()) {
     return refused();
   }
@@ -131,8 +109,8 @@ Result<Place> Editor::find_place(const fs::path& path) {
 
 Result<std::optional<Found>> Editor::read_file(const Place& place) {
   // Without waiting for a pipe's other end.
-  const OpenFile file(calls_.open_at(place.folder.get(), place.name.c_str(),
-                                     O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0));
+  const OwnedFd file(calls_.open_at(place.folder.get(), place.name.c_str(),
+                                    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0));
   if (!file.is_open()) {
     if (errno == ENOENT) {
       return std::nullopt;
@@ -170,8 +148,8 @@ Result<std::optional<Found>> Editor::read_file(const Place& place) {
 }
 
 Result<void> Editor::remove_abandoned(const Place& place, const std::string& temporary) {
-  const OpenFile file(calls_.open_at(place.folder.get(), temporary.c_str(),
-                                     O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0));
+  const OwnedFd file(calls_.open_at(place.folder.get(), temporary.c_str(),
+                                    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0));
   FileFacts facts;
   if (!file.is_open() || calls_.describe(file.get(), facts) != 0 || !S_ISREG(facts.mode)) {
     return failure(ErrorKind::InvalidInput,
@@ -186,12 +164,12 @@ Result<void> Editor::remove_abandoned(const Place& place, const std::string& tem
   return {};
 }
 
-Result<OpenFile> Editor::create(const Place& place, const std::string& temporary) {
+Result<OwnedFd> Editor::create(const Place& place, const std::string& temporary) {
   const auto open = [&] {
-    return OpenFile(calls_.open_at(place.folder.get(), temporary.c_str(),
-                                   O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    return OwnedFd(calls_.open_at(place.folder.get(), temporary.c_str(),
+                                  O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   };
-  OpenFile file = open();
+  OwnedFd file = open();
   if (!file.is_open() && errno == EEXIST) {
     if (const Result<void> removed = remove_abandoned(place, temporary); !removed) {
       return std::unexpected(removed.error());
@@ -244,7 +222,7 @@ Result<void> Editor::fill(const std::string& name, int fd, const std::optional<F
 
 // Makes sure that what stands at `place` is still what was found there.
 Result<void> Editor::expect(const Place& place, const std::optional<FileFacts>& before) {
-  const OpenFile file(
+  const OwnedFd file(
       calls_.open_at(place.folder.get(), place.name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC, 0));
   if (!file.is_open() && errno != ENOENT) {
     return system_failure(place.text);
@@ -266,7 +244,7 @@ Result<void> Editor::replace(const Place& place, const std::optional<FileFacts>&
                              bool must_match, const std::optional<FileFacts>& like,
                              std::string_view content) {
   const std::string temporary = place.name + ".waypost-tmp";
-  const Result<OpenFile> file = create(place, temporary);
+  const Result<OwnedFd> file = create(place, temporary);
   if (!file) {
     return std::unexpected(file.error());
   }
@@ -294,8 +272,8 @@ Result<void> Editor::replace(const Place& place, const std::optional<FileFacts>&
 
 Result<void> Editor::write_in_place(const Place& place, const Found& before,
                                     std::string_view content) {
-  const OpenFile file(calls_.open_at(place.folder.get(), place.name.c_str(),
-                                     O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0));
+  const OwnedFd file(calls_.open_at(place.folder.get(), place.name.c_str(),
+                                    O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0));
   if (!file.is_open()) {
     return errno == ELOOP ? std::unexpected(link_error(place.text)) : system_failure(place.text);
   }

@@ -1,5 +1,7 @@
 #include "node/service_environment.h"
 
+#include "base/json_string.h"
+
 #include <algorithm>
 #include <map>
 #include <utility>
@@ -77,22 +79,6 @@ std::map<std::string_view, const kube::Service*> choose(
     }
   }
   return chosen;
-}
-
-std::string json_string(std::string_view text) {
-  constexpr std::string_view Hex = "0123456789abcdef";
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      quoted.append(1, '\\').append(1, c);
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      quoted.append("\\u00").append(1, Hex[static_cast<unsigned char>(c) >> 4]);
-      quoted.append(1, Hex[static_cast<unsigned char>(c) & 15U]);
-    } else {
-      quoted.append(1, c);
-    }
-  }
-  return quoted.append(1, '"');
 }
 
 // Between single quotes nothing but the quote itself has a meaning (POSIX.1-2017, XCU 2.2.2).

@@ -1,13 +1,13 @@
 #include "ops/control_client.h"
 
 #include "base/endpoint.h"
+#include "sources/api_kind.h"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
 
-#include <cctype>
 #include <chrono>
 #include <string_view>
 
@@ -21,26 +21,11 @@ using boost::system::error_code;
 constexpr std::chrono::seconds Timeout{5};
 constexpr std::size_t MaxReply = 65536;
 
-// For a query of a URL (RFC 3986, 2.3).
-std::string percent_encoded(const std::string& text) {
-  constexpr const char* Digits = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto octet = static_cast<unsigned char>(c);
-    if (std::isalnum(octet) != 0 || c == '-' || c == '.' || c == '_' || c == '~') {
-      out += c;
-    } else {
-      out += {'%', Digits[octet >> 4], Digits[octet & 15]};
-    }
-  }
-  return out;
-}
-
 std::string request_text(const FlushRequest& request) {
   // HTTP/1.0, so that the reply ends with the connection.
   return "POST /flush?" + std::string(request.is_zone ? "zone=" : "name=") +
-         percent_encoded(request.name) + " HTTP/1.0\r\nHost: " + request.control.to_text() +
-         "\r\nContent-Length: 0\r\n\r\n";
+         sources::percent_encoded(request.name) +
+         " HTTP/1.0\r\nHost: " + request.control.to_text() + "\r\nContent-Length: 0\r\n\r\n";
 }
 
 // Sends `text` and fills `reply` up to the end of the connection.

@@ -2,6 +2,7 @@
 
 #include "kube/names.h"
 #include "node/service_environment.h"
+#include "ops/option_values.h"
 
 #include <array>
 #include <utility>
@@ -44,8 +45,7 @@ constexpr std::array Flags = {
 CommandOutput run_with(const GivenFlags& given) {
   const std::string name_space = given.text("namespace", "default");
   if (!kube::is_dns_label(name_space)) {
-    return failed({ErrorKind::InvalidInput, "--namespace: found '" + name_space + "', expected " +
-                                                std::string(kube::DnsLabelRule)});
+    return failed(refused("namespace", name_space, kube::DnsLabelRule));
   }
   const auto links = given.boolean("service-links", true);
   if (!links) {
@@ -54,8 +54,7 @@ CommandOutput run_with(const GivenFlags& given) {
   const std::string format_text = given.text("format", "shell");
   const auto format = node::format_from_text(format_text);
   if (!format) {
-    return failed({ErrorKind::InvalidInput, "--format: found '" + format_text + "', expected " +
-                                                std::string(node::EnvironmentFormatRule)});
+    return failed(refused("format", format_text, node::EnvironmentFormatRule));
   }
   const auto listed = services_of(given, name_space);
   if (!listed) {
@@ -99,11 +98,10 @@ Result<ListedServices> services_of(const GivenFlags& given, const std::string& n
                    "--" + std::string(flag) + ": cannot be given with --manifests");
   }
   sources::ManifestOptions options{.folder = given.text("manifests", "")};
-  std::vector<std::string> ranges = {"10.96.0.0/12", "fd00:10:96::/112"};
-  if (given.has("service-cidrs")) {
-    ranges = given.list("service-cidrs");
+  if (!given.has("service-cidrs")) {
+    options.service_cidrs = default_service_cidrs();
   }
-  for (const std::string& text : ranges) {
+  for (const std::string& text : given.list("service-cidrs")) {
     auto prefix = IpPrefix::from_text(text);
     if (!prefix) {
       return std::unexpected(with_context(std::move(prefix.error()), "--service-cidrs"));
@@ -118,14 +116,7 @@ std::span<const CommandFlag> env_flags() noexcept {
 }
 
 CommandOutput run_env(std::span<const char* const> arguments) {
-  const auto line = parse_command_flags(arguments, "env", Usage, Flags);
-  if (!line) {
-    return {.text = {}, .messages = line.error(), .code = 1};
-  }
-  if (const auto* help = std::get_if<PrintText>(&*line)) {
-    return {.text = help->text, .messages = {}, .code = 0};
-  }
-  return run_with(GivenFlags(std::get<std::vector<Setting>>(*line)));
+  return run_command(arguments, "env", Usage, Flags, run_with);
 }
 
 }  // namespace waypost::ops

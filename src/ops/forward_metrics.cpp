@@ -130,7 +130,7 @@ void collect_resolver(Scrape& scrape, const resolver::AnswerCache& cache,
   scrape.counter("waypost_cache_evictions_total", "Answers that had to make room for others.",
                  number(cache.evictions()));
   scrape.gauge("waypost_forward_in_flight", "Questions that upstreams are being asked.",
-               number(counters.started.value() - counters.finished.value()));
+               number(counters.in_flight()));
   struct Row {
     const char* name;
     const char* help;

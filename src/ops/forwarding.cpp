@@ -185,12 +185,6 @@ void Forwarding::publish() {
   views_.answers.store(config_.is_on() ? &cache_ : nullptr, std::memory_order_release);
 }
 
-std::uint64_t Forwarding::in_flight() const noexcept {
-  const resolver::ResolverCounters& counters = resolver_.counters();
-  const std::uint64_t finished = counters.finished.value();  // First, so that it is not more.
-  return counters.started.value() - finished;
-}
-
 // What `make` returns on the resolver's thread, or nothing when that takes too long or there is no
 // such thread.
 template <typename Make>

@@ -42,7 +42,6 @@ struct ForwardConfig {
   resolver::ResolverOptions resolver;
   std::size_t cache_size = 0;  // Octets.
   resolver::CacheTimes cache_times;
-  std::filesystem::path ca_file;  // Behind options.tls_authority; empty: the system's.
 
   bool is_on() const noexcept {
     return !upstreams.empty() || !resolv_confs.empty() || !stub_domains.empty();
@@ -71,7 +70,7 @@ class Forwarding {
   void stop();
 
   // Questions that other servers are being asked.
-  std::uint64_t in_flight() const noexcept;
+  std::uint64_t in_flight() const noexcept { return resolver_.counters().in_flight(); }
 
   // As ops/forward_metrics.h; what upstreams count is waited for, for a tenth of a second at most.
   void collect(Scrape& scrape, std::span<const server::Counters* const> workers,

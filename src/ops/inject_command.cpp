@@ -48,23 +48,15 @@ constexpr std::array Flags = {
                 "As for env."},
 };
 
-Error refused(std::string_view flag, std::string_view found, std::string_view expected) {
-  return {ErrorKind::InvalidInput, "--" + std::string(flag) + ": found '" + std::string(found) +
-                                       "', expected " + std::string(expected)};
-}
-
 Result<node::NodeDns> dns_of(const GivenFlags& given) {
   node::NodeDns dns;
-  std::vector<std::string> nameservers = given.list("nameserver");
-  if (nameservers.empty()) {
-    nameservers.emplace_back("169.254.20.10");
+  auto nameservers = given.addresses("nameserver");
+  if (!nameservers) {
+    return std::unexpected(std::move(nameservers.error()));
   }
-  for (const std::string& text : nameservers) {
-    const auto address = IpAddress::from_text(text);
-    if (!address) {
-      return std::unexpected(refused("nameserver", text, node::NameserverRule));
-    }
-    dns.cluster_dns.push_back(*address);
+  dns.cluster_dns = std::move(*nameservers);
+  if (dns.cluster_dns.empty()) {
+    dns.cluster_dns.push_back(IpAddress::v4(169, 254, 20, 10));
   }
   if (dns.cluster_dns.size() > node::MaxNameservers) {
     return std::unexpected(
@@ -147,14 +139,7 @@ std::span<const CommandFlag> inject_flags() noexcept {
 }
 
 CommandOutput run_inject(std::span<const char* const> arguments) {
-  const auto line = parse_command_flags(arguments, "inject", Usage, Flags);
-  if (!line) {
-    return {.text = {}, .messages = line.error(), .code = 1};
-  }
-  if (const auto* help = std::get_if<PrintText>(&*line)) {
-    return {.text = help->text, .messages = {}, .code = 0};
-  }
-  return run_with(GivenFlags(std::get<std::vector<Setting>>(*line)));
+  return run_command(arguments, "inject", Usage, Flags, run_with);
 }
 
 }  // namespace waypost::ops

@@ -93,7 +93,7 @@ struct LifeCycle::State {
   void on_config_folder_changed();
   void on_manifests_changed();
   void on_zones_changed();
-  void reload_config();
+  void reload_config(ConfigText text);  // What read_config_text() returned.
   void put_in_force(Config next);
   void report_changes(const Config& before) const;
 
@@ -320,7 +320,7 @@ void LifeCycle::State::on_signal(int signal) {
 
 void LifeCycle::State::reload() {
   tell(service_manager.tell_reloading());
-  reload_config();
+  reload_config(read_config_text(origin));
   if (started.is_from_manifests()) {
     on_manifests_changed();
   }
@@ -330,8 +330,8 @@ void LifeCycle::State::reload() {
 
 void LifeCycle::State::on_config_folder_changed() {
   // The folder may hold other files, and editors touch a file more than once.
-  if (read_config_text(origin) != config_text) {
-    reload_config();
+  if (ConfigText text = read_config_text(origin); text != config_text) {
+    reload_config(std::move(text));
   }
 }
 
@@ -378,8 +378,7 @@ void LifeCycle::State::mark_staleness() {
   }
 }
 
-void LifeCycle::State::reload_config() {
-  ConfigText text = read_config_text(origin);
+void LifeCycle::State::reload_config(ConfigText text) {
   const bool has_moved = text.folders != config_text.folders;
   config_text = std::move(text);
   if (has_moved) {
@@ -444,7 +443,7 @@ void LifeCycle::State::depart() {
       "for {} ms, at most for {} ms",
       Departure::Quiet.count(), config.lameduck.count());
   status->readiness().shut_down();
-  tell(service_manager.tell("STOPPING=1"));
+  tell(service_manager.tell_stopping());
   departure.emplace(std::chrono::steady_clock::now(), config.lameduck, queries());
   await_departure();
 }

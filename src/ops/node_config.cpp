@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "ops/config_reader.h"
 #include "ops/node_options.h"
+#include "ops/option_values.h"
 #include "ops/text.h"
 
 #include <algorithm>
@@ -96,10 +97,7 @@ class NodeInterpreter {
     config_.manifests.decode.traffic = true;
     config_.proxy.service_cidrs = config_.manifests.service_cidrs;
     if (config_.manifests.service_cidrs.empty()) {
-      // Where waypost-dns gives Services their addresses by default.
-      for (const char* cidr : {"10.96.0.0/12", "fd00:10:96::/112"}) {
-        config_.manifests.service_cidrs.push_back(*IpPrefix::from_text(cidr));
-      }
+      config_.manifests.service_cidrs = default_service_cidrs();
     }
     if (config_.sets_be_liberal) {
       config_.proxy.drop_invalid = false;

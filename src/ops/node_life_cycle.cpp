@@ -84,7 +84,9 @@ struct NodeLifeCycle::State : cache::Consumer {
   void follow_pod_cidrs();
   void report_pod_cidrs();
   bool is_waiting_for_node() const {
-    return cache.is_synced() && !is_complete(config.proxy, facts());
+    proxy::NodeFacts known;  // As far as is_complete() looks at them.
+    known.pod_cidrs = pod_cidrs;
+    return cache.is_synced() && !is_complete(config.proxy, known);
   }
   // Whether changes get into the kernel in time.
   bool is_healthy() const;
@@ -287,8 +289,9 @@ void NodeLifeCycle::State::report_pod_cidrs() {
 }
 
 void NodeLifeCycle::State::apply_facts() {
+  const proxy::NodeFacts now = facts();
   for (const auto& family : families) {
-    family->proxy->set_node(facts());
+    family->proxy->set_node(now);
   }
 }
 

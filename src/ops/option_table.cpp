@@ -267,7 +267,6 @@ Result<void> put_upstream_ca_file(Config& config, const std::string& text) {
   if (auto made = make_tls_context({.authority = *certificates}); !made) {
     return std::unexpected(made.error());
   }
-  config.forward.ca_file = text;
   config.forward.options.tls_authority = std::move(*certificates);
   return {};
 }
@@ -502,7 +501,7 @@ constexpr auto Table = std::to_array<Option>({
     {"failureTtl", "failure-ttl", Number, "SECONDS", "a whole number of seconds from 1 to 300", "1",
      "", Live,
      "For how long a question that failed is not asked again (RFC 9520), at first; twice as long "
-     "each further time, up to five seconds.",
+     "each further time, up to five seconds or this, whichever is longer.",
      [](Config& c, const std::string& t) {
        std::uint32_t seconds = 0;
        const auto done = put_number(seconds, t, 1, 300);

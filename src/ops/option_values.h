@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/ip_address.h"
 #include "ops/text.h"
 
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace waypost::ops {
 
@@ -47,6 +49,10 @@ Result<void> put_word(Value& target, const std::string& text,
 
 // "true" or "false".
 Result<void> put_boolean(bool& target, const std::string& text);
+
+// Where Services of manifests without clusterIP get one from, unless it is said: the default of
+// waypost-dns' serviceCidrs.
+std::vector<IpPrefix> default_service_cidrs();
 
 // A folder that exists.
 Result<void> put_folder(std::filesystem::path& target, const std::string& text);

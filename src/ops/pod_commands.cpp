@@ -1,6 +1,7 @@
 #include "ops/pod_commands.h"
 
 #include "base/file.h"
+#include "node/pod_dns.h"
 #include "ops/env_command.h"
 #include "ops/inject_command.h"
 #include "ops/resolv_conf_command.h"
@@ -31,6 +32,24 @@ std::optional<CommandOutput> run_pod_command(std::span<const char* const> argume
     }
   }
   return std::nullopt;
+}
+
+CommandOutput run_command(std::span<const char* const> arguments, std::string_view command,
+                          std::string_view usage, std::span<const CommandFlag> flags,
+                          CommandOutput (*run)(const GivenFlags& given)) {
+  const auto line = parse_command_flags(arguments, command, usage, flags);
+  if (!line) {
+    return {.text = {}, .messages = line.error(), .code = 1};
+  }
+  if (const auto* help = std::get_if<PrintText>(&*line)) {
+    return {.text = help->text, .messages = {}, .code = 0};
+  }
+  return run(GivenFlags(std::get<std::vector<Setting>>(*line)));
+}
+
+Error refused(std::string_view flag, std::string_view found, std::string_view expected) {
+  return {ErrorKind::InvalidInput, "--" + std::string(flag) + ": found '" + std::string(found) +
+                                       "', expected " + std::string(expected)};
 }
 
 CommandOutput failed(Error problem) {
@@ -81,11 +100,22 @@ std::vector<std::string> GivenFlags::list(std::string_view flag) const {
   return values;
 }
 
+Result<std::vector<IpAddress>> GivenFlags::addresses(std::string_view flag) const {
+  std::vector<IpAddress> values;
+  for (const std::string& text : list(flag)) {
+    const auto address = IpAddress::from_text(text);
+    if (!address) {
+      return std::unexpected(refused(flag, text, node::NameserverRule));
+    }
+    values.push_back(*address);
+  }
+  return values;
+}
+
 Result<bool> GivenFlags::boolean(std::string_view flag, bool otherwise) const {
   const std::string value = text(flag, otherwise ? "true" : "false");
   if (value != "true" && value != "false") {
-    return failure(ErrorKind::InvalidInput,
-                   "--" + std::string(flag) + ": found '" + value + "', expected true or false");
+    return std::unexpected(refused(flag, value, "true or false"));
   }
   return value == "true";
 }

@@ -5,7 +5,9 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/ip_address.h"
 #include "ops/config.h"
+#include "ops/flags.h"
 
 #include <optional>
 #include <span>
@@ -28,6 +30,17 @@ std::optional<CommandOutput> run_pod_command(std::span<const char* const> argume
 
 // ---- For the commands themselves ---------------------------------------------------------------
 
+class GivenFlags;
+
+// Reads the flags behind the name of `command` as parse_command_flags() does, and has `run` do the
+// rest unless they cannot be read or ask for help.
+CommandOutput run_command(std::span<const char* const> arguments, std::string_view command,
+                          std::string_view usage, std::span<const CommandFlag> flags,
+                          CommandOutput (*run)(const GivenFlags& given));
+
+// "--FLAG: found 'FOUND', expected EXPECTED".
+Error refused(std::string_view flag, std::string_view found, std::string_view expected);
+
 // The command failed because of `problem`.
 CommandOutput failed(Error problem);
 
@@ -47,6 +60,8 @@ class GivenFlags {
   std::string text(std::string_view flag, std::string_view otherwise) const;
   // The values of a list; none when it is not given.
   std::vector<std::string> list(std::string_view flag) const;
+  // The same, as addresses.
+  Result<std::vector<IpAddress>> addresses(std::string_view flag) const;
   // `otherwise` when it is not given.  Fails for what is neither true nor false.
   Result<bool> boolean(std::string_view flag, bool otherwise = false) const;
   // The first of `flags` that was given; empty when none was.

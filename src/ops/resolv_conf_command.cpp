@@ -69,33 +69,14 @@ constexpr std::array Flags = {
 constexpr std::array<std::string_view, 5> FlagsOfAPod = {"dns-policy", "host-network", "nameserver",
                                                          "search", "option"};
 
-std::unexpected<Error> refused(std::string_view flag, std::string_view found,
-                               std::string_view expected) {
-  return failure(ErrorKind::InvalidInput, "--" + std::string(flag) + ": found '" +
-                                              std::string(found) + "', expected " +
-                                              std::string(expected));
-}
-
 Result<std::vector<std::string>> checked_list(const GivenFlags& given, std::string_view flag,
                                               bool (*check)(std::string_view) noexcept,
                                               std::string_view rule) {
   std::vector<std::string> values = given.list(flag);
   for (const std::string& value : values) {
     if (!check(value)) {
-      return refused(flag, value, rule);
+      return std::unexpected(refused(flag, value, rule));
     }
-  }
-  return values;
-}
-
-Result<std::vector<IpAddress>> addresses(const GivenFlags& given, std::string_view flag) {
-  std::vector<IpAddress> values;
-  for (const std::string& text : given.list(flag)) {
-    const auto address = IpAddress::from_text(text);
-    if (!address) {
-      return refused(flag, text, node::NameserverRule);
-    }
-    values.push_back(*address);
   }
   return values;
 }
@@ -156,7 +137,7 @@ Result<node::PodDns> pod_of_flags(const GivenFlags& given) {
   const std::string policy_text = given.text("dns-policy", "ClusterFirst");
   const auto policy = node::policy_from_text(policy_text);
   if (!policy) {
-    return refused("dns-policy", policy_text, node::DnsPolicyRule);
+    return std::unexpected(refused("dns-policy", policy_text, node::DnsPolicyRule));
   }
   pod.policy = *policy;
   const auto host_network = given.boolean("host-network");
@@ -179,7 +160,7 @@ Result<node::PodDns> pod_of_flags(const GivenFlags& given) {
 
 Result<node::PodDns> pod_of(const GivenFlags& given) {
   if (const std::string name = given.text("namespace", "default"); !kube::is_dns_label(name)) {
-    return refused("namespace", name, kube::DnsLabelRule);
+    return std::unexpected(refused("namespace", name, kube::DnsLabelRule));
   }
   return given.has("pod") ? pod_of_manifest(given) : pod_of_flags(given);
 }
@@ -217,14 +198,15 @@ Result<node::ResolverFile> read_host_file(const GivenFlags& given, const std::st
 
 Result<node::NodeDns> node_of(const GivenFlags& given, Problems& messages) {
   node::NodeDns result;
-  auto cluster_dns = addresses(given, "cluster-dns");
+  auto cluster_dns = given.addresses("cluster-dns");
   if (!cluster_dns) {
     return std::unexpected(std::move(cluster_dns.error()));
   }
   result.cluster_dns = std::move(*cluster_dns);
   result.cluster_domain = given.text("cluster-domain", "cluster.local");
   if (!result.cluster_domain.empty() && !kube::is_dns_subdomain(result.cluster_domain)) {
-    return refused("cluster-domain", result.cluster_domain, kube::DnsSubdomainRule);
+    return std::unexpected(
+        refused("cluster-domain", result.cluster_domain, kube::DnsSubdomainRule));
   }
   if (const std::string path = given.text("host-file", "/etc/resolv.conf"); !path.empty()) {
     auto host = read_host_file(given, path, messages);
@@ -233,7 +215,7 @@ Result<node::NodeDns> node_of(const GivenFlags& given, Problems& messages) {
     }
     result.host = std::move(*host);
   }
-  const auto node_ips = addresses(given, "node-ip");
+  const auto node_ips = given.addresses("node-ip");
   if (!node_ips) {
     return std::unexpected(node_ips.error());
   }
@@ -322,14 +304,7 @@ std::span<const CommandFlag> resolv_conf_flags() noexcept {
 }
 
 CommandOutput run_resolv_conf(std::span<const char* const> arguments) {
-  const auto line = parse_command_flags(arguments, "resolv-conf", Usage, Flags);
-  if (!line) {
-    return {.text = {}, .messages = line.error(), .code = 1};
-  }
-  if (const auto* help = std::get_if<PrintText>(&*line)) {
-    return {.text = help->text, .messages = {}, .code = 0};
-  }
-  return run_with(GivenFlags(std::get<std::vector<Setting>>(*line)));
+  return run_command(arguments, "resolv-conf", Usage, Flags, run_with);
 }
 
 }  // namespace waypost::ops

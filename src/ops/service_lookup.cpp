@@ -5,14 +5,13 @@
 #include "kube/json_decoder.h"
 #include "kube/list_reader.h"
 #include "ops/api_connection.h"
+#include "ops/run_to_end.h"
 #include "sources/api_kind.h"
 
-#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include <chrono>
-#include <exception>
-#include <optional>
 #include <utility>
 #include <variant>
 
@@ -149,18 +148,9 @@ Result<ListedServices> services_of_api(const ApiConfig& api, const std::string& 
   if (!client) {
     return std::unexpected(client.error());
   }
-  std::optional<Result<void>> done;
-  asio::co_spawn(context, list_all(**client, name_space, listed),
-                 [&](const std::exception_ptr& thrown, Result<void> result) {
-                   done = thrown == nullptr
-                              ? std::move(result)
-                              : failure(ErrorKind::System, "reading from the API server ended");
-                   context.stop();
-                 });
-  context.run();
-  if (!done || !*done) {
-    return done ? std::unexpected(done->error())
-                : failure(ErrorKind::System, "reading from the API server ended");
+  const Result<void> done = run_to_end(context, list_all(**client, name_space, listed));
+  if (!done) {
+    return std::unexpected(done.error());
   }
   return listed;
 }

@@ -53,13 +53,6 @@ std::size_t first_of(std::uint64_t hash, std::size_t set_mask, std::size_t ways)
   return (hash & set_mask) * ways;
 }
 
-bool is_at_or_below(Bytes name, Bytes zone) noexcept {
-  while (name.size() > zone.size()) {
-    name = name.subspan(1U + name.front());
-  }
-  return std::ranges::equal(name, zone);
-}
-
 }  // namespace
 
 CachedAnswer::CachedAnswer(const Question& question, const PackedRecords& records) noexcept
@@ -231,7 +224,7 @@ std::size_t AnswerCache::flush(const dns::NameKey& name, bool below) {
   std::size_t flushed = 0;
   for (std::size_t i = 0; table_ != nullptr && i < slot_count(); ++i) {
     const CachedAnswer* const answer = table_[i].load(std::memory_order_relaxed);
-    if (answer != nullptr && (below ? is_at_or_below(answer->name(), name.wire())
+    if (answer != nullptr && (below ? is_within(answer->name(), name.wire())
                                     : std::ranges::equal(answer->name(), name.wire()))) {
       put(table_[i], nullptr);
       ++flushed;

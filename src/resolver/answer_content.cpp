@@ -20,14 +20,6 @@ bool is_type_wanted(RecordType type, RecordType asked) noexcept {
   return type == asked || asked == RecordType::ANY;
 }
 
-// Whether `name` is `zone` or below it; both in lower case and wire form.
-bool is_within(Bytes name, Bytes zone) noexcept {
-  while (name.size() > zone.size()) {
-    name = name.subspan(1U + name.front());
-  }
-  return std::ranges::equal(name, zone);
-}
-
 void lower(MutableBytes octets) noexcept {
   for (std::uint8_t& octet : octets) {
     octet = ascii_lower(octet);
@@ -159,7 +151,7 @@ bool ContentReader::read_name(const Question& question, const dns::NameKey& name
     return false;
   }
   if (question.type != RecordType::ANY && question.type != RecordType::RRSIG) {
-    take_signatures(name, question.type);
+    take_signatures(name.wire(), question.type);
   }
   close_group(dns::Section::Answer);
   return true;
@@ -181,16 +173,14 @@ bool ContentReader::follow(const Question& question, dns::NameKey& name) {
     }
     const LowerName owner(packet_, record.owner);
     if (owner.wire().size() < name.size && is_within(name.wire(), owner.wire())) {
-      dns::NameKey above;
-      above.assign(owner.wire());
       take(record);
-      take_signatures(above, RecordType::DNAME);
+      take_signatures(owner.wire(), RecordType::DNAME);
       close_group(dns::Section::Answer);
       break;
     }
   }
   take(*alias);
-  take_signatures(name, RecordType::CNAME);
+  take_signatures(name.wire(), RecordType::CNAME);
   close_group(dns::Section::Answer);
   name.assign(LowerName(packet_, alias->names_at).wire());
   return true;
@@ -241,19 +231,19 @@ void ContentReader::take(const ResponseRecord& record) {
   content_.ttl = std::min(content_.ttl, record.ttl);
 }
 
-void ContentReader::take_signatures(const dns::NameKey& name, RecordType covered) {
+void ContentReader::take_signatures(Bytes name, RecordType covered) {
   if (!wants_proof_) {
     return;
   }
   for (const ResponseRecord& record : response_->answer()) {
     if (record.record_class != RecordClass::IN || record.type != RecordType::RRSIG ||
-        !is_name_at(packet_, record.owner, name.wire())) {
+        !is_name_at(packet_, record.owner, name)) {
       continue;
     }
     Signature signature = read_signature(packet_, record);
     // A zone signs its own names.
     if (signature.covered != covered || signature.signer.empty() ||
-        !is_within(name.wire(), signature.signer)) {
+        !is_within(name, signature.signer)) {
       continue;
     }
     take(record);

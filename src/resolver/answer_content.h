@@ -58,7 +58,7 @@ class ContentReader {
   void read_denial(const dns::NameKey& name);
   void read_proof();
   void take(const dns::ResponseRecord& record);
-  void take_signatures(const dns::NameKey& name, dns::RecordType covered);
+  void take_signatures(Bytes name, dns::RecordType covered);
   void close_group(dns::Section section);
   bool is_signing_zone(Bytes owner) const;
 

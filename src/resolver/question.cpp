@@ -18,6 +18,13 @@ std::string Question::to_text() const {
   return (text ? text->to_text() : "?") + " " + dns::to_text(type);
 }
 
+bool is_within(Bytes name, Bytes zone) noexcept {
+  while (name.size() > zone.size()) {
+    name = name.subspan(1U + name.front());
+  }
+  return std::ranges::equal(name, zone);
+}
+
 std::size_t QuestionHash::operator()(const Question& question) const noexcept {
   const std::uint64_t kind = (std::uint64_t{std::to_underlying(question.type)} << 2) |
                              (question.dnssec_ok ? 2U : 0U) |

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "base/bytes.h"
 #include "dns/query.h"
 #include "dns/types.h"
 
@@ -38,6 +39,9 @@ struct Question {
   // Such as "example.com. AAAA".
   std::string to_text() const;
 };
+
+// Whether `name` is `zone` or below it; both in lower case and wire form.
+bool is_within(Bytes name, Bytes zone) noexcept;
 
 struct QuestionHash {
   std::size_t operator()(const Question& question) const noexcept;

@@ -58,6 +58,12 @@ struct ResolverCounters {
   Counter refused;     // Questions that nobody can be asked about, and our own that came back.
   Counter overloaded;  // Questions that were refused because of a bound.
   Counter remembered;  // Questions that failed without being asked, as they had a moment before.
+
+  // Any thread.
+  std::uint64_t in_flight() const noexcept {
+    const std::uint64_t done = finished.value();  // First, so that it is not more.
+    return started.value() - done;
+  }
 };
 
 // The upstreams, as far as the resolver sees them.

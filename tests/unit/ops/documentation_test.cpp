@@ -7,6 +7,7 @@
 #include "ops/node_options.h"
 #include "ops/option_table.h"
 #include "support/temporary_folder.h"
+#include "unit/ops/unwrapped.h"
 
 #include <doctest/doctest.h>
 
@@ -34,20 +35,6 @@ std::string section(const Option& option) {
   text +=
       std::string("- A change takes effect: ") + (option.live ? "at once" : "at restart") + "\n";
   return text;
-}
-
-// Runs of blanks and line ends become one blank, so that wrapping does not matter.
-std::string unwrapped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool blank = c == ' ' || c == '\n';
-    if (!blank) {
-      out.push_back(c);
-    } else if (!out.empty() && out.back() != ' ') {
-      out.push_back(' ');
-    }
-  }
-  return out;
 }
 
 // The fenced YAML blocks of a page.

@@ -6,6 +6,7 @@
 #include "ops/env_command.h"
 #include "ops/inject_command.h"
 #include "ops/resolv_conf_command.h"
+#include "unit/ops/unwrapped.h"
 
 #include <doctest/doctest.h>
 
@@ -13,20 +14,6 @@
 
 namespace waypost::ops {
 namespace {
-
-// Runs of blanks and line ends become one blank, so that wrapping does not matter.
-std::string unwrapped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool blank = c == ' ' || c == '\n';
-    if (!blank) {
-      out.push_back(c);
-    } else if (!out.empty() && out.back() != ' ') {
-      out.push_back(' ');
-    }
-  }
-  return out;
-}
 
 std::string name_of(const CommandFlag& flag) {
   return "--" + std::string(flag.flag) + (flag.value_name.empty() ? "" : " ") +
