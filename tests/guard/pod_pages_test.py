@@ -2,7 +2,6 @@
 """Runs the examples of docs/resolv-conf.md, from the folder of the project, and compares what they print."""
 
 import pathlib
-import re
 import shlex
 import subprocess
 import sys
@@ -10,18 +9,9 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "integration"))
 
-from harness import TOOL_PROGRAM, Checks  # noqa: E402
+from harness import TOOL_PROGRAM, Checks, examples  # noqa: E402
 
 checks = Checks()
-
-
-def examples(page):
-    """(command, expected lines) of every console block."""
-    for block in re.findall(r"```console\n(.*?)```", page, re.DOTALL):
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, *expected = part.rstrip("\n").split("\n")
-            yield command, expected
-
 
 ran = 0
 for line, wanted in examples((ROOT / "docs" / "resolv-conf.md").read_text()):

@@ -10,18 +10,10 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "integration"))
 
-from harness import TOOL_PROGRAM, Checks, Server  # noqa: E402
+from harness import TOOL_PROGRAM, Checks, Server, examples  # noqa: E402
 
 checks = Checks()
 README = (ROOT / "README.md").read_text()
-
-
-def examples():
-    """(command, expected lines) of every console block."""
-    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL):
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, *expected = part.rstrip("\n").split("\n")
-            yield command, expected
 
 
 def demo_arguments():
@@ -36,7 +28,7 @@ def run(command):
 
 ran = 0
 with Server(*demo_arguments(), cwd=ROOT) as dns:
-    for line, wanted in examples():
+    for line, wanted in examples(README):
         ran += 1
         words = shlex.split(line)
         if line == "./dev run":

@@ -283,6 +283,14 @@ def decode_answer(message):
     return flags & 15, records
 
 
+def examples(page):
+    """(command, expected lines) of every console block."""
+    for block in re.findall(r"```console\n(.*?)```", page, re.DOTALL):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, *expected = part.rstrip("\n").split("\n")
+            yield command, expected
+
+
 def run(program, *arguments, timeout=20, cwd=None):
     """Runs a program to its end. Returns (exit code, stdout, stderr)."""
     done = subprocess.run([str(program), *map(str, arguments)], capture_output=True, text=True,

@@ -161,6 +161,8 @@ def mounted(folder):
     checks.equal("has what was there", elsewhere.read_text(), HOST)
     checks.equal("and is put back", (tool("--write", inner, "--revert", "--backup", elsewhere)[0],
                                      pathlib.Path(outer).read_text()), (0, HOST))
+    for place in (inner, folder.path / "etc", inner):
+        subprocess.run(["umount", place], check=True)
 
 
 def queries(dns):
@@ -189,11 +191,9 @@ def resolvers(folder):
     for name, text in (("nsswitch.conf", "hosts: files dns\n"), ("hosts", "127.0.0.1 localhost\n"),
                        ("resolv.conf", "search host.example\nnameserver 192.0.2.53\n")):
         subprocess.run(["mount", "--bind", folder.write(f"own/{name}", text), f"/etc/{name}"], check=True)
-    manifests = Folder()
-    manifests.write("web.yaml", service("web", "10.96.0.7") + "---\n" + service("web", "10.96.0.8", "other"))
-    zones = Folder()
-    zones.write("host.example.zone", ZONE)
-    zones.write("example.org.zone", ZONE + WWW)
+    folder.write("manifests/web.yaml", service("web", "10.96.0.7") + "---\n" + service("web", "10.96.0.8", "other"))
+    folder.write("zones/host.example.zone", ZONE)
+    folder.write("zones/example.org.zone", ZONE + WWW)
     musl = build_musl(folder)
 
     def glibc(*names):
@@ -212,7 +212,7 @@ def resolvers(folder):
         look_up(name)
         return int(queries(dns) - before)
 
-    with Server("--listen", "10.96.0.10:53", "--manifests", str(manifests.path), "--static-zones", str(zones.path),
+    with Server("--listen", "10.96.0.10:53", "--manifests", folder / "manifests", "--static-zones", folder / "zones",
                 "--metrics-listen", "127.0.0.1:9153") as dns:
         code, out, err = tool("--write", "/etc/resolv.conf", "--namespace", "shop", "--cluster-dns", "10.96.0.10")
         checks.equal("/etc/resolv.conf is written",
