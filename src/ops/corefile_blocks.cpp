@@ -5,12 +5,13 @@
 #include "ops/option_table.h"
 #include "ops/text.h"
 
+#include <spdlog/fmt/fmt.h>
+
 #include <algorithm>
 #include <utility>
 
 namespace waypost::ops {
 
-using corefile::Line;
 using corefile::Place;
 using corefile::Word;
 
@@ -96,8 +97,9 @@ void Translator::combine_listeners() {
       for (const std::string& address : addresses) {
         const std::string at = address + ":" + std::to_string(port);
         if (!found->at.insert(at).second) {
-          complain(zone.place, "found the zone '" + name + "' at " + at +
-                                   " a second time, the first is at " + found->place.to_text());
+          complain(zone.place,
+                   fmt::format("found the zone '{}' at {} a second time, the first is at {}", name,
+                               at, found->place.to_text()));
         }
         add("listen", at, block.place, "server block");
       }
@@ -125,8 +127,7 @@ void Translator::combine_cluster() {
     }
   }
   if (owner == nullptr) {
-    set("kubernetes", "false",
-        Line{.words = {Word{.text = "server block", .place = blocks_.front().place}}});
+    set("kubernetes", "false", blocks_.front().place, "server block");
     return;
   }
   bool has_domain = false;
@@ -238,6 +239,7 @@ void Translator::combine_forwards() {
     }
   }
   combine_policies();
+  check_authorities();
 }
 
 // One policy is for all: that of the names which no zone has, or the first one.
@@ -254,8 +256,7 @@ void Translator::combine_policies() {
   if (chosen == nullptr) {
     return;
   }
-  set("forwardPolicy", chosen->policy,
-      Line{.words = {Word{.text = "forward policy", .place = chosen->place}}});
+  set("forwardPolicy", chosen->policy, chosen->place, "forward policy");
   for (const Block& block : blocks_) {
     for (const Forward& forward : block.forwards) {
       if (forward.has_choice() && !forward.policy.empty() && forward.policy != chosen->policy) {
@@ -293,45 +294,23 @@ void Translator::check_elsewhere(const Block& block, const Zone& zone) {
   }
 }
 
-//------------------------------------------------------------------ the cache
-
-void Translator::combine_cache() {
-  const bool is_on =
-      std::any_of(blocks_.begin(), blocks_.end(), [](const Block& each) { return each.has_cache; });
-  const Line none{.words = {Word{.text = "cache", .place = blocks_.front().place}}};
-  if (!is_on) {
-    set("cacheSize", "0", none);
+// There is one list of authorities here, and upstreams that CoreDNS has the system's vouch for
+// would be refused.
+void Translator::check_authorities() {
+  const auto given = given_.find("upstreamCaFile");
+  if (given == given_.end()) {
     return;
   }
-  if (!given_.contains("serveStale")) {
-    set("serveStale", "0s", none);
-  }
-  if (!given_.contains("prefetch")) {
-    set("prefetch", "false", none);
-  }
-  if (success_capacity_ + denial_capacity_ != 0) {
-    // 9984 each, unless one is given.
-    constexpr std::uint64_t Default = 9984;
-    constexpr std::uint64_t OctetsPerAnswer = 512;
-    const std::uint64_t answers = (success_capacity_ == 0 ? Default : success_capacity_) +
-                                  (denial_capacity_ == 0 ? Default : denial_capacity_);
-    set("cacheSize", std::to_string(answers * OctetsPerAnswer), none);
-  }
   for (const Block& block : blocks_) {
-    if (!block.has_cache && !block.forwards.empty()) {
-      note(block.place,
-           "the block has no cache; the others' cache holds the answers to its names, too", true);
-    }
-  }
-  for (const auto& [zone, place] : uncached_) {
-    const bool is_cluster = std::any_of(blocks_.begin(), blocks_.end(), [&](const Block& block) {
-      return std::any_of(block.cluster.begin(), block.cluster.end(),
-                         [&](const Zone& each) { return zone.name.is_within(each.name); });
-    });
-    if (!is_cluster) {
-      complain(place, "cache disable: found the zone '" + zone.text +
-                          "', expected one of the cluster's; those are never cached, and what "
-                          "upstreams answer is cached for all zones");
+    for (const Forward& forward : block.forwards) {
+      const bool has_tls =
+          std::any_of(forward.upstreams.begin(), forward.upstreams.end(),
+                      [](const std::string& each) { return each.starts_with("tls://"); });
+      if (has_tls && !forward.has_own_ca) {
+        complain(forward.place, "forward: found tls:// without the authorities of " +
+                                    given->second.place.to_text() +
+                                    ", expected them here, too, for upstreamCaFile is one for all");
+      }
     }
   }
 }

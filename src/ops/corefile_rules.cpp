@@ -29,10 +29,13 @@ std::span<const Translator::Rule> Translator::rules() {
       {{"bind", "except", Refused, "give bind the addresses that are wanted"}, nullptr},
       {{"bufsize", "", Mapped, "`udpSize`; 1232 unless a size is given."}, &T::read_bufsize},
       {{"cache", "", Mapped,
-        "Switches the cache on; without it, `cacheSize: 0`. One cache serves all blocks."},
+        "Switches the cache on; without it, `cacheSize: 0`. A number is `cacheMaxTtl` and "
+        "`cacheMaxNegativeTtl`; without one they are 3600 and 1800, and `cacheMinTtl` is 5. One "
+        "cache serves all blocks: of several times, the shortest counts."},
        &T::read_cache},
       {{"cache", "denial", Mapped,
-        "Its capacity counts for `cacheSize`, 512 octets for each answer."},
+        "`cacheMaxNegativeTtl` and `cacheMinTtl`. Its capacity counts for `cacheSize`, 512 octets "
+        "for each answer."},
        &T::read_capacity},
       {{"cache", "disable", BuiltIn,
         "Names of the cluster are never cached, for they are at hand. Other zones are refused."},
@@ -40,11 +43,17 @@ std::span<const Translator::Rule> Translator::rules() {
       {{"cache", "keepttl", Refused, "TTLs of cached answers count down"}, nullptr},
       {{"cache", "prefetch", Mapped, "`prefetch: true`; without it, false. When is built in."},
        &T::read_prefetch},
-      {{"cache", "serve_stale", Mapped, "`serveStale: 1h`; without it, 0s."}, &T::read_serve_stale},
-      {{"cache", "servfail", BuiltIn, "Failures are remembered for a moment (RFC 9520)."},
-       &T::read_arguments_only},
+      {{"cache", "serve_stale", Mapped,
+        "`serveStale`; 1h unless a duration is given; without it, 0s. Upstreams are asked first, "
+        "as "
+        "with verify."},
+       &T::read_serve_stale},
+      {{"cache", "servfail", Mapped,
+        "`failureTtl`, in whole seconds, at least one (RFC 9520); without it, one at first."},
+       &T::read_servfail},
       {{"cache", "success", Mapped,
-        "Its capacity counts for `cacheSize`, 512 octets for each answer."},
+        "`cacheMaxTtl` and `cacheMinTtl`. Its capacity counts for `cacheSize`, 512 octets for each "
+        "answer."},
        &T::read_capacity},
       {{"cancel", "", Mapped, "`queryDeadline`; 5001ms unless a duration is given."},
        &T::read_cancel},
@@ -99,8 +108,8 @@ std::span<const Translator::Rule> Translator::rules() {
       {{"forward", "prefer_udp", BuiltIn, "UDP is tried first, whatever clients use."}, nullptr},
       {{"forward", "resolver", Refused, "upstreams are addresses; write those"}, nullptr},
       {{"forward", "tls", Mapped,
-        "Nothing more than tls:// does: certificates of the system are trusted. Files are "
-        "refused."},
+        "`upstreamCaFile`, when one file is given, that of the authorities. A certificate of one's "
+        "own is refused."},
        &T::read_tls},
       {{"forward", "tls_servername", Mapped, "#NAME behind the addresses with tls://."},
        &T::read_tls_servername},
@@ -159,7 +168,10 @@ std::span<const Translator::Rule> Translator::rules() {
        &T::read_loadbalance},
       {{"local", "", Mapped, "`builtInZones: true`, the empty zones of RFC 6303 with them."},
        &T::read_local},
-      {{"log", "", Refused, "queries are counted in docs/metrics.md, not logged"}, nullptr},
+      {{"log", "", BuiltIn,
+        "Queries that fail are counted by rcode, not logged; without class error it is refused."},
+       &T::read_log},
+      {{"log", "class", BuiltIn, "Only error."}, &T::read_log_class},
       {{"loop", "", BuiltIn,
         "An upstream that leads back here is found out and not asked any more; the others are."},
        nullptr},
@@ -219,6 +231,29 @@ void Translator::read_errors(const Line& line) {
              "errors: found '" + line.words[1].text + "', expected no file; the log is on stderr");
   }
   read_options(line);
+}
+
+void Translator::read_log(const Line& line) {
+  const bool is_failures = std::any_of(line.block.begin(), line.block.end(),
+                                       [](const Line& each) { return each.name() == "class"; });
+  if (!is_failures) {
+    complain(line.place(),
+             "log: found no class, expected class error; other queries are not "
+             "logged, but counted (docs/metrics.md)");
+  }
+  note(line.place(), "log: queries that fail are counted by rcode, not logged", true);
+  read_options(line);
+}
+
+void Translator::read_log_class(const Line& line) {
+  for (std::size_t i = 1; i < line.words.size(); ++i) {
+    if (line.words[i].text != "error") {
+      complain(line.words[i].place, "log class: found '" + line.words[i].text +
+                                        "', expected error; other queries are not logged, but "
+                                        "counted (docs/metrics.md)");
+    }
+  }
+  (void)has_arguments(line, 1, SIZE_MAX);
 }
 
 void Translator::read_loadbalance(const Line& line) {
@@ -296,7 +331,7 @@ void Translator::read_local(const Line& line) {
 
 // Names are resolved by nobody here but localhost's.
 void Translator::read_status(std::string_view key, const Line& line, std::string address) {
-  const std::string name = line.name();
+  const std::string& name = line.name();
   if (address.starts_with("localhost:")) {
     address.replace(0, 9, "127.0.0.1");
   }

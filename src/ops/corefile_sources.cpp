@@ -1,4 +1,4 @@
-// The directives about where answers come from: kubernetes, forward, cache.
+// The directives about where answers come from: kubernetes, forward.
 
 #include "ops/corefile_translator.h"
 #include "ops/text.h"
@@ -126,11 +126,13 @@ void Translator::read_forward(const Line& line) {
   force_tcp_ = false;
   tls_name_.clear();
   policy_.clear();
+  has_own_ca_ = false;
   read_options(line);
 
   Forward forward;
   forward.place = line.place();
   forward.policy = policy_;
+  forward.has_own_ca = has_own_ca_;
   for (const Zone& from : zones_of(line.words[1], line.words[1].text)) {
     for (const Zone& zone : block_->zones) {
       if (from.name.is_within(zone.name)) {
@@ -231,73 +233,23 @@ void Translator::read_policy(const Line& line) {
   }
 }
 
+// `tls`, `tls CA`, `tls CERTIFICATE KEY`, `tls CERTIFICATE KEY CA`.
 void Translator::read_tls(const Line& line) {
-  if (line.words.size() > 1) {
-    complain(line.place(), "forward tls: found '" + line.words[1].text +
-                               "', expected no files; certificates of the system are trusted, and "
-                               "none is shown");
+  if (line.words.size() > 2) {
+    return complain(line.place(), "forward tls: found '" + line.words[1].text + "' and " +
+                                      std::to_string(line.words.size() - 2) +
+                                      " more, expected at most one file, that of the authorities, "
+                                      "for no certificate is shown to upstreams");
+  }
+  if (line.words.size() == 2) {
+    has_own_ca_ = true;
+    set("upstreamCaFile", line.words[1].text, line);
   }
 }
 
 void Translator::read_tls_servername(const Line& line) {
   if (has_arguments(line, 1, 1)) {
     tls_name_ = line.words[1].text;
-  }
-}
-
-//------------------------------------------------------------------ cache
-
-void Translator::read_cache(const Line& line) {
-  block_->has_cache = true;
-  std::size_t from = 1;
-  if (line.words.size() > 1 && number_from_text(line.words[1].text)) {
-    from = 2;
-    note(line.place(), "cache: answers are kept as long as their own TTL says", true);
-  }
-  for (const Zone& zone : argument_zones(line, from)) {
-    const bool is_all =
-        std::any_of(block_->zones.begin(), block_->zones.end(),
-                    [&](const Zone& each) { return each.name.is_within(zone.name); });
-    if (!is_all) {
-      complain(zone.place, "cache: found the zone '" + zone.text +
-                               "', expected none; what upstreams answer is cached for all zones");
-    }
-  }
-  read_options(line);
-}
-
-void Translator::read_capacity(const Line& line) {
-  if (!has_arguments(line, 1, 3)) {
-    return;
-  }
-  if (const auto capacity = number(line, 1)) {
-    std::uint64_t& most = line.name() == "success" ? success_capacity_ : denial_capacity_;
-    most = std::max(most, std::min<std::uint64_t>(*capacity, 1U << 22U));
-  }
-}
-
-void Translator::read_disable(const Line& line) {
-  if (!has_arguments(line, 1, SIZE_MAX)) {
-    return;
-  }
-  if (line.words[1].text != "success" && line.words[1].text != "denial") {
-    return complain(line.place(), "cache disable: found '" + line.words[1].text +
-                                      "', expected success or denial");
-  }
-  for (const Zone& zone : line.words.size() > 2 ? argument_zones(line, 2) : block_->zones) {
-    uncached_.emplace_back(zone, line.place());
-  }
-}
-
-void Translator::read_prefetch(const Line& line) {
-  if (has_arguments(line, 1, 3)) {
-    set("prefetch", line.words[1].text == "0" ? "false" : "true", line);
-  }
-}
-
-void Translator::read_serve_stale(const Line& line) {
-  if (has_arguments(line, 0, 2)) {
-    set("serveStale", "1h", line);
   }
 }
 

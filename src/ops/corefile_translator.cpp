@@ -73,22 +73,27 @@ std::string Translator::name_of(const Line& line) const {
 }
 
 void Translator::set(std::string_view key, std::string text, const Line& line) {
+  set(key, std::move(text), line.place(), name_of(line));
+}
+
+void Translator::set(std::string_view key, std::string text, const Place& place,
+                     std::string_view name) {
   assert(find_option(key) != nullptr);
   const auto found = given_.find(key);
   if (found != given_.end()) {
     const std::string& before = found->second.setting.values.front().text;
     if (before != text) {
-      complain(line.place(), name_of(line) + ": found a value that means '" + text + "', while " +
-                                 found->second.place.to_text() + " means '" + before +
-                                 "', expected the same, for " + std::string(key) +
-                                 " is one for all names here");
+      complain(place, std::string(name) + ": found a value that means '" + text + "', while " +
+                          found->second.place.to_text() + " means '" + before +
+                          "', expected the same, for " + std::string(key) +
+                          " is one for all names here");
     }
     return;
   }
-  Setting setting{.key = std::string(key), .where = line.place().to_text() + ": " + name_of(line)};
+  Setting setting{.key = std::string(key), .where = place.to_text() + ": " + std::string(name)};
   setting.folder = std::filesystem::current_path();
   setting.values.push_back({std::move(text), "", false});
-  given_.emplace(key, Given{std::move(setting), line.place()});
+  given_.emplace(key, Given{std::move(setting), place});
 }
 
 void Translator::set_empty(std::string_view key, const Place& place, std::string_view name) {
@@ -187,6 +192,9 @@ std::optional<std::chrono::milliseconds> Translator::duration(const Line& line, 
   // Several parts are possible, "1m30s"; ours have one.
   const std::string_view text = line.words[at].text;
   std::chrono::milliseconds sum{0};
+  if (text == "0") {
+    return sum;
+  }
   bool is_valid = !text.empty();
   for (std::size_t start = 0; is_valid && start < text.size();) {
     const std::size_t unit = std::min(text.find_first_not_of("0123456789", start), text.size());

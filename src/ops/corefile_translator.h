@@ -42,7 +42,8 @@ class Translator {
   struct Forward {
     std::vector<Zone> zones;  // Within those of the block.
     std::vector<std::string> upstreams;
-    std::string policy;  // Empty: none is given.
+    std::string policy;       // Empty: none is given.
+    bool has_own_ca = false;  // Of `tls`.
     corefile::Place place;
 
     bool has_choice() const {
@@ -64,12 +65,21 @@ class Translator {
     Setting setting;
     corefile::Place place;
   };
+  // Of values that caches may give differently, while there is one cache here.
+  struct Least {
+    std::uint64_t value = 0;
+    std::string_view name;  // Of who gave it, "cache denial".
+    corefile::Place place;
+    bool is_disputed = false;  // Another one gave more.
+  };
 
   // ---- Telling (corefile_translator.cpp)
   void complain(const corefile::Place& place, std::string what);
   void note(const corefile::Place& place, std::string text, bool is_differing);
   // A single value, the same wherever it is given.
   void set(std::string_view key, std::string text, const corefile::Line& line);
+  void set(std::string_view key, std::string text, const corefile::Place& place,
+           std::string_view name);
   // Values of a list; each once.
   void add(std::string_view key, const std::string& text, const corefile::Place& place,
            std::string_view name);
@@ -99,6 +109,8 @@ class Translator {
   void read_lameduck(const corefile::Line& line);
   void read_loadbalance(const corefile::Line& line);
   void read_local(const corefile::Line& line);
+  void read_log(const corefile::Line& line);
+  void read_log_class(const corefile::Line& line);
   void read_nsid(const corefile::Line& line);
   void read_prometheus(const corefile::Line& line);
   void read_ready(const corefile::Line& line);
@@ -128,11 +140,17 @@ class Translator {
   void read_tls(const corefile::Line& line);
   void read_tls_servername(const corefile::Line& line);
 
+  // ---- The cache (corefile_cache.cpp)
   void read_cache(const corefile::Line& line);
   void read_capacity(const corefile::Line& line);
   void read_disable(const corefile::Line& line);
   void read_prefetch(const corefile::Line& line);
   void read_serve_stale(const corefile::Line& line);
+  void read_servfail(const corefile::Line& line);
+  void take_least(std::string_view key, std::uint64_t value, const corefile::Place& place,
+                  std::string_view name);
+  void combine_cache();
+  void combine_capacity();
 
   // ---- Putting together (corefile_blocks.cpp)
   void read_keys(const corefile::ServerBlock& block);
@@ -142,7 +160,7 @@ class Translator {
   void combine_forwards();
   void combine_policies();
   void check_elsewhere(const Block& block, const Zone& zone);
-  void combine_cache();
+  void check_authorities();
   std::string to_upstream(const corefile::Word& word);
 
   const std::uint16_t port_;
@@ -156,9 +174,17 @@ class Translator {
   bool force_tcp_ = false;
   std::string tls_name_;
   std::string policy_;
+  bool has_own_ca_ = false;
+  // Of the `cache` that is being read, in seconds.
+  std::optional<std::uint64_t> success_ttl_;
+  std::optional<std::uint64_t> denial_ttl_;
+  std::optional<std::uint64_t> success_min_ttl_;
+  std::optional<std::uint64_t> denial_min_ttl_;
   // Of all caches.
-  std::uint64_t success_capacity_ = 0;
+  std::uint64_t success_capacity_ = 0;  // Answers.
   std::uint64_t denial_capacity_ = 0;
+  corefile::Place capacity_place_;
+  std::map<std::string_view, Least> least_;                 // By key.
   std::vector<std::pair<Zone, corefile::Place>> uncached_;  // `disable`
   std::vector<Zone> fallthrough_;
   bool falls_through_everywhere_ = false;

@@ -86,7 +86,12 @@ TEST_CASE("a block of each kind becomes keys") {
         "listen:\n  - \"0.0.0.0:53\"\n  - \"[::]:53\"\nkubernetes: false\nbuiltInZones: false\n"
         "cacheSize: 0\n");
   const std::string Cluster = "clusterDomain: \"cluster.local\"\nreverseZones: []\n";
-  const std::string Cached = "serveStale: \"0s\"\nprefetch: false\n";
+  const auto times = [](const std::string& stale, int min, int max, int negative) {
+    return "serveStale: \"" + stale + "\"\ncacheMinTtl: " + std::to_string(min) +
+           "\ncacheMaxTtl: " + std::to_string(max) +
+           "\ncacheMaxNegativeTtl: " + std::to_string(negative) + "\n";
+  };
+  const std::string Cached = times("0s", 5, 3600, 1800) + "prefetch: false\n";
   for (const auto& [text, yaml] : std::vector<std::pair<std::string, std::string>>{
            {in_block("bufsize"), "udpSize: 1232\n"},
            {in_block("bufsize 4096"), "udpSize: 4096\n"},
@@ -135,6 +140,8 @@ TEST_CASE("a block of each kind becomes keys") {
            {in_block("forward . 10.0.0.1 {\n force_tcp\n}"), "forward:\n  - \"tcp://10.0.0.1\"\n"},
            {in_block("forward . tls://10.0.0.1 {\n tls_servername dns.example\n tls\n}"),
             "forward:\n  - \"tls://10.0.0.1#dns.example\"\n"},
+           {in_block("forward . tls://10.0.0.1 {\n tls /ca.pem\n}"),
+            "forward:\n  - \"tls://10.0.0.1\"\nupstreamCaFile: \"/ca.pem\"\n"},
            {in_block("forward . tls://10.0.0.1%dns.example tls://fd00::1%b.example:8853"),
             "forward:\n  - \"tls://10.0.0.1#dns.example\"\n  - "
             "\"tls://[fd00::1]:8853#b.example\"\n"},
@@ -153,8 +160,22 @@ TEST_CASE("a block of each kind becomes keys") {
            // cache
            {in_block("cache"), Cached},
            {in_block("cache {\n prefetch 10 1m 20%\n serve_stale\n}"),
-            "serveStale: \"1h\"\nprefetch: true\n"},
-           {in_block("cache {\n denial 1024 30\n servfail 1s\n}"), "cacheSize: 5636096\n" + Cached},
+            times("3600s", 5, 3600, 1800) + "prefetch: true\n"},
+           {in_block("cache 30"), times("0s", 5, 30, 30) + "prefetch: false\n"},
+           {in_block("cache 900 {\n denial 1024 30\n servfail 5s\n}"),
+            "cacheSize: 5636096\n" + times("0s", 5, 900, 30) + "failureTtl: 5\nprefetch: false\n"},
+           {in_block("cache {\n success 1024 60 7\n denial 1024 20 9\n serve_stale 2h verify\n}"),
+            "cacheSize: 1048576\n" + times("7200s", 7, 60, 20) + "prefetch: false\n"},
+           {in_block("cache {\n success 5000000\n denial 5000000\n}"),
+            "cacheSize: 4294967296\n" + Cached},
+           {in_block("cache {\n servfail 0\n}"),
+            times("0s", 5, 3600, 1800) + "failureTtl: 1\nprefetch: false\n"},
+           {in_block("cache 30\nforward . 10.0.0.1") +
+                "a.example {\n forward . 10.0.0.2\n cache 40 {\n  denial 10 20\n }\n}",
+            "forward:\n  - \"10.0.0.1\"\nstubDomains:\n  - \"a.example=10.0.0.2\"\ncacheSize: "
+            "5116928\n" +
+                times("0s", 5, 30, 20) + "prefetch: false\n"},
+           {in_block("log . {\n class error\n}"), ""},
            {in_block("kubernetes cluster.local\ncache {\n disable success cluster.local\n}"),
             Cluster + Cached}}) {
     CAPTURE(text);
@@ -271,12 +292,32 @@ TEST_CASE("what has no meaning here is refused with its place") {
             "Corefile:2: forward: found /etc/resolv.conf for the zone 'a.example', expected "
             "addresses; a resolv.conf is asked for all names only\n"},
            {in_block("forward . 10.0.0.1 {\n tls cert key ca\n}"),
-            "Corefile:3: forward tls: found 'cert', expected no files; certificates of the system "
-            "are trusted, and none is shown\n"},
+            "Corefile:3: forward tls: found 'cert' and 2 more, expected at most one file, that of "
+            "the authorities, for no certificate is shown to upstreams\n"},
+           {in_block(
+                "forward a.example tls://10.0.0.1 {\n tls /ca.pem\n}\nforward . tls://10.0.0.2"),
+            "Corefile:5: forward: found tls:// without the authorities of Corefile:3, expected "
+            "them "
+            "here, too, for upstreamCaFile is one for all\n"},
+           {in_block("log"),
+            "Corefile:2: log: found no class, expected class error; other queries are not logged, "
+            "but counted (docs/metrics.md)\n"},
+           {in_block("log {\n class denial\n}"),
+            "Corefile:3: log class: found 'denial', expected error; other queries are not logged, "
+            "but counted (docs/metrics.md)\n"},
            // cache
            {in_block("cache 30 a.example"),
             "Corefile:2: cache: found the zone 'a.example', expected none; what upstreams answer "
             "is cached for all zones\n"},
+           {in_block("cache {\n success many\n}"),
+            "Corefile:3: cache success: found 'many', expected a whole number\n"},
+           {in_block("cache {\n success 10 soon\n}"),
+            "Corefile:3: cache success: found 'soon', expected a whole number\n"},
+           {in_block("cache {\n servfail soon\n}"),
+            "Corefile:3: cache servfail: found 'soon', expected a duration such as 500ms, 5s or "
+            "1m30s\n"},
+           {in_block("cache {\n serve_stale 1h later\n}"),
+            "Corefile:3: cache serve_stale: found 'later', expected immediate or verify\n"},
            {in_block("cache {\n disable success a.example\n}"),
             "Corefile:3: cache disable: found the zone 'a.example', expected one of the cluster's; "
             "those are never cached, and what upstreams answer is cached for all zones\n"},
@@ -316,6 +357,25 @@ TEST_CASE("what is built in and what differs is noted") {
   CHECK(notes(in_block("cache") + "a.example {\n forward . 10.0.0.1\n}") ==
         "differs: Corefile:4: the block has no cache; the others' cache holds the answers to its "
         "names, too\n");
+  CHECK(
+      notes(in_block("cache 30 {\n success 10\n denial 20 30 9\n}")) ==
+      "differs: Corefile:2: cache success: of several times the shortest counts, 5 s for "
+      "cacheMinTtl\n"
+      "differs: Corefile:4: cache: the capacity is one in octets for answers of both kinds, 15360 "
+      "for 30 answers\n");
+  CHECK(notes(in_block("cache {\n prefetch 10 1m 20%\n serve_stale\n servfail 1500ms\n}")) ==
+        "differs: Corefile:3: cache prefetch: how popular an answer has to be is built in, and "
+        "when\n"
+        "differs: Corefile:4: cache serve_stale: an expired answer is given when no upstream "
+        "answers in time, as with verify, not immediately\n"
+        "differs: Corefile:5: cache servfail: failures are remembered for 2 s, for whole seconds, "
+        "at least one (RFC 9520)\n");
+  CHECK(notes(in_block("cache 30 {\n serve_stale 1h verify\n servfail 5s\n}")).empty());
+  CHECK(notes(in_block("cache 30") + "a.example {\n cache 20\n}") ==
+        "differs: Corefile:5: cache: of several times the shortest counts, 20 s for "
+        "cacheMaxNegativeTtl\n"
+        "differs: Corefile:5: cache: of several times the shortest counts, 20 s for "
+        "cacheMaxTtl\n");
   CHECK(notes(in_block("kubernetes cluster.local in-addr.arpa {\n fallthrough in-addr.arpa\n}\n"
                        "forward . 10.0.0.1") +
               "10.in-addr.arpa {\n forward . 10.0.0.2\n}") ==
@@ -325,7 +385,7 @@ TEST_CASE("what is built in and what differs is noted") {
 
 TEST_CASE("a shipped Corefile and the YAML that it is converted to have the same values") {
   const test::TemporaryFolder folder;
-  for (const char* name : {"kubeadm", "addon-manager", "nodelocal"}) {
+  for (const char* name : {"kubeadm", "addon-manager", "nodelocal", "openshift"}) {
     CAPTURE(name);
     // Written for a Pod, where /etc/resolv.conf is.
     std::string text = *read_file(Root / "tests/data/corefile" / (std::string(name) + ".corefile"));
@@ -345,7 +405,8 @@ TEST_CASE("a shipped Corefile and the YAML that it is converted to have the same
     const bool is_cluster = std::string_view(name) != "nodelocal";
     CHECK(direct->config.records.is_served == is_cluster);
     CHECK(direct->config.records.fallthrough_zones.size() == (is_cluster ? 2U : 0U));
-    CHECK(direct->config.forward.stub_domains.size() == (is_cluster ? 0U : 3U));
+    const std::size_t zones = !is_cluster ? 3 : std::string_view(name) == "openshift" ? 1 : 0;
+    CHECK(direct->config.forward.stub_domains.size() == zones);
   }
 }
 
