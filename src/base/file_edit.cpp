@@ -59,6 +59,7 @@ class Editor {
 
  private:
   Result<OwnedFd> create(const Place& place, const std::string& temporary);
+  bool has_lock_of(const Place& place, const std::string& temporary, int fd);
   Result<void> remove_abandoned(const Place& place, const std::string& temporary);
   Result<void> fill(const std::string& name, int fd, const std::optional<FileFacts>& like,
                     std::string_view content);
@@ -155,7 +156,7 @@ Result<void> Editor::remove_abandoned(const Place& place, const std::string& tem
     return failure(ErrorKind::InvalidInput,
                    place.text + ": '" + temporary + "' is in the way beside it, and not a file");
   }
-  if (calls_.lock(file.get()) != 0) {
+  if (!has_lock_of(place, temporary, file.get())) {
     return failure(ErrorKind::System, place.text + ": another process edits it");
   }
   if (calls_.unlink_at(place.folder.get(), temporary.c_str()) != 0) {
@@ -164,6 +165,21 @@ Result<void> Editor::remove_abandoned(const Place& place, const std::string& tem
   return {};
 }
 
+// Locks an open file, and makes sure that the name is still this file's.  Only who has the lock
+// renames or removes the file of that name, so that it stays so.
+bool Editor::has_lock_of(const Place& place, const std::string& temporary, int fd) {
+  FileFacts locked;
+  FileFacts named;
+  if (calls_.lock(fd) != 0 || calls_.describe(fd, locked) != 0) {
+    return false;
+  }
+  const OwnedFd name(
+      calls_.open_at(place.folder.get(), temporary.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC, 0));
+  return name.is_open() && calls_.describe(name.get(), named) == 0 &&
+         named.device == locked.device && named.inode == locked.inode;
+}
+
+// The file is locked.
 Result<OwnedFd> Editor::create(const Place& place, const std::string& temporary) {
   const auto open = [&] {
     return OwnedFd(calls_.open_at(place.folder.get(), temporary.c_str(),
@@ -178,6 +194,10 @@ Result<OwnedFd> Editor::create(const Place& place, const std::string& temporary)
   }
   if (!file.is_open()) {
     return system_failure(place.text + ": cannot make '" + temporary + "' beside it");
+  }
+  // Until now another editor may have taken it for abandoned.
+  if (!has_lock_of(place, temporary, file.get())) {
+    return failure(ErrorKind::System, place.text + ": another process edits it");
   }
   return file;
 }
@@ -197,9 +217,6 @@ Result<void> Editor::write_all(const std::string& name, int fd, std::string_view
 
 Result<void> Editor::fill(const std::string& name, int fd, const std::optional<FileFacts>& like,
                           std::string_view content) {
-  if (calls_.lock(fd) != 0) {
-    return system_failure(name);
-  }
   if (const Result<void> written = write_all(name, fd, content); !written) {
     return written;
   }

@@ -17,6 +17,16 @@ int create(const fs::path& path) noexcept {
   return ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 }
 
+// Locks an open file, and makes sure that `path` is still its name.  Only who has the lock renames
+// or removes the file of that name, so that it stays so.
+bool has_lock_of(const fs::path& path, int fd) noexcept {
+  struct stat locked{};
+  struct stat named{};
+  return ::flock(fd, LOCK_EX | LOCK_NB) == 0 && ::fstat(fd, &locked) == 0 &&
+         ::lstat(path.c_str(), &named) == 0 && named.st_dev == locked.st_dev &&
+         named.st_ino == locked.st_ino;
+}
+
 // Removes the file that a process left behind.  Fails when its writer lives: then it holds the
 // lock.
 Result<void> remove_abandoned(const fs::path& path) {
@@ -28,7 +38,7 @@ Result<void> remove_abandoned(const fs::path& path) {
   Result<void> result;
   if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
     result = failure(ErrorKind::InvalidInput, path.string() + ": in the way, and not a file");
-  } else if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+  } else if (!has_lock_of(path, fd)) {
     result = failure(ErrorKind::System, path.string() + ": another process writes it");
   } else if (::unlink(path.c_str()) != 0) {
     result = system_failure(path.string());
@@ -85,11 +95,12 @@ Result<FileReplacement> FileReplacement::start(fs::path path) {
   if (fd < 0) {
     return system_failure(temporary.string());
   }
-  FileReplacement replacement(std::move(path), std::move(temporary), fd);
-  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    return system_failure(replacement.temporary_.string());
+  // Until it is locked another process may have taken it for abandoned.
+  if (!has_lock_of(temporary, fd)) {
+    ::close(fd);
+    return failure(ErrorKind::System, temporary.string() + ": another process writes it");
   }
-  return replacement;
+  return FileReplacement(std::move(path), std::move(temporary), fd);
 }
 
 Result<void> FileReplacement::append(Bytes bytes) {

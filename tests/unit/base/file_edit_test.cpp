@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -254,8 +255,11 @@ TEST_CASE("whichever call fails, the file is the old or the new one, with its ba
       names.erase("file");
       names.erase("file.backup");
       // Of a mount that shows itself by its rename only, the failed call may be the one that
-      // removes the temporary file.
-      CHECK((names.empty() || (edited && way.renames_are_busy)));
+      // removes the temporary file.  And what is not known to be this edit's own is not removed.
+      const bool is_left =
+          edited ? way.renames_are_busy
+                 : edited.error().message.find("another process edits it") != std::string::npos;
+      CHECK((names.empty() || is_left));
 
       // And the next try works.
       TestCalls working;
@@ -459,6 +463,79 @@ TEST_CASE("what a process left behind is removed, what a living one writes is no
   CHECK(*read_file(busy) == "half");
   CHECK(*read_file(path) == Edited);
   ::close(fd);
+}
+
+TEST_CASE("of two edits at one time each is done as a whole or fails") {
+  const test::TemporaryFolder folder;
+  const fs::path path = folder.write("file", Before);
+  int failed = 0;
+  int last = 0;
+  for (int number = 1; number < 200 && last == 0; ++number) {
+    CAPTURE(number);
+    folder.write("file", Before);
+    fs::remove(path.string() + ".backup");
+    TestCalls calls;
+    calls.fail_at = number;
+    std::optional<bool> other_is_done;
+    calls.disturb = [&] {
+      FileCalls plain;
+      other_is_done = edit_file(plain, edit_of(path), "own: other").has_value();
+    };
+    const bool is_done = edit_file(calls, edit_of(path), Edited).has_value();
+    if (!other_is_done) {
+      last = number;
+      break;
+    }
+    failed += is_done && *other_is_done ? 0 : 1;
+    const bool one_is_done = is_done || *other_is_done;
+    CHECK(one_is_done);
+    const std::string now = *read_file(path);
+    CHECK((now == Edited || now == "own: other"));
+    CHECK((is_done || now != Edited));
+    CHECK((*other_is_done || now == Edited));
+    CHECK(*read_file(path.string() + ".backup") == Before);
+    CHECK(names_in(folder.path()) == Names{"file", "file.backup"});
+  }
+  CHECK(last > 20);
+  CHECK(failed > 5);
+}
+
+TEST_CASE("what another editor has half written is never put in place") {
+  const test::TemporaryFolder folder;
+  const fs::path path = folder.write("file", "own: 1");
+  const fs::path temporary = path.string() + ".waypost-tmp";
+  int taken = 0;
+  bool is_over = false;
+  for (int number = 1; number < 200 && !is_over; ++number) {
+    CAPTURE(number);
+    folder.write("file", "own: 1");
+    TestCalls calls;
+    calls.fail_at = number;
+    int other = -1;
+    // Takes what nobody has locked for abandoned, and begins its own.
+    calls.disturb = [&] {
+      const int found = ::open(temporary.c_str(), O_RDONLY | O_CLOEXEC);
+      if (found >= 0 && ::flock(found, LOCK_EX | LOCK_NB) == 0) {
+        fs::remove(temporary);
+        folder.write("file.waypost-tmp", "half");
+        other = ::open(temporary.c_str(), O_RDONLY | O_CLOEXEC);
+        REQUIRE(::flock(other, LOCK_EX | LOCK_NB) == 0);
+      }
+      ::close(found);
+    };
+    const auto edited = edit_file(calls, edit_of(path), Edited);
+    is_over = calls.calls < number;
+    CHECK(*read_file(path) == (edited ? Edited : "own: 1"));
+    if (other >= 0) {
+      ++taken;
+      CHECK_FALSE(edited);
+      CHECK(*read_file(temporary) == "half");
+      fs::remove(temporary);
+      ::close(other);
+    }
+  }
+  CHECK(is_over);
+  CHECK(taken > 0);
 }
 
 TEST_CASE("a relative path is meant from the working folder, a backup may lie in another folder") {
