@@ -281,14 +281,29 @@ struct YamlStream::State {
     }
     // The parser overlooks that a quote is not closed when the text ends in a line break; behind an
     // empty comment it does not.
-    text += EndComment;
+    comment_size = text.ends_with('\n') ? 1 : EndComment.size();
+    text += EndComment.substr(EndComment.size() - comment_size);
     rewind();
+  }
+
+  // What was given.
+  std::string_view input() const noexcept {
+    return std::string_view(text).substr(0, text.size() - comment_size);
   }
 
   bool is_wrapped() const noexcept { return place != std::string::npos; }
   void unwrap() {
-    text.erase(std::exchange(place, std::string::npos), WrapperKey.size());
-    rewind();
+    if (is_wrapped()) {
+      text.erase(std::exchange(place, std::string::npos), WrapperKey.size());
+      rewind();
+    }
+  }
+  // The column that a place on `line` has without WrapperKey; both begin at 1.
+  std::size_t given_column(std::size_t line, std::size_t column) const noexcept {
+    const bool is_shifted =
+        is_wrapped() && line == 1 + static_cast<std::size_t>(std::count(
+                                        text.begin(), text.begin() + std::ptrdiff_t(place), '\n'));
+    return is_shifted ? column - WrapperKey.size() : column;
   }
   // To the beginning of the text.
   void rewind() {
@@ -299,6 +314,7 @@ struct YamlStream::State {
   bool read_document(Tree& tree);
 
   std::string text;
+  std::size_t comment_size = 0;           // Of the comment behind it.
   std::size_t place = std::string::npos;  // Of WrapperKey in the text.
   std::optional<TextBuffer> buffer;
   std::optional<std::istream> stream;
@@ -331,16 +347,15 @@ std::optional<Error> find_forbidden_octet(std::string_view text) {
                    "a control character or an octet that is not UTF-8; expected UTF-8 text"};
 }
 
-// `text` is the input with the comment behind it.
-std::string parse_error(const YAML::Exception& error, std::string_view text) {
+std::string parse_error(const YAML::Exception& error, std::string_view input) {
   if (error.mark.is_null()) {
     return error.msg;
   }
   auto line = static_cast<std::size_t>(error.mark.line) + 1;
   auto column = static_cast<std::size_t>(error.mark.column) + 1;
-  const std::string_view input = text.substr(0, text.size() - EndComment.size());
   const auto breaks = static_cast<std::size_t>(std::count(input.begin(), input.end(), '\n'));
-  if (line > breaks + 1) {  // The comment: say where the input ends.
+  const std::size_t lines = breaks + (input.ends_with('\n') ? 0 : 1);
+  if (line > lines) {  // The comment: say where the input ends.
     const std::string_view last = input.substr(0, input.find_last_not_of('\n') + 1);
     line = static_cast<std::size_t>(std::count(last.begin(), last.end(), '\n')) + 1;
     column = last.size() - (last.rfind('\n') + 1) + 1;  // npos + 1 is 0.
@@ -375,26 +390,32 @@ Result<bool> YamlStream::next(Tree& tree) {
   state.is_over = true;  // Until this document has been read.
   try {
     if (!state.parser) {
-      if (state.is_wrapped() && !find_forbidden_octet(state.text)) {
+      if (find_forbidden_octet(state.text)) {
+        state.unwrap();
+        return std::unexpected(*find_forbidden_octet(state.text));
+      }
+      if (state.is_wrapped()) {
         try {
           state.is_over = !state.read_document(tree);
           return !state.is_over;
         } catch (const std::exception&) {
           state.unwrap();
-        } catch (const Refusal&) {
+        } catch (const Refusal& refusal) {
+          if (refusal.kind == ErrorKind::Exhausted) {
+            throw;  // A bound of the document, which is not read a second time to reach it again.
+          }
           state.unwrap();
         }
-      }
-      if (auto forbidden = find_forbidden_octet(state.text)) {
-        return std::unexpected(std::move(*forbidden));
       }
     }
     state.is_over = !state.read_document(tree);
     return !state.is_over;
   } catch (const Refusal& refusal) {
-    return failure(refusal.kind, at_text(refusal.line, refusal.column) + refusal.message);
+    return failure(
+        refusal.kind,
+        at_text(refusal.line, state.given_column(refusal.line, refusal.column)) + refusal.message);
   } catch (const YAML::Exception& error) {
-    return failure(ErrorKind::InvalidInput, parse_error(error, state.text));
+    return failure(ErrorKind::InvalidInput, parse_error(error, state.input()));
   }
 }
 

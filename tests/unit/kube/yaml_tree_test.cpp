@@ -54,6 +54,10 @@ TEST_CASE("documents become trees") {
            Case{"{\"a\":\"b\",\n\t\"c\":[1,2],\"d\":{}}", "{a: 'b', c: [1, 2], d: {}}\n"},
            Case{"{}{}", "{}\n{}\n"},
            Case{"a: |\n  x\n  y\n", "{a: 'x\ny\n'}\n"},
+           Case{"a: |+\n  x\n", "{a: 'x\n'}\n"},
+           Case{"a: |+\n  x\n\n", "{a: 'x\n\n'}\n"},
+           Case{"a: |-\n  x\n", "{a: 'x'}\n"},
+           Case{"{a: 1}\n", "{a: 1}\n"},
            Case{"a: !!str 80\nb: !!int \"80\"\n", "{a: '80', b: 80}\n"},
            Case{"a: &x {b: 1}\nc: *x\n", "{a: {b: 1}, c: {b: 1}}\n"},
            Case{"a: &x b\nc: [*x, *x]\n", "{a: 'b', c: ['b', 'b']}\n"},
@@ -184,6 +188,8 @@ TEST_CASE("what is no YAML is refused with line and column") {
            Case{"a: b\n---\n]\n", "{a: 'b'}\n! line 3, column 1: not YAML: "},
            Case{"a: 1\nb: \x04\n", "! line 2, column 4: a control character"},
            Case{"a: \x7f\n", "! line 1, column 4: a control character"},
+           Case{"{\"a\": \x01}", "! line 1, column 7: a control character"},
+           Case{"\n {\n\"a\": \x01}", "! line 3, column 6: a control character"},
            Case{"\xff\xfe"
                 "a",
                 "! line 1, column 1: a control character or an octet that is not UTF-8"},
@@ -200,6 +206,11 @@ TEST_CASE("what is no YAML is refused with line and column") {
 TEST_CASE("depth, size and aliases are bounded") {
   CHECK(read(repeat("[", MaxTreeDepth) + repeat("]", MaxTreeDepth)).starts_with("["));
   CHECK(read(repeat("[", MaxTreeDepth + 1)).find("nested deeper than 64") != std::string::npos);
+  // A document in braces or brackets is read behind a key of our own, which nobody sees.
+  CHECK(read(repeat("[", MaxTreeDepth + 1) + repeat("]", MaxTreeDepth + 1))
+            .starts_with("! line 1, column 65: values are nested"));
+  CHECK(read("\n " + repeat("[\n", MaxTreeDepth + 1) + repeat("]", MaxTreeDepth + 1))
+            .starts_with("! line 66, column 1: values are nested"));
   CHECK(read(repeat("- ", 100'000)).find("nested deeper than 64") != std::string::npos);
   CHECK(read(repeat("{a: ", 100'000)).find("nested deeper than 64") != std::string::npos);
   CHECK(read(repeat("? ", 100'000)).find("nested deeper than 64") != std::string::npos);
