@@ -6,6 +6,8 @@
 
 #include <array>
 #include <map>
+#include <set>
+#include <string>
 #include <utility>
 
 namespace waypost::ops {
@@ -99,7 +101,8 @@ CommandOutput run_with(const GivenFlags& given) {
     }
     options.dns = std::move(*dns);
   }
-  std::map<std::string, ListedServices> listed;  // By namespace, each read once.
+  std::map<std::string, ListedServices> listed;   // By namespace, each read once.
+  std::set<std::pair<std::string, bool>> warned;  // What the warnings of were told, with links.
   if (*with_env) {
     options.environment = [&](const std::string& name_space,
                               bool links) -> Result<std::vector<node::Variable>> {
@@ -114,7 +117,13 @@ CommandOutput run_with(const GivenFlags& given) {
         }
         at = listed.emplace(name_space, std::move(*read)).first;
       }
-      return node::service_environment(name_space, links, at->second.services).variables;
+      auto environment = node::service_environment(name_space, links, at->second.services);
+      if (warned.emplace(name_space, links).second) {
+        for (const std::string& text : environment.warnings) {
+          output.messages.push_back(warning(text));
+        }
+      }
+      return std::move(environment.variables);
     };
   }
   const auto text = read_input("-");

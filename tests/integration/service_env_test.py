@@ -112,6 +112,11 @@ def injected(folder):
     checks.contains("of the Pod's namespace", out, '- name: WEB_SERVICE_HOST\n          value: "10.96.0.7"\n')
     checks.contains("and default/kubernetes", out, "- name: KUBERNETES_SERVICE_PORT_HTTPS\n")
     checks.equal("once", inject(out, "--dns=false", "--env", "--manifests", folder.path), (0, out, ""))
+    folder.write("both.yaml", service("web-port-80-tcp", "10.96.0.8"))
+    _, _, err = inject(manifest, "--dns=false", "--env", "--manifests", folder.path)
+    checks.equal("two Services that make one variable are told once", err,
+                 "warning: WEB_PORT_80_TCP_PORT is made by the Services web and web-port-80-tcp; a kubelet may choose "
+                 "either\n")
     checks.equal("nothing to write", inject(manifest, "--dns=false"),
                  (1, "", "--dns: found 'false', expected --env then\n"))
     code, out, err = inject("apiVersion: v1\nkind: Pod\nspec: {dnsPolicy: Any}\n")
