@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <tuple>
 #include <utility>
 
 namespace waypost::proxy {
@@ -23,6 +24,7 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 
 constexpr std::chrono::milliseconds BurstTime{20};
+constexpr std::chrono::seconds RetryTime{1};
 
 }  // namespace
 
@@ -60,17 +62,18 @@ Result<std::vector<IpAddress>> own_addresses() {
 
 class AddressWatch::State : public std::enable_shared_from_this<State> {
  public:
-  State(asio::io_context& context, NetlinkSocket socket, Changed changed)
+  State(asio::io_context& context, NetlinkSocket socket, Changed changed, Read read)
       : socket_(std::move(socket)),
         readable_(context, socket_.fd()),
-        burst_(context),
-        changed_(std::move(changed)) {}
+        pause_(context),
+        changed_(std::move(changed)),
+        read_(std::move(read)) {}
   ~State() { (void)readable_.release(); }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
   Result<void> read() {
-    auto addresses = own_addresses();
+    auto addresses = read_();
     if (!addresses) {
       return std::unexpected(addresses.error());
     }
@@ -91,57 +94,72 @@ class AddressWatch::State : public std::enable_shared_from_this<State> {
   void stop() noexcept {
     error_code ignored;
     readable_.cancel(ignored);
-    burst_.cancel();
+    pause_.cancel();
     changed_ = nullptr;
   }
 
   const std::vector<IpAddress>& addresses() const noexcept { return addresses_; }
 
  private:
-  // What the messages say does not matter: all addresses are read again, also when some were lost.
+  // What the messages say does not matter: all addresses are read again, also when some were lost
+  // or cannot be read.
   void on_readable() {
-    (void)socket_.receive([](const NetlinkMessage&) { return NetlinkSocket::More::Yes; }, false);
+    std::ignore =
+        socket_.receive([](const NetlinkMessage&) { return NetlinkSocket::More::Yes; }, false);
     if (!is_waiting_) {
-      is_waiting_ = true;
-      burst_.expires_after(BurstTime);
-      burst_.async_wait([weak = weak_from_this()](const error_code& ec) {
-        const auto self = weak.lock();
-        if (self && !ec) {
-          self->on_burst_over();
-        }
-      });
+      read_after(BurstTime);
     }
     wait();
   }
 
-  void on_burst_over() {
+  void read_after(std::chrono::milliseconds time) {
+    is_waiting_ = true;
+    pause_.expires_after(time);
+    pause_.async_wait([weak = weak_from_this()](const error_code& ec) {
+      const auto self = weak.lock();
+      if (self && !ec) {
+        self->on_pause_over();
+      }
+    });
+  }
+
+  void on_pause_over() {
     is_waiting_ = false;
     const std::vector<IpAddress> before = addresses_;
     if (const Result<void> done = read(); !done) {
-      log::warn("own addresses: {}", done.error().message);
-    } else if (addresses_ != before && changed_) {
+      if (!std::exchange(is_failing_, true)) {
+        log::warn("own addresses: {}; trying every second", done.error().message);
+      }
+      read_after(RetryTime);
+      return;
+    }
+    is_failing_ = false;
+    if (addresses_ != before && changed_) {
       changed_(addresses_);
     }
   }
 
   NetlinkSocket socket_;
   asio::posix::stream_descriptor readable_;  // Borrows the socket.
-  asio::steady_timer burst_;
+  asio::steady_timer pause_;                 // A burst's, or after a failure.
   Changed changed_;
+  Read read_;
   std::vector<IpAddress> addresses_;
-  bool is_waiting_ = false;
+  bool is_waiting_ = false;  // For the pause's end.
+  bool is_failing_ = false;  // Told already.
 };
 
-Result<AddressWatch> AddressWatch::start(asio::io_context& context, Changed changed) {
+Result<AddressWatch> AddressWatch::start(asio::io_context& context, Changed changed, Read read) {
   auto socket =
       NetlinkSocket::open(NETLINK_ROUTE, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
   if (!socket) {
     return std::unexpected(socket.error());
   }
-  auto state = std::make_shared<State>(context, std::move(*socket), std::move(changed));
+  auto state =
+      std::make_shared<State>(context, std::move(*socket), std::move(changed), std::move(read));
   state->wait();  // Before reading, so that no change falls between.
-  if (auto read = state->read(); !read) {
-    return std::unexpected(read.error());
+  if (auto known = state->read(); !known) {
+    return std::unexpected(known.error());
   }
   return AddressWatch(std::move(state));
 }

@@ -19,13 +19,17 @@ namespace waypost::proxy {
 Result<std::vector<IpAddress>> own_addresses();
 
 // Follows addresses and links.  A burst of changes becomes one call, 20 ms after its first, and
-// only when the addresses are other ones than before.
+// only when the addresses are other ones than before.  When they cannot be read, the last ones stay
+// in force, and they are read again after a second.
 class AddressWatch {
  public:
   using Changed = std::function<void(const std::vector<IpAddress>&)>;
+  using Read = std::function<Result<std::vector<IpAddress>>()>;
 
-  // `changed` runs on `context`'s thread.  `context` is borrowed and outlives this object.
-  static Result<AddressWatch> start(boost::asio::io_context& context, Changed changed);
+  // `changed` and `read`, which tells all addresses, run on `context`'s thread.  `context` is
+  // borrowed and outlives this object.  Fails when they cannot be read at first.
+  static Result<AddressWatch> start(boost::asio::io_context& context, Changed changed,
+                                    Read read = own_addresses);
   // No call begins afterwards.
   ~AddressWatch();
   AddressWatch(AddressWatch&&) noexcept;

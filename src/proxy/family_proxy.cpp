@@ -103,10 +103,16 @@ void FamilyProxy::note(const cache::ServiceDelta& delta) {
     const auto after = view_ports(delta.after, compiler_.family(), node);
     open_.stale.note(view_ports(delta.before, compiler_.family(), node), after);
     // What is still to be looked for was noted before these endpoints were there.
-    due_.learn(after);
-    sweeping_.learn(after);
+    std::vector<StaleFlows*> noted = {&due_, &sweeping_};
     for (Generation& generation : handed_on_) {
-      generation.stale.learn(after);
+      noted.push_back(&generation.stale);
+    }
+    std::erase_if(noted, [](const StaleFlows* flows) { return flows->empty(); });
+    if (!noted.empty()) {
+      const StaleFlows::Frontends frontends = StaleFlows::frontends_of(after);
+      for (StaleFlows* flows : noted) {
+        flows->learn(frontends);
+      }
     }
   } else if (delta.after.service &&
              std::any_of(delta.after.service->ports.begin(), delta.after.service->ports.end(),
@@ -163,20 +169,18 @@ void FamilyProxy::flush() {
     take_over(second.stale, std::move(handed_on_[0].stale));
     handed_on_.pop_front();
   }
-  if (is_first || has_changes) {
+  if (is_first || has_changes || !applier_.is_settled()) {
     applier_.want(compiler_.rules(), number_);
-  } else if (applier_.is_settled()) {
-    // Nothing in the rules depends on what changed; it is in force already.
-    SyncReport report;
-    report.generation = number_;
-    for (const Table table : {Table::Filter, Table::Nat}) {
-      report.rules_in_force[static_cast<std::size_t>(table)] =
-          applier_.committed().chains.rule_count(table);
-    }
-    on_commit(report);
-  } else {
-    applier_.want(compiler_.rules(), number_);
+    return;
   }
+  // Nothing in the rules depends on what changed; it is in force already.
+  SyncReport report;
+  report.generation = number_;
+  for (const Table table : {Table::Filter, Table::Nat}) {
+    report.rules_in_force[static_cast<std::size_t>(table)] =
+        applier_.committed().chains.rule_count(table);
+  }
+  on_commit(report);
 }
 
 //------------------------------------------------------------------ the kernel follows

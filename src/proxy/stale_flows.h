@@ -32,9 +32,16 @@ class StaleFlows {
   // cannot be told from others, and stay.
   void note_present(const std::vector<ServicePortView>& ports);
 
-  // Endpoints that ports have by now, so that flows to them are right, although it was before them
+  // A node port has the unspecified address.
+  using Key = std::tuple<IpAddress, std::uint16_t, kube::Protocol>;
+  using Endpoints = std::vector<SocketAddress>;  // Sorted.
+  using Frontends = std::map<Key, Endpoints>;
+  // Where flows are right that come to a Service's ports.
+  static Frontends frontends_of(const std::vector<ServicePortView>& ports);
+
+  // Endpoints that there are by now, so that flows to them are right, although it was before them
   // that something was noted here.  Notes no new port.
-  void learn(const std::vector<ServicePortView>& ports);
+  void learn(const Frontends& frontends);
 
   // Takes over what `other` noted, where this has not noted something later.  Of what would make it
   // more than `max_addresses` endpoints nothing is kept: those flows are left to their timeouts.
@@ -54,17 +61,12 @@ class StaleFlows {
   bool is_stale(const Flow& flow, const std::vector<IpAddress>& own_addresses) const;
 
  private:
-  // A node port has the unspecified address.
-  using Key = std::tuple<IpAddress, std::uint16_t, kube::Protocol>;
-  using Endpoints = std::vector<SocketAddress>;  // Sorted.
   struct Frontend {
     Endpoints alive;       // Flows to them are right.
     bool is_there = true;  // Otherwise only flows to `dead` are known to have been ours.
     Endpoints dead;
     std::size_t weight() const noexcept { return 1 + alive.size() + dead.size(); }
   };
-  using Frontends = std::map<Key, Endpoints>;
-  static Frontends frontends_of(const std::vector<ServicePortView>& ports);
   const Frontend* find(const Flow& flow, const std::vector<IpAddress>& own_addresses) const;
 
   std::map<Key, Frontend> frontends_;

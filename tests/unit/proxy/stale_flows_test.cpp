@@ -165,7 +165,7 @@ TEST_CASE("flows to an endpoint that came after something was noted are right") 
   StaleFlows newer;
   newer.note({port({"10.0.0.2:53"})}, later);
   CHECK(newer.empty());
-  older.learn(later);
+  older.learn(StaleFlows::frontends_of(later));
   newer.merge_older(older);
   for (const StaleFlows& stale : {older, newer}) {
     CHECK_FALSE(stale.is_stale(fresh, Own));
@@ -176,12 +176,12 @@ TEST_CASE("flows to an endpoint that came after something was noted are right") 
   }
   // Ports that nothing was noted of stay so.
   StaleFlows nothing;
-  nothing.learn(later);
+  nothing.learn(StaleFlows::frontends_of(later));
   CHECK(nothing.empty());
   // A Service that was gone and is back.
   StaleFlows back;
   back.note({port({"10.0.0.1:53"})}, {});
-  back.learn(later);
+  back.learn(StaleFlows::frontends_of(later));
   CHECK(back.is_stale(gone, Own));
   CHECK_FALSE(back.is_stale(fresh, Own));
 }
