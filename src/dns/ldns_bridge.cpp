@@ -142,6 +142,11 @@ void read_edns(const ldns_pkt* parsed, Message& message) {
 
 }  // namespace
 
+std::optional<RecordType> type_from_text(std::string_view text) {
+  const ldns_rr_type type = ldns_get_rr_type_by_name(std::string(text).c_str());
+  return type == 0 ? std::nullopt : std::optional(static_cast<RecordType>(type));
+}
+
 Result<Record> record_from_text(std::string_view text) {
   // A C string ends at a zero octet, and a second line would be passed over.
   if (text.find_first_of(std::string_view("\0\n", 2)) != std::string_view::npos) {

@@ -9,6 +9,7 @@
 #include "dns/types.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,9 @@ struct Record {
 Result<Record> record_from_text(std::string_view text);
 // The presentation form, fields separated by single blanks: "web.shop. 5 IN A 10.0.0.1".
 std::string to_text(const Record& record);
+
+// The type that a mnemonic stands for, in any case, "TYPE65" included; nothing for other words.
+std::optional<RecordType> type_from_text(std::string_view text);
 
 // A message taken apart, with names uncompressed, as ldns reads it.
 struct Message {

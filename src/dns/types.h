@@ -58,6 +58,8 @@ enum class ExtendedError : std::uint16_t {
   Other = 0,
   StaleAnswer = 3,
   NotReady = 14,
+  Blocked = 15,
+  Filtered = 17,
   Prohibited = 18,
   StaleNxDomainAnswer = 19,
   NotAuthoritative = 20,

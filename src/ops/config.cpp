@@ -192,6 +192,10 @@ void derive(const Chosen& chosen, Config& config) {
     config.records.negative_ttl = std::min<std::uint32_t>(config.records.ttl, 5);
     show("negativeTtl", std::to_string(config.records.negative_ttl));
   }
+  if (chosen.find("rateLimitBurst") == nullptr && config.rules.limit.rate != 0) {
+    config.rules.limit.burst = std::min(2 * config.rules.limit.rate, 100'000U);
+    show("rateLimitBurst", std::to_string(config.rules.limit.burst));
+  }
   if (chosen.find("workers") == nullptr) {
     config.server.workers = usable_cores();
     show("workers", std::to_string(config.server.workers));

@@ -12,8 +12,10 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "ops/families.h"
 #include "ops/forwarding.h"
 #include "ops/status_server.h"
+#include "policy/policy.h"
 #include "records/options.h"
 #include "server/responder.h"
 #include "server/server.h"
@@ -66,7 +68,10 @@ struct ApiConfig {
 // A plain value, complete: nothing in it is optional any more except where said.
 struct Config {
   server::Options server;
-  server::AnswerPolicy policy;         // Its cookie_secret is set only with cookie_secret_file.
+  // Its cookie_secret is set only with cookie_secret_file, `unusable` never.
+  server::AnswerPolicy policy;
+  policy::Options rules;
+  Families families = Families::Both;
   records::Options records;            // Without own_addresses, which depend on the host.
   sources::ManifestOptions manifests;  // Without a folder, objects come from the API server.
   ApiConfig api;

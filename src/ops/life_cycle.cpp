@@ -10,6 +10,7 @@
 #include "ops/host.h"
 #include "ops/metric_collectors.h"
 #include "ops/problem_log.h"
+#include "ops/query_rules.h"
 #include "ops/service_manager.h"
 #include "ops/snapshot_keeper.h"
 #include "ops/source_log.h"
@@ -28,7 +29,6 @@
 #include <algorithm>
 #include <csignal>
 #include <optional>
-#include <random>
 #include <string>
 #include <utility>
 
@@ -42,15 +42,6 @@ constexpr std::chrono::seconds TickInterval{1};
 
 // How often somebody who leaves looks whether it may.
 constexpr std::chrono::milliseconds DepartureInterval{50};
-
-dns::CookieMaker::Secret random_secret() {
-  std::random_device device;  // getrandom(2) or its like: fit for secrets.
-  dns::CookieMaker::Secret secret{};
-  for (std::uint8_t& octet : secret) {
-    octet = static_cast<std::uint8_t>(device());
-  }
-  return secret;
-}
 
 // Publishes `next` at `view` and frees what stood there once no reader can see it.
 template <typename T>
@@ -75,7 +66,6 @@ struct LifeCycle::State {
   }
 
   // Putting things in force.
-  void apply_policy();
   void load_zones();
   void apply_world();
   Result<void> serve_api();
@@ -122,7 +112,6 @@ struct LifeCycle::State {
   Config config;         // The last that was good.
   const Config started;  // Whose sockets and threads are in use.
   const PrintLine print;
-  const dns::CookieMaker::Secret own_secret = random_secret();
   ConfigText config_text;  // When the file was last read.
 
   ProblemLog config_problems{"configuration"};
@@ -134,7 +123,7 @@ struct LifeCycle::State {
   asio::steady_timer tick{context};
 
   server::Views views;
-  std::unique_ptr<const server::AnswerPolicy> policy;
+  QueryRules rules{views};
   std::unique_ptr<const zones::ZoneSet> zones;
   SourceLog source_log{[this] { on_synced(); }};
   World world{views};
@@ -157,14 +146,6 @@ struct LifeCycle::State {
 };
 
 //------------------------------------------------------------------ putting things in force
-
-void LifeCycle::State::apply_policy() {
-  auto next = std::make_unique<server::AnswerPolicy>(config.policy);
-  if (config.cookie_secret_file.empty()) {
-    next->cookie_secret = own_secret;
-  }
-  publish<server::AnswerPolicy>(views.policy, policy, std::move(next));
-}
 
 void LifeCycle::State::load_zones() {
   zones::LoadedZones loaded =
@@ -351,6 +332,7 @@ void LifeCycle::State::on_zones_changed() {
 void LifeCycle::State::on_tick() {
   world.reclaim();
   mark_staleness();
+  rules.look_at(world.cache());
 }
 
 void LifeCycle::State::await_tick() {
@@ -414,8 +396,9 @@ void LifeCycle::State::put_in_force(Config next) {
   if (started.is_from_manifests() && before.manifests.folder != config.manifests.folder) {
     watch(manifest_watch, {config.manifests.folder}, &State::on_manifests_changed);
   }
-  apply_policy();
+  rules.configure(config);
   apply_world();
+  rules.look_at(world.cache());
   forwarding->configure(config.forward);
   report_changes(before);
 }
@@ -594,7 +577,7 @@ Result<std::unique_ptr<LifeCycle>> LifeCycle::start(ConfigOrigin origin, Config 
   state->await_signal();
   state->config_text = read_config_text(state->origin);
   state->watch_everything();
-  state->apply_policy();
+  state->rules.configure(state->config);
   state->load_zones();
   if (state->started.is_from_manifests()) {
     state->origin_of_world = state->config.manifests.folder.string();
@@ -620,6 +603,7 @@ Result<std::unique_ptr<LifeCycle>> LifeCycle::start(ConfigOrigin origin, Config 
     return std::unexpected(opened.error());
   }
   state->announce();
+  state->rules.look_at(state->world.cache());
   if (state->world.cache().is_synced()) {
     state->mark_staleness();
     state->announce_ready();

@@ -72,6 +72,19 @@ void collect_server(Scrape& scrape, std::span<const Counters* const> workers,
     }
   }
 
+  for (const auto& [name, help, counter] :
+       {std::tuple{"coredns_acl_allowed_requests_total", "Queries that a rule allowed.",
+                   &Counters::access_allowed},
+        std::tuple{"coredns_acl_blocked_requests_total", "Queries that a rule blocked.",
+                   &Counters::access_blocked},
+        std::tuple{"coredns_acl_dropped_requests_total", "Queries that a rule dropped.",
+                   &Counters::access_dropped},
+        std::tuple{"coredns_acl_filtered_requests_total", "Queries that a rule filtered.",
+                   &Counters::access_filtered}}) {
+    scrape.counter(name, help, sum(workers, counter),
+                   {{"server", std::string(server)}, {"zone", ""}});
+  }
+
   struct Row {
     const char* name;
     const char* help;
@@ -104,6 +117,14 @@ void collect_server(Scrape& scrape, std::span<const Counters* const> workers,
            Row{"waypost_forward_abandoned_total", "Answers whose client had closed its connection.",
                &Counters::abandoned},
            Row{"waypost_dns_transfers_total", "Zone transfers begun.", &Counters::transfers},
+           Row{"waypost_families_filtered_total",
+               "Queries for addresses of a family that nobody here can use.",
+               &Counters::families_filtered},
+           Row{"waypost_rate_limited_total", "Queries above the limit of their client.",
+               &Counters::rate_limited},
+           Row{"waypost_rate_evictions_total",
+               "Clients that begin anew because others had to be kept in mind.",
+               &Counters::buckets_evicted},
        }) {
     scrape.counter(row.name, row.help, sum(workers, row.counter));
   }

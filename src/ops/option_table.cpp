@@ -7,6 +7,7 @@
 #include "kube/selector.h"
 #include "ops/node_facts.h"
 #include "ops/option_values.h"
+#include "ops/policy_options.h"
 #include "ops/reverse_zones.h"
 #include "ops/text.h"
 
@@ -627,13 +628,23 @@ std::size_t distance(std::string_view left, std::string_view right) {
 }  // namespace
 
 std::span<const Option> options() noexcept {
-  return Table;
+  static const std::vector<Option> all = [] {
+    std::vector<Option> rows(Table.begin(), Table.end());
+    const auto behind = std::find_if(rows.begin(), rows.end(), [](const Option& option) {
+      return option.key == "transferAllow";
+    });
+    const std::span<const Option> policy = policy_options();
+    rows.insert(behind, policy.begin(), policy.end());
+    return rows;
+  }();
+  return all;
 }
 
 const Option* find_option(std::string_view key) noexcept {
+  const std::span<const Option> all = options();
   const auto found =
-      std::find_if(Table.begin(), Table.end(), [key](const Option& o) { return o.key == key; });
-  return found == Table.end() ? nullptr : &*found;
+      std::find_if(all.begin(), all.end(), [key](const Option& o) { return o.key == key; });
+  return found == all.end() ? nullptr : &*found;
 }
 
 std::string_view nearest(std::string_view typed, std::span<const std::string_view> candidates) {

@@ -24,10 +24,18 @@ struct alignas(64) Counters {
   Counter tcp_refused;             // Closed at once, because the bound on connections was reached.
   Counter tcp_timeouts;            // Closed for idling, or for reading or writing too slowly.
   Counter transfers;               // AXFR and IXFR that were begun.
-  Counter cache_hits;              // Answers from the cache of other servers' answers.
-  Counter cache_misses;            // Queries that the cache had no fresh answer for.
-  Counter handover_refused;        // Of these, those that the resolver had no room for.
-  Counter abandoned;               // Answers whose client had gone meanwhile.
+  // What the operator's rules decided (policy/policy.h).
+  Counter access_allowed;  // By a rule.
+  Counter access_blocked;
+  Counter access_filtered;
+  Counter access_dropped;
+  Counter rate_limited;       // Queries above their client's limit.
+  Counter buckets_evicted;    // Clients whose bucket had to make room for another one's.
+  Counter families_filtered;  // Queries for addresses of a family that nobody can use.
+  Counter cache_hits;         // Answers from the cache of other servers' answers.
+  Counter cache_misses;       // Queries that the cache had no fresh answer for.
+  Counter handover_refused;   // Of these, those that the resolver had no room for.
+  Counter abandoned;          // Answers whose client had gone meanwhile.
 };
 
 }  // namespace waypost::server

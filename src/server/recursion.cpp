@@ -83,6 +83,7 @@ void Recursion::ask(std::vector<std::uint8_t> request, const Client& client, Tak
   parked->request = std::move(request);
   parked->client = client;
   parked->take = std::move(take);
+  parked->client.is_refresh = !parked->has_client();
   asio::post(context_, [this, parked = std::move(parked)] { serve(parked, 0); });
 }
 
@@ -113,7 +114,9 @@ void Recursion::take_work() {
       parked->path = path;
       sockaddr_storage source{};
       std::memcpy(&source, &path.source, sizeof path.source);
-      parked->client = {.address = from_sockaddr(source).address, .transport = Transport::Udp};
+      parked->client = {.address = from_sockaddr(source).address,
+                        .transport = Transport::Udp,
+                        .is_refresh = !parked->has_client()};
       serve(parked, 0);
     });
   }

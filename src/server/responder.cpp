@@ -24,11 +24,13 @@ using namespace std::string_view_literals;
 constexpr unsigned MaxHops = 10;
 // Room for an OPT record with an NSID and an extended error of the sizes that configuration admits.
 constexpr std::size_t MaxOptSize = 512;
+// For how long it may be remembered that a rule denies what there may be, in seconds.
+constexpr std::uint32_t DenialTtl = 60;
 
-std::uint32_t seconds_of(clockid_t clock) noexcept {
+timespec read_clock(clockid_t clock) noexcept {
   timespec now{};
   clock_gettime(clock, &now);
-  return static_cast<std::uint32_t>(now.tv_sec);
+  return now;
 }
 
 // Whether other servers are asked for it.  OPT and the types that speak of a transaction or a
@@ -51,9 +53,9 @@ struct Authority {
 // What one response is made with, on the stack.
 class Answer {
  public:
-  // `uptime` is a Moment's.
+  // `uptime` is a Moment's, `unusable` an AnswerPolicy's.
   Answer(const Views& views, const records::Index& index, const dns::Query& query,
-         std::uint32_t uptime, const resolver::Resolution* resolution,
+         std::uint32_t uptime, RecordType unusable, const resolver::Resolution* resolution,
          resolver::Question& elsewhere, dns::Rotation& rotation, dns::MessageWriter& out) noexcept
       : index_(index),
         zones_(*views.zones.load(std::memory_order_acquire)),
@@ -61,6 +63,7 @@ class Answer {
         is_stale_(views.is_stale.load(std::memory_order_relaxed)),
         query_(query),
         uptime_(uptime),
+        unusable_(unusable),
         resolution_(resolution),
         elsewhere_(elsewhere),
         rotation_(rotation),
@@ -74,10 +77,17 @@ class Answer {
   // over TCP (RFC 1995, 2).
   void answer_soa(Search& search) noexcept;
 
+  // What a rule decided before anybody was asked.
+  void refuse(dns::ExtendedError error, std::string_view text) noexcept {
+    fail(Rcode::Refused, error, text);
+  }
+  void filter(std::string_view text) noexcept;
+
   // What the cache said of a name that nobody here owns.
   bool is_missing() const noexcept { return is_missing_; }
   bool is_from_cache() const noexcept { return is_from_cache_; }
   bool wants_refresh() const noexcept { return wants_refresh_; }
+  bool is_unusable() const noexcept { return is_unusable_; }
 
   std::optional<dns::ExtendedError> extended_error() const noexcept { return extended_error_; }
   std::string_view extended_text() const noexcept { return extended_text_; }
@@ -95,6 +105,7 @@ class Answer {
   void write_elsewhere(const resolver::CachedAnswer& answer, resolver::TtlMode ttl,
                        std::uint16_t owner) noexcept;
   void conclude(Outcome outcome, const Authority& authority, const dns::Lookup& lookup) noexcept;
+  void add_root_soa() noexcept;
   void fail(Rcode rcode, dns::ExtendedError error, std::string_view text) noexcept;
 
   const records::Index& index_;
@@ -103,6 +114,7 @@ class Answer {
   const bool is_stale_;
   const dns::Query& query_;
   const std::uint32_t uptime_;
+  const RecordType unusable_;
   const resolver::Resolution* resolution_;
   resolver::Question& elsewhere_;
   dns::Rotation& rotation_;
@@ -112,12 +124,28 @@ class Answer {
   bool is_missing_ = false;
   bool is_from_cache_ = false;
   bool wants_refresh_ = false;
+  bool is_unusable_ = false;
 };
 
 void Answer::fail(Rcode rcode, dns::ExtendedError error, std::string_view text) noexcept {
   out_.set_rcode(rcode);
   extended_error_ = error;
   extended_text_ = text;
+}
+
+void Answer::filter(std::string_view text) noexcept {
+  extended_error_ = dns::ExtendedError::Filtered;
+  extended_text_ = text;
+  add_root_soa();
+}
+
+// Makes a denial that is nobody's keep for a moment.  Which zone it would be in is not known, but
+// that the root is above it.
+void Answer::add_root_soa() noexcept {
+  constexpr dns::SoaTimes Times{.serial = 1, .minimum = DenialTtl};
+  if (!out_.add_soa(Section::Authority, {}, DenialTtl, {}, {}, Times)) {
+    out_.set_truncated(true);
+  }
 }
 
 // The zone with the longest apex owns a name.  Reverse zones overlap (10.in-addr.arpa is an empty
@@ -200,6 +228,10 @@ void Answer::resolve_elsewhere(const dns::NameKey& name, std::uint16_t owner) no
     return is_alias ? void()
                     : fail(Rcode::Refused, dns::ExtendedError::NotAuthoritative,
                            "no zone here has this name"sv);
+  }
+  if (query_.type == unusable_) {
+    is_unusable_ = true;
+    return add_root_soa();
   }
   const resolver::CacheKey key{name, query_.type, query_.edns.dnssec_ok, query_.checking_disabled};
   if (resolution_ != nullptr && resolution_->question.key() == key) {
@@ -351,7 +383,11 @@ std::uint64_t rcode_index(Rcode rcode, std::size_t size) noexcept {
 }  // namespace
 
 Moment Moment::now() noexcept {
-  return {seconds_of(CLOCK_REALTIME_COARSE), seconds_of(CLOCK_MONOTONIC_COARSE)};
+  const timespec uptime = read_clock(CLOCK_MONOTONIC_COARSE);
+  return {.unix_seconds = static_cast<std::uint32_t>(read_clock(CLOCK_REALTIME_COARSE).tv_sec),
+          .uptime = static_cast<std::uint32_t>(uptime.tv_sec),
+          .uptime_us = static_cast<std::uint64_t>(uptime.tv_sec) * 1'000'000U +
+                       static_cast<std::uint64_t>(uptime.tv_nsec) / 1000U};
 }
 
 Responder::Responder(const Views& views, Counters& counters, std::uint64_t seed) noexcept
@@ -391,6 +427,7 @@ void Responder::read(std::span<const Bytes> requests) noexcept {
 
 Reply Responder::answer(std::size_t index, const Client& client, MutableBytes out) noexcept {
   (client.transport == Transport::Udp ? counters_.udp_queries : counters_.tcp_queries).add();
+  is_first_look_ = true;
   const Reply reply = reply_to(requests_[index], client, nullptr, out);
   if (reply.is_from_cache) {
     counters_.cache_hits.add();
@@ -404,6 +441,7 @@ Reply Responder::resume(Bytes request, const Client& client, const resolver::Res
                         MutableBytes out) noexcept {
   index_ = views_.index.load(std::memory_order_acquire);
   read(request, requests_[0]);
+  is_first_look_ = false;
   return reply_to(requests_[0], client, resolution, out);
 }
 
@@ -411,6 +449,7 @@ Reply Responder::refuse(std::size_t index, const Client& client, std::string_vie
                         MutableBytes out) noexcept {
   const resolver::Resolution refusal{
       .question = elsewhere_, .reason = dns::ExtendedError::Other, .text = text};
+  is_first_look_ = false;
   return reply_to(requests_[index], client, &refusal, out);
 }
 
@@ -433,13 +472,18 @@ Reply Responder::reply_to(Request& request, const Client& client,
     writer.reserve(dns::opt_size(nsid ? policy.nsid.size() : 0, cookie, false, 0));
   }
 
-  Answer answer(views_, *index_, query, client.time.uptime, resolution, elsewhere_, rotation_,
-                writer);
+  Answer answer(views_, *index_, query, client.time.uptime, policy.unusable, resolution, elsewhere_,
+                rotation_, writer);
   switch (verdict) {
     case dns::ReadVerdict::Answer:
-      if (!answer_question(request, client, policy, answer, writer)) {
-        counters_.transfers.add();
-        return {.size = 0, .transfer = true};
+      switch (answer_question(request, client, policy, answer, writer)) {
+        case Course::Send:
+          break;
+        case Course::Silence:
+          return {};
+        case Course::Transfer:
+          counters_.transfers.add();
+          return {.size = 0, .transfer = true};
       }
       if (answer.is_missing()) {
         return {.size = 0, .resolve = true};
@@ -470,34 +514,107 @@ Reply Responder::reply_to(Request& request, const Client& client,
           .refresh = answer.wants_refresh()};
 }
 
-bool Responder::answer_question(Request& request, const Client& client, const AnswerPolicy& policy,
-                                Answer& answer, dns::MessageWriter& writer) noexcept {
+Responder::Course Responder::answer_question(Request& request, const Client& client,
+                                             const AnswerPolicy& policy, Answer& answer,
+                                             dns::MessageWriter& writer) noexcept {
   const dns::Query& query = request.query;
   if (query.record_class == RecordClass::CH) {
     answer_chaos(policy, query, writer);
-    return true;
+    return Course::Send;
   }
   if (query.record_class != RecordClass::IN) {
     writer.set_rcode(Rcode::Refused);
-    return true;
+    return Course::Send;
+  }
+  if (const policy::Policy* rules = views_.rules.load(std::memory_order_acquire);
+      rules != nullptr) {
+    if (const auto course = follow_rules(*rules, request, client, answer, writer)) {
+      return *course;
+    }
   }
   const bool is_ixfr = query.type == RecordType::IXFR;
   if (query.type != RecordType::AXFR && !is_ixfr) {
     answer.resolve(request.search, first_, second_);
-    return true;
+    if (answer.is_unusable() && is_first_look_) {
+      counters_.families_filtered.add();
+    }
+    return Course::Send;
   }
   if (!may_transfer(policy, client.address) || (client.transport == Transport::Udp && !is_ixfr)) {
     writer.set_rcode(Rcode::Refused);
-    return true;
+    return Course::Send;
   }
   if (!answer.is_transferable(request.search)) {
-    return true;
+    return Course::Send;
   }
   if (client.transport == Transport::Udp) {
     answer.answer_soa(request.search);
-    return true;
+    return Course::Send;
   }
-  return false;
+  return Course::Transfer;
+}
+
+// The client's limit first: the rest costs more.
+std::optional<Responder::Course> Responder::follow_rules(const policy::Policy& rules,
+                                                         const Request& request,
+                                                         const Client& client, Answer& answer,
+                                                         dns::MessageWriter& writer) noexcept {
+  if (is_first_look_) {
+    if (const auto course = limit(rules, client, answer, writer)) {
+      return course;
+    }
+  }
+  const policy::AccessRule* rule =
+      client.is_refresh ? nullptr
+                        : rules.find_rule(request.query.name, request.query.type, client.address);
+  if (rule == nullptr) {
+    return std::nullopt;
+  }
+  const auto count = [this](Counter& counter) { counter.add(is_first_look_ ? 1 : 0); };
+  switch (rule->access) {
+    case policy::Access::Allow:
+      count(counters_.access_allowed);
+      return std::nullopt;
+    case policy::Access::Block:
+      count(counters_.access_blocked);
+      // RFC 8914, 4.16 and 4.19: for everybody, or for this client.
+      answer.refuse(
+          rule->clients.empty() ? dns::ExtendedError::Blocked : dns::ExtendedError::Prohibited,
+          "a rule here blocks this"sv);
+      return Course::Send;
+    case policy::Access::Filter:
+      count(counters_.access_filtered);
+      answer.filter("a rule here filters this"sv);
+      return Course::Send;
+    case policy::Access::Drop:
+      count(counters_.access_dropped);
+      return Course::Silence;
+  }
+  return std::nullopt;
+}
+
+std::optional<Responder::Course> Responder::limit(const policy::Policy& rules, const Client& client,
+                                                  Answer& answer,
+                                                  dns::MessageWriter& writer) noexcept {
+  switch (rules.admit(client.address, client.time.uptime_us)) {
+    case policy::ClientBuckets::Verdict::Granted:
+      return std::nullopt;
+    case policy::ClientBuckets::Verdict::Evicted:
+      counters_.buckets_evicted.add();
+      return std::nullopt;
+    case policy::ClientBuckets::Verdict::Denied:
+      break;
+  }
+  counters_.rate_limited.add();
+  if (rules.limit_action() == policy::LimitAction::Drop) {
+    return Course::Silence;
+  }
+  if (rules.limit_action() == policy::LimitAction::Truncate && client.transport == Transport::Udp) {
+    writer.set_truncated(true);
+    return Course::Send;
+  }
+  answer.refuse(dns::ExtendedError::Prohibited, "more queries than this client may ask"sv);
+  return Course::Send;
 }
 
 void Responder::add_opt(const dns::Query& query, const Client& client, const AnswerPolicy& policy,

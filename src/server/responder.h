@@ -12,6 +12,7 @@
 #include "dns/edns.h"
 #include "dns/lookup.h"
 #include "dns/query.h"
+#include "policy/policy.h"
 #include "records/index.h"
 #include "resolver/question.h"
 #include "resolver/resolution.h"
@@ -42,6 +43,8 @@ struct AnswerPolicy {
   std::string chaos_version;             // version.bind; empty: REFUSED.
   std::string chaos_id;                  // id.server; empty: REFUSED.
   std::vector<IpPrefix> transfer_allow;  // Who may ask for AXFR and IXFR; empty: nobody.
+  // A or AAAA: of names that nobody here owns there are none.  Otherwise 0.
+  dns::RecordType unusable{};
 };
 
 // What workers read.  The control thread stores, workers load inside an rcu::ReadSection.  All are
@@ -50,6 +53,8 @@ struct Views {
   std::atomic<const records::Index*> index{nullptr};
   std::atomic<const zones::ZoneSet*> zones{nullptr};
   std::atomic<const AnswerPolicy*> policy{nullptr};
+  // What comes before zones; null: nothing.
+  std::atomic<const policy::Policy*> rules{nullptr};
   // Answers to names that nobody here owns; null: such names are refused.  Stays where it is until
   // the last worker has ended.
   std::atomic<const resolver::AnswerCache*> answers{nullptr};
@@ -64,6 +69,7 @@ enum class Transport : std::uint8_t { Udp, Tcp };
 struct Moment {
   std::uint32_t unix_seconds = 0;  // For cookies.
   std::uint32_t uptime = 0;        // Seconds of the monotonic clock, for the cache.
+  std::uint64_t uptime_us = 0;     // The same in microseconds, for limits.
 
   // Both from the kernel's coarse clocks, up to some milliseconds behind; no system call.
   static Moment now() noexcept;
@@ -73,6 +79,7 @@ struct Client {
   IpAddress address;
   Transport transport = Transport::Udp;
   Moment time;
+  bool is_refresh = false;  // There is none: a popular answer is only to be asked for again.
 };
 
 // What to do with a request.
@@ -133,9 +140,20 @@ class Responder {
 
   Reply reply_to(Request& request, const Client& client, const resolver::Resolution* resolution,
                  MutableBytes out) noexcept;
-  // False when the question is an allowed zone transfer, which is not answered here.
-  bool answer_question(Request& request, const Client& client, const AnswerPolicy& policy,
-                       Answer& answer, dns::MessageWriter& writer) noexcept;
+  // What is to be done after the part of an answer that is about its question.
+  enum class Course : std::uint8_t {
+    Send,      // The answer is complete but for OPT.
+    Silence,   // There is no answer.
+    Transfer,  // The question is an allowed zone transfer, which is not answered here.
+  };
+  Course answer_question(Request& request, const Client& client, const AnswerPolicy& policy,
+                         Answer& answer, dns::MessageWriter& writer) noexcept;
+  // What the rules make of a query of class IN; nothing when zones are asked.
+  std::optional<Course> follow_rules(const policy::Policy& rules, const Request& request,
+                                     const Client& client, Answer& answer,
+                                     dns::MessageWriter& writer) noexcept;
+  std::optional<Course> limit(const policy::Policy& rules, const Client& client, Answer& answer,
+                              dns::MessageWriter& writer) noexcept;
   void add_opt(const dns::Query& query, const Client& client, const AnswerPolicy& policy,
                const Answer& answer, dns::MessageWriter& writer) noexcept;
 
@@ -143,6 +161,7 @@ class Responder {
   Counters& counters_;
   const records::Index* index_ = nullptr;  // The one that requests_ were read with.
   dns::Rotation rotation_;
+  bool is_first_look_ = true;  // At the request in hand: clients are charged for it, rules counted.
   std::array<Request, MaxRequests> requests_;
   // Targets of CNAMEs, taken in turns: one is asked about while the next is found.
   dns::Target first_;

@@ -14,6 +14,7 @@ ARROWS = {
     "base": set(),
     "dns": {"base"},
     "corefile": {"base"},
+    "policy": {"base", "dns"},
     "kube": {"base"},
     "cache": {"base", "kube"},
     "sources": {"base", "kube", "cache"},
@@ -22,9 +23,9 @@ ARROWS = {
     "records": {"base", "kube", "cache", "dns"},
     "zones": {"base", "dns"},
     "resolver": {"base", "dns"},
-    "server": {"base", "dns", "records", "resolver", "zones"},
-    "ops": {"base", "corefile", "dns", "kube", "cache", "node", "proxy", "sources", "records", "resolver", "zones",
-            "server"},
+    "server": {"base", "dns", "policy", "records", "resolver", "zones"},
+    "ops": {"base", "corefile", "dns", "kube", "cache", "node", "policy", "proxy", "sources", "records", "resolver",
+            "zones", "server"},
     "programs": {"base", "ops"},
 }
 

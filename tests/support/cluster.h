@@ -43,6 +43,8 @@ class TestCluster {
   void set_stale(bool stale) noexcept { views_.is_stale.store(stale); }
   // From here on names that nobody here owns are looked for there.  Borrowed; may be null.
   void set_answers(const resolver::AnswerCache* answers) noexcept { views_.answers.store(answers); }
+  // From here on these come before zones.  Borrowed; may be null.
+  void set_rules(const policy::Policy* rules) noexcept { views_.rules.store(rules); }
   const records::Publisher& publisher() const noexcept { return *publisher_; }
   const zones::ZoneSet& zones() const noexcept { return zones_; }
 

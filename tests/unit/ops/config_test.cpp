@@ -131,6 +131,14 @@ nsid: node-1
 chaosVersion: waypost
 chaosId: a
 transferAllow: [127.0.0.0/8, "::1"]
+access: [block type ANY, filter net 10.0.0.0/8]
+rateLimit: 20
+rateLimitAction: drop
+rateLimitExempt: [10.1.0.0/16]
+rateLimitIpv4Prefix: 24
+rateLimitIpv6Prefix: 64
+rateLimitClients: 100
+families: auto
 receiveBuffer: 65536
 maxTcpConnections: 10
 maxTcpPipeline: 2
@@ -142,6 +150,17 @@ logLevel: debug
     FAIL(config.error().front().message);
   }
   CHECK(config->server.listen[1].to_text() == "[::1]:1053");
+  CHECK(config->rules.access.size() == 2);
+  CHECK(config->rules.access[1].access == policy::Access::Filter);
+  CHECK(config->rules.limit == policy::RateLimit{.rate = 20,
+                                                 .burst = 40,
+                                                 .action = policy::LimitAction::Drop,
+                                                 .prefix_v4 = 24,
+                                                 .prefix_v6 = 64,
+                                                 .clients = 100,
+                                                 .exempt = {*IpPrefix::from_text("10.1.0.0/16")}});
+  CHECK(shown(*config, "rateLimitBurst") == "40 (twice rateLimit)");
+  CHECK(config->families == Families::Auto);
   CHECK(config->static_zones ==
         std::vector<std::filesystem::path>{test.path() / "zones", test.path() / "more-zones"});
   CHECK_FALSE(config->built_in_zones);

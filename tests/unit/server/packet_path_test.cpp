@@ -94,6 +94,39 @@ TEST_CASE("an answer from the cache does not allocate, nor does a query that has
   CHECK(counters.cache_misses.value() == 1);
 }
 
+TEST_CASE("no rule of an operator makes an answer allocate") {
+  policy::Options options{.limit = {.rate = 1000, .burst = 2000}};
+  for (const char* text : {"block type TXT net 10.0.0.0/8", "filter type AAAA zone cluster.local",
+                           "drop zone silent.example", "allow"}) {
+    options.access.push_back(*policy::AccessRule::from_text(text));
+  }
+  const auto rules = policy::Policy::make(options, nullptr, 1);
+  TestCluster cluster;
+  server::Views views;
+  views.index = cluster.views().index.load();
+  views.zones = cluster.views().zones.load();
+  views.policy = cluster.views().policy.load();
+  views.rules = rules.get();
+  server::Counters counters;
+  server::Responder responder(views, counters, 3);
+  std::vector<std::uint8_t> out(dns::MaxMessageSize);
+  for (const char* name : {"cluster.local.", "dns-version.cluster.local.", "x.silent.example."}) {
+    for (const dns::RecordType type :
+         {dns::RecordType::A, dns::RecordType::AAAA, dns::RecordType::TXT}) {
+      const auto query = make_query({.name = name, .type = type, .edns = true});
+      for (std::uint8_t client = 0; client < 100; ++client) {
+        const std::size_t before = count_allocations();
+        responder.respond(query, {.address = IpAddress::v4(10, 0, 0, client)}, out);
+        CHECK(count_allocations() == before);
+      }
+    }
+  }
+  CHECK(counters.access_blocked.value() != 0);
+  CHECK(counters.access_filtered.value() != 0);
+  CHECK(counters.access_dropped.value() != 0);
+  CHECK(counters.access_allowed.value() != 0);
+}
+
 TEST_CASE("no kind of request allocates, read alone or with others") {
   TestCluster cluster;
   cluster.cache.put(kube::Namespace{"shop", 1, {}});

@@ -1,0 +1,49 @@
+// What an operator chose about answers as such and about who gets them, published to the workers.
+//
+// Not here: what the rules mean (policy/policy.h), what is chosen (ops/config.h).
+
+#pragma once
+
+#include "cache/service_cache.h"
+#include "ops/config.h"
+#include "ops/families.h"
+#include "policy/policy.h"
+#include "server/responder.h"
+
+#include <chrono>
+#include <memory>
+
+namespace waypost::ops {
+
+// Control thread only.
+class QueryRules {
+ public:
+  // `views` is borrowed and outlives this object.
+  explicit QueryRules(server::Views& views);
+  // REQUIRES: no reader is left.
+  ~QueryRules();
+  QueryRules(const QueryRules&) = delete;
+  QueryRules& operator=(const QueryRules&) = delete;
+
+  // Puts `config` in force.
+  void configure(const Config& config);
+  // Looks which address families there are, where that matters, but not more often than every half
+  // minute.
+  void look_at(const cache::ServiceCache& cache);
+
+ private:
+  static constexpr std::chrono::seconds LookInterval{30};
+
+  void publish_answers();
+
+  server::Views& views_;
+  const dns::CookieMaker::Secret own_secret_;
+  server::AnswerPolicy answers_;
+  Families families_ = Families::Both;
+  FamilySigns signs_;
+  std::chrono::steady_clock::time_point next_look_{};
+  std::unique_ptr<const server::AnswerPolicy> policy_;
+  std::unique_ptr<const policy::Policy> rules_;
+};
+
+}  // namespace waypost::ops

@@ -1,0 +1,51 @@
+// A rule's text as words.
+//
+// Rules are written in one line each, as people know them from CoreDNS: words separated by blanks,
+// with quotes around what has blanks of its own.
+
+#pragma once
+
+#include "base/error.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace waypost::policy {
+
+// The longest rule, in octets.
+inline constexpr std::size_t MaxRuleSize = 4096;
+
+// Splits `text` at blanks.  A word in "double" or 'single' quotes may hold blanks; "\"" and "\\"
+// are a quote and a backslash within double quotes, any other backslash is itself, so that a
+// regular expression needs no more of them.  Fails for a quote that does not end, and for
+// MaxRuleSize.
+Result<std::vector<std::string>> words_of(std::string_view text);
+
+// Takes words one after the other.
+class WordReader {
+ public:
+  // Borrowed.
+  explicit WordReader(const std::vector<std::string>& words) noexcept : words_(words) {}
+
+  bool at_end() const noexcept { return at_ == words_.size(); }
+  // Empty at the end.
+  std::string_view peek() const noexcept {
+    return at_end() ? std::string_view() : std::string_view(words_[at_]);
+  }
+  std::string_view next() noexcept { return at_end() ? std::string_view() : words_[at_++]; }
+  bool take(std::string_view word) noexcept {
+    const bool is_next = !at_end() && peek() == word;
+    at_ += is_next ? 1 : 0;
+    return is_next;
+  }
+
+ private:
+  const std::vector<std::string>& words_;
+  std::size_t at_ = 0;
+};
+
+// "found 'word', expected what"; says that the rule ends where there is none.
+std::unexpected<Error> unlike(std::string_view found, std::string_view expected);
+
+}  // namespace waypost::policy

@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+"""What an operator's rules make of queries: who may ask, how much, and for which family."""
+
+import socket
+import struct
+import urllib.request
+
+from harness import DNS_PROGRAM, SHOP, TOOL_PROGRAM, Checks, Folder, Server, run
+
+checks = Checks()
+
+WEB = "web.shop.svc.cluster.local"
+
+
+def metric(server, name):
+    """The sum of a metric's samples."""
+    place = next(line.split()[-1] for line in server.out if line.startswith("metrics"))
+    with urllib.request.urlopen(place, timeout=5) as response:
+        lines = response.read().decode().splitlines()
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines
+               if line.startswith((name + " ", name + "{")))
+
+
+def query(name, qtype=1):
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+    return struct.pack(">6H", 7, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">HH", qtype, 1)
+
+
+def who_may_ask():
+    with Folder() as folder:
+        folder.write("manifests/shop.yaml", SHOP)
+        config = folder.write("waypost.yaml", """
+manifests: manifests
+metricsListen: ["127.0.0.1:0"]
+access:
+  - block type TXT net 127.0.0.0/8
+  - filter type AAAA zone shop.svc.cluster.local
+  - drop zone silent.example
+  - block zone blocked.example
+""")
+        with Server(config=config) as server:
+            checks.equal("what no rule fits is answered", server.dig(WEB, "A").status, "NOERROR")
+            blocked = server.dig(WEB, "TXT")
+            checks.equal("a blocked type is", blocked.status, "REFUSED")
+            checks.contains("and the reason is told", blocked.text, "EDE: 18 (Prohibited)")
+            checks.contains("a blocked zone's reason", server.dig("a.blocked.example", "A").text, "EDE: 15 (Blocked)")
+            filtered = server.dig(WEB, "AAAA")
+            checks.equal("a filtered type is", (filtered.status, filtered.answer), ("NOERROR", []))
+            checks.contains("and the reason is told, too", filtered.text, "EDE: 17 (Filtered)")
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                client.settimeout(5)
+                client.connect((server.address, server.port))
+                client.send(query("a.silent.example"))
+                client.send(query(WEB))
+                checks.equal("a dropped query has no answer: the first is that of the next one",
+                             struct.unpack(">H", client.recv(512)[6:8])[0], 1)
+            checks.equal("blocked queries are counted", metric(server, "coredns_acl_blocked_requests_total"), 2)
+            checks.equal("dropped ones as well", metric(server, "coredns_acl_dropped_requests_total"), 1)
+            checks.equal("filtered ones, too", metric(server, "coredns_acl_filtered_requests_total"), 1)
+
+            folder.replace("waypost.yaml", "manifests: manifests\naccess: [block]\n")
+            checks.equal("new rules are in force at once",
+                         server.wait_for(lambda: any("now in force: access" in line for line in server.log)), True)
+            checks.equal("for everybody", server.dig(WEB, "A").status, "REFUSED")
+            folder.replace("waypost.yaml", "manifests: manifests\naccess: [deny]\n")
+            wanted = "access: found 'deny' ('deny' in it, where allow, block, filter or drop belongs)"
+            checks.equal("a rule that is none is told", server.wait_for(lambda: any(wanted in line for line in server.log)),
+                         True)
+            checks.equal("and what was before stays in force", server.dig(WEB, "A").status, "REFUSED")
+
+
+def how_much():
+    for action, expected in (("refuse", "REFUSED"), ("truncate", "truncated"), ("drop", "silence")):
+        with Folder() as folder:
+            folder.write("manifests/shop.yaml", SHOP)
+            with Server("--manifests", folder / "manifests", "--rate-limit", "1", "--rate-limit-burst", "4",
+                        "--rate-limit-action", action, "--metrics-listen", "127.0.0.1:0", "--workers", "2") as server:
+                got = []
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                    client.connect((server.address, server.port))
+                    client.settimeout(2)
+                    for _ in range(20):
+                        client.send(query(WEB))
+                    try:
+                        while len(got) < 20:
+                            got.append(client.recv(512))
+                    except TimeoutError:
+                        pass
+                served = [answer for answer in got if answer[7] == 1]
+                # A second may begin while they are asked.
+                checks.equal(f"with {action}, a burst is served", len(served) in (4, 5), True)
+                rest = [answer for answer in got if answer[7] != 1]
+                if action == "drop":
+                    checks.equal("and the rest gets silence", rest, [])
+                else:
+                    kinds = {("REFUSED" if answer[3] & 15 == 5 else "truncated" if answer[2] & 2 else "?")
+                             for answer in rest}
+                    checks.equal(f"and the rest is", kinds, {expected})
+                checks.equal("and counted", metric(server, "waypost_rate_limited_total"), 20 - len(served))
+
+
+def families():
+    with Folder() as folder:
+        folder.write("manifests/shop.yaml", SHOP)
+        # Nobody listens there: what is asked of it fails.
+        with Server("--manifests", folder / "manifests", "--forward", "127.0.0.1:9", "--families", "ipv4",
+                    "--query-deadline", "300ms") as server:
+            denied = server.dig("www.example.com", "AAAA")
+            checks.equal("AAAA is denied without asking", (denied.status, denied.answer), ("NOERROR", []))
+            checks.contains("so that it is remembered for a moment", "\n".join(denied.authority), "SOA")
+            checks.equal("A is asked for", server.dig("www.example.com", "A", "+recurse").status, "SERVFAIL")
+
+
+def what_check_config_says():
+    with Folder() as folder:
+        bad = folder.write("bad.yaml", "kubernetes: false\naccess:\n  - allow\n  - block net 10.0.0.1/8\nfamilies: v6\n")
+        code, _, err = run(TOOL_PROGRAM, "check-config", bad)
+        checks.equal("check-config of bad rules exits with", code, 1)
+        checks.contains("it tells the line of a bad rule", err, f"{bad}:4: access: found 'block net 10.0.0.1/8' (")
+        checks.contains("and that of a bad word", err, f"{bad}:5: families: found 'v6', expected both, ipv4, ipv6 or auto")
+
+
+assert DNS_PROGRAM.exists()
+who_may_ask()
+how_much()
+families()
+what_check_config_says()
+checks.finish()
