@@ -1,13 +1,12 @@
 #include "ops/announcement.h"
 
-#include "base/rcu.h"
 #include "dns/name.h"
 #include "dns/types.h"
+#include "ops/trial.h"
 
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -16,46 +15,6 @@ namespace waypost::ops {
 namespace {
 
 using dns::RecordType;
-
-// Asks questions as a client would, without sockets.
-class Trial {
- public:
-  explicit Trial(const server::Views& views) : responder_(views, counters_, 1), reply_(65535) {}
-
-  // True when the answer section would hold a record.
-  bool is_answered(const dns::Name& name, RecordType type) {
-    std::vector<std::uint8_t> request(dns::HeaderSize, 0);
-    request[5] = 1;  // QDCOUNT (RFC 1035, 4.1.1)
-    request.insert(request.end(), name.wire().begin(), name.wire().end());
-    for (const std::uint16_t number :
-         {static_cast<std::uint16_t>(type), static_cast<std::uint16_t>(dns::RecordClass::IN)}) {
-      request.push_back(static_cast<std::uint8_t>(number >> 8U));
-      request.push_back(static_cast<std::uint8_t>(number & 0xffU));
-    }
-    const server::Client client{.address = IpAddress::v4(127, 0, 0, 1),
-                                .transport = server::Transport::Tcp};
-    const server::Reply reply = responder_.respond(request, client, reply_);
-    return reply.size >= dns::HeaderSize && (reply_[3] & 0xfU) == 0 && load_u16(&reply_[6]) != 0;
-  }
-
- private:
-  server::Counters counters_;
-  server::Responder responder_;
-  std::vector<std::uint8_t> reply_;
-};
-
-std::string reverse_name(const IpAddress& address) {
-  constexpr std::string_view Digits = "0123456789abcdef";
-  std::string name = address.is_v4() ? "in-addr.arpa." : "ip6.arpa.";
-  for (const std::uint8_t octet : address.octets()) {
-    if (address.is_v4()) {
-      name.insert(0, std::to_string(octet) + ".");
-    } else {
-      name.insert(0, {Digits[octet & 0xfU], '.', Digits[octet >> 4U], '.'});
-    }
-  }
-  return name;
-}
 
 // Without the final dot, as people type it.
 std::string typed(const std::string& name) {
@@ -136,8 +95,6 @@ std::vector<std::string> example_queries(const cache::ServiceCache& cache, const
   if (reached.is_unspecified()) {
     reached = reached.is_v4() ? IpAddress::v4(127, 0, 0, 1) : *IpAddress::from_text("::1");
   }
-  const rcu::ReaderThread reader;
-  const rcu::ReadSection section;
   Trial trial(views);
   Examples examples(zone, trial, fmt::format("dig @{} -p {}", reached.to_text(), address.port));
   for (const auto& [key, service] : services) {

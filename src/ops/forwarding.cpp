@@ -206,10 +206,14 @@ void Forwarding::collect(Scrape& scrape, std::span<const server::Counters* const
                          std::string_view server) {
   collect_resolver(scrape, cache_, resolver_.counters());
   collect_cache(scrape, cache_, resolver_.counters(), workers, server);
+  collect_upstreams(scrape, upstreams());
+}
+
+const std::vector<resolver::UpstreamReport>& Forwarding::upstreams() {
   if (auto fresh = ask_thread([this] { return forwarder_.report(); }, ReportPatience)) {
     upstreams_ = std::move(*fresh);
   }
-  collect_upstreams(scrape, upstreams_);
+  return upstreams_;
 }
 
 std::optional<std::size_t> Forwarding::flush(const dns::NameKey& name, bool below) {

@@ -75,6 +75,10 @@ class Forwarding {
   // As ops/forward_metrics.h; what upstreams count is waited for, for a tenth of a second at most.
   void collect(Scrape& scrape, std::span<const server::Counters* const> workers,
                std::string_view server);
+  // As they are now, or were when the resolver's thread last had the time to say: it is waited for
+  // as by collect().  Good until the next call of either.
+  const std::vector<resolver::UpstreamReport>& upstreams();
+  const resolver::AnswerCache& cache() const noexcept { return cache_; }
   // As FlushCache (ops/control.h), within a second.
   std::optional<std::size_t> flush(const dns::NameKey& name, bool below);
   const server::Counters& counters() const noexcept { return recursion_.counters(); }

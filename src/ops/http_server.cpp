@@ -48,6 +48,7 @@ struct HttpServer::Listener {
   SocketAddress asked;
   SocketAddress address;
   std::vector<std::pair<std::string, HttpHandler>> paths;
+  std::vector<std::pair<std::string, HttpPage>> pages;
   std::vector<std::pair<std::string, HttpAction>> actions;
   std::optional<tcp::acceptor> acceptor;
   std::size_t sessions = 0;
@@ -59,7 +60,8 @@ struct HttpServer::State : std::enable_shared_from_this<State> {
   void drop_dispensable();
   asio::awaitable<void> accept(Listener& listener);
   asio::awaitable<void> converse(Listener& listener, tcp::socket socket);
-  Response respond(const Listener& listener, const Request::value_type& request);
+  asio::awaitable<Response> respond(const Listener& listener, const Request::value_type& request,
+                                    IpAddress client);
   Response refuse_method(std::string_view allowed, unsigned version);
   Response respond_to_error(const beast::error_code& ec);
   Response make_response(HttpReply reply, unsigned version);
@@ -80,6 +82,7 @@ HttpServer::~HttpServer() {
   for (const auto& listener : state_->listeners) {
     listener->acceptor.reset();
     listener->paths.clear();
+    listener->pages.clear();
     listener->actions.clear();
   }
 }
@@ -102,6 +105,10 @@ void HttpServer::serve(const SocketAddress& address, std::string path, HttpHandl
   listener.paths.emplace_back(std::move(path), std::move(handler));
 }
 
+void HttpServer::show(const SocketAddress& address, std::string path, HttpPage page) {
+  listener_at(address).pages.emplace_back(std::move(path), std::move(page));
+}
+
 void HttpServer::act(const SocketAddress& address, std::string path, HttpAction action) {
   Listener& listener = listener_at(address);
   state_->order.emplace_back(&listener, path);
@@ -111,6 +118,7 @@ void HttpServer::act(const SocketAddress& address, std::string path, HttpAction 
 // Takes the listeners away that a kernel without IPv6 cannot have and that there are others for.
 void HttpServer::State::drop_dispensable() {
   std::vector<SocketAddress> asked;
+  asked.reserve(listeners.size());
   for (const auto& listener : listeners) {
     asked.push_back(listener->asked);
   }
@@ -189,6 +197,9 @@ asio::awaitable<void> HttpServer::State::accept(Listener& listener) {
 
 asio::awaitable<void> HttpServer::State::converse(Listener& listener, tcp::socket socket) {
   const auto keep = shared_from_this();
+  beast::error_code gone;
+  const auto peer = socket.remote_endpoint(gone);
+  const auto client = IpAddress::from_text(gone ? "::" : peer.address().to_string());
   beast::tcp_stream stream(std::move(socket));
   // Room for one head, and for what a client has sent after it.
   beast::flat_buffer buffer(2 * limits.head_octets);
@@ -208,7 +219,16 @@ asio::awaitable<void> HttpServer::State::converse(Listener& listener, tcp::socke
     if (read_error && read_error.category() != http::make_error_code(http::error{}).category()) {
       break;  // The connection broke.
     }
-    Response response = read_error ? respond_to_error(read_error) : respond(listener, parser.get());
+    stream.expires_never();  // The reply may take as long as it takes; the writing may not.
+    Response response;
+    if (read_error) {
+      response = respond_to_error(read_error);
+    } else {
+      response = co_await respond(listener, parser.get(), client.value_or(IpAddress()));
+    }
+    if (is_closed) {
+      break;
+    }
     // What follows a head with a body would be taken for the next request.
     goes_on = !read_error && parser.get().keep_alive() && parser.is_done();
     response.keep_alive(goes_on);
@@ -228,7 +248,9 @@ asio::awaitable<void> HttpServer::State::converse(Listener& listener, tcp::socke
   stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
 }
 
-Response HttpServer::State::respond(const Listener& listener, const Request::value_type& request) {
+asio::awaitable<Response> HttpServer::State::respond(const Listener& listener,
+                                                     const Request::value_type& request,
+                                                     IpAddress client) {
   const std::string_view target(request.target().data(), request.target().size());
   const std::size_t mark = std::min(target.find('?'), target.size());
   const std::string_view path = target.substr(0, mark);
@@ -236,21 +258,37 @@ Response HttpServer::State::respond(const Listener& listener, const Request::val
                                    [path](const auto& each) { return each.first == path; });
   if (action != listener.actions.end()) {
     if (request.method() != http::verb::post) {
-      return refuse_method("POST", request.version());
+      co_return refuse_method("POST", request.version());
     }
-    return make_response(action->second(target.substr(std::min(mark + 1, target.size()))),
-                         request.version());
+    co_return make_response(action->second(target.substr(std::min(mark + 1, target.size()))),
+                            request.version());
+  }
+  const bool is_get = request.method() == http::verb::get || request.method() == http::verb::head;
+  const auto shown = std::find_if(listener.pages.begin(), listener.pages.end(),
+                                  [path](const auto& each) { return each.first == path; });
+  if (shown != listener.pages.end()) {
+    if (!is_get) {
+      co_return refuse_method("GET, HEAD", request.version());
+    }
+    const HttpPage page = shown->second;  // Outlives this server, should that go meanwhile.
+    const auto host = request[http::field::host];
+    const HttpRequest asked{.client = client,
+                            .host = std::string(host.data(), host.size()),
+                            .query = std::string(target.substr(std::min(mark + 1, target.size())))};
+    const unsigned version = request.version();
+    HttpReply reply = co_await page(asked);
+    co_return make_response(std::move(reply), version);
   }
   const auto found =
       std::find_if(listener.paths.begin(), listener.paths.end(),
                    [&](const auto& each) { return each.first == path || each.first == AnyPath; });
   if (found == listener.paths.end()) {
-    return make_response(plain(404, "no such path\n"), request.version());
+    co_return make_response(plain(404, "no such path\n"), request.version());
   }
-  if (request.method() != http::verb::get && request.method() != http::verb::head) {
-    return refuse_method("GET, HEAD", request.version());
+  if (!is_get) {
+    co_return refuse_method("GET, HEAD", request.version());
   }
-  return make_response(found->second(), request.version());
+  co_return make_response(found->second(), request.version());
 }
 
 Response HttpServer::State::refuse_method(std::string_view allowed, unsigned version) {

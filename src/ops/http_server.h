@@ -1,5 +1,5 @@
-// A small HTTP/1.1 server for probes and scrapes: GET and HEAD of a few paths, POST of others, on
-// the control thread.
+// A small HTTP/1.1 server for probes, scrapes and the status page: GET and HEAD of a few paths,
+// POST of others, on the control thread.
 //
 // Bounded in every direction: connections, octets of a request's head, time.  A request's body is
 // not read.  The door to Boost.Beast as a server.
@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/ip_address.h"
 
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include <chrono>
@@ -38,6 +39,16 @@ using HttpHandler = std::function<HttpReply()>;
 // Called on the control thread for each POST of its path, with what stands behind the question
 // mark.
 using HttpAction = std::function<HttpReply(std::string_view query)>;
+
+// A GET or HEAD of somebody who wants more than one answer for all.
+struct HttpRequest {
+  IpAddress client;
+  std::string host;   // As the field Host says: a name or an address, and perhaps a port.
+  std::string query;  // What stands behind the question mark.
+};
+// Called on the control thread; the connection waits for it, nobody else does.  The request is
+// good until it has returned.
+using HttpPage = std::function<boost::asio::awaitable<HttpReply>(const HttpRequest&)>;
 
 struct HttpLimits {
   std::size_t connections = 64;    // Of each address at one time; more are closed at once.
@@ -74,6 +85,8 @@ class HttpServer {
   // Serves `path` ("/ready", or AnyPath) on `address`; on one address all of its paths, of which
   // the first that fits answers.  Before open().
   void serve(const SocketAddress& address, std::string path, HttpHandler handler);
+  // The same for a reply that depends on the request.  Not in places().
+  void show(const SocketAddress& address, std::string path, HttpPage page);
   // The same for what something is done with.
   void act(const SocketAddress& address, std::string path, HttpAction action);
 

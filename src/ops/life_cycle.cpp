@@ -9,6 +9,7 @@
 #include "ops/folder_watch.h"
 #include "ops/host.h"
 #include "ops/metric_collectors.h"
+#include "ops/page/dns_page.h"
 #include "ops/problem_log.h"
 #include "ops/query_rules.h"
 #include "ops/service_manager.h"
@@ -103,6 +104,8 @@ struct LifeCycle::State {
   std::optional<std::chrono::milliseconds> data_age() const;
   bool is_too_old() const;
   Result<void> serve_status();
+  DnsPageFacts page_facts() const;
+  std::vector<const server::Counters*> all_counters() const;
   void announce() const;
   void announce_counts() const;
   void announce_ready();
@@ -134,6 +137,7 @@ struct LifeCycle::State {
   std::optional<SnapshotKeeper> snapshot;  // From the first complete world on.
   std::optional<Forwarding> forwarding;    // Stopped before the server, destroyed after it.
   std::unique_ptr<server::Server> server;
+  std::optional<DnsPage> page;
   std::optional<StatusServer> status;
 
   const ServiceManager service_manager = ServiceManager::from_environment();
@@ -333,6 +337,7 @@ void LifeCycle::State::on_tick() {
   world.reclaim();
   mark_staleness();
   rules.look_at(world.cache());
+  page->sample();
 }
 
 void LifeCycle::State::await_tick() {
@@ -502,8 +507,7 @@ Result<void> LifeCycle::State::serve_status() {
   // Workers do not tell their addresses apart; the first one stands for all.
   const std::string label = fmt::format("dns://:{}", server->addresses().front().port);
   status->metrics().add([this, label](Scrape& scrape) {
-    std::vector<const server::Counters*> counters = server->counters();
-    counters.push_back(&forwarding->counters());
+    const std::vector<const server::Counters*> counters = all_counters();
     collect_server(scrape, counters, label);
     forwarding->collect(scrape, counters, label);
     collect_world(scrape, world.cache());
@@ -514,7 +518,43 @@ Result<void> LifeCycle::State::serve_status() {
       collect_snapshot(scrape, snapshot->status(), std::chrono::system_clock::now());
     }
   });
+  page.emplace(DnsPageParts{.world = world,
+                            .views = views,
+                            .forwarding = *forwarding,
+                            .counters = [this] { return all_counters(); },
+                            .zone = [this] { return config.records.zone; },
+                            .facts = [this] { return page_facts(); }});
+  status->show(page->pages());
   return status->open();
+}
+
+// What the top of the status page says.
+DnsPageFacts LifeCycle::State::page_facts() const {
+  std::vector<std::string> addresses;
+  for (const SocketAddress& address : server->addresses()) {
+    addresses.push_back(address.to_text());
+  }
+  DnsPageFacts facts{.readiness = status->readiness().reply().body,
+                     .source = started.records.is_served ? origin_of_world : "",
+                     .listen = std::move(addresses),
+                     .static_zones = zones->zones().size(),
+                     .data_age = data_age(),
+                     .is_stale = views.is_stale.load(std::memory_order_relaxed),
+                     .problems = {}};
+  for (const Error& problem : world.problems()) {
+    facts.problems.push_back(problem.message);
+  }
+  if (snapshot && snapshot->status().created) {
+    facts.snapshot_age = std::chrono::system_clock::now() - *snapshot->status().created;
+  }
+  return facts;
+}
+
+// Those of all workers, and what the resolver's thread answered.
+std::vector<const server::Counters*> LifeCycle::State::all_counters() const {
+  std::vector<const server::Counters*> counters = server->counters();
+  counters.push_back(&forwarding->counters());
+  return counters;
 }
 
 void LifeCycle::State::announce() const {
@@ -617,9 +657,7 @@ void LifeCycle::run() {
   if (state_->snapshot) {
     state_->snapshot->save_at_end();
   }
-  std::vector<const server::Counters*> counters = state_->server->counters();
-  counters.push_back(&state_->forwarding->counters());
-  state_->print("stopped: " + totals(counters));
+  state_->print("stopped: " + totals(state_->all_counters()));
   state_->forwarding->stop();
   state_->server.reset();
 }

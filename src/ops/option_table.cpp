@@ -69,6 +69,15 @@ Result<void> put_status_listen(Config& config, const std::string& text) {
   return address ? add_once(config.status.*List, *address) : unlike_expected();
 }
 
+Result<void> put_status_page(Config& config, const std::string& text) {
+  const auto access = page_access_from_text(text);
+  if (!access) {
+    return unlike_expected();
+  }
+  config.status.page = *access;
+  return {};
+}
+
 // Whoever reaches it may have things done.
 Result<void> put_control_listen(Config& config, const std::string& text) {
   const auto address = SocketAddress::from_text(text);
@@ -580,6 +589,11 @@ constexpr auto Table = std::to_array<Option>({
      "a list of ADDRESS:PORT such as 127.0.0.1:9153 or [::]:9153", "", "none", AtRestart,
      "Where GET /metrics answers with docs/metrics.md, for Prometheus.",
      put_status_listen<&StatusListen::metrics>},
+    {"statusPage", "status-page", Text, "WHO", "off, local or open", "local", "", AtRestart,
+     "Who sees the status page, at / where metricsListen is: nobody, clients on the loopback "
+     "address "
+     "(as kubectl port-forward makes them), or everybody.",
+     put_status_page},
     {"lameduck", "lameduck", Text, "DURATION", "a duration from 0s to 10m such as 5s", "",
      "5s; 0s with manifests", Live,
      "How long queries are answered after SIGTERM, while /ready fails; less when none has come for "

@@ -5,7 +5,7 @@
 namespace waypost::ops {
 
 StatusServer::StatusServer(boost::asio::io_context& context, const StatusListen& listen)
-    : http_(context) {
+    : listen_(listen), pages_("waypost-dns", listen.page), http_(context) {
   for (const SocketAddress& address : listen.health) {
     http_.serve(address, "/health", health_reply);
   }
@@ -26,10 +26,19 @@ StatusServer::StatusServer(boost::asio::io_context& context, const StatusListen&
   metrics_.add([this](Scrape& scrape) { collect_http(scrape, http_.counters()); });
 }
 
+void StatusServer::show(const PageServer::Pages& pages) {
+  for (const SocketAddress& address : listen_.metrics) {
+    pages_.serve(http_, address, pages);
+  }
+}
+
 std::vector<std::string> StatusServer::places() const {
   std::vector<std::string> lines;
   for (const HttpPlace& place : http_.places()) {
     lines.push_back(place.path.substr(1) + " on http://" + place.address.to_text() + place.path);
+    if (place.path == "/metrics" && listen_.page != PageAccess::Off) {
+      lines.push_back("status page on http://" + place.address.to_text() + "/");
+    }
   }
   return lines;
 }

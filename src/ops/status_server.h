@@ -1,5 +1,5 @@
-// The ports that probes and scrapes look at, /health, /ready and /metrics, and that of an
-// operator's requests, /flush: each where it is asked for.
+// The ports that probes and scrapes look at, /health, /ready and /metrics with the status page
+// beside it, and that of an operator's requests, /flush: each where it is asked for.
 //
 // Other parts say what has to hold before the program is ready, and add what they count.
 
@@ -10,6 +10,7 @@
 #include "ops/control.h"
 #include "ops/http_server.h"
 #include "ops/metrics.h"
+#include "ops/page/page_server.h"
 #include "ops/probes.h"
 
 #include <boost/asio/io_context.hpp>
@@ -28,6 +29,7 @@ struct StatusListen {
   std::vector<SocketAddress> ready;
   std::vector<SocketAddress> metrics;
   std::vector<SocketAddress> control;
+  PageAccess page = PageAccess::Local;  // Where metrics are.
 };
 
 // Control thread only.
@@ -37,11 +39,15 @@ class StatusServer {
   StatusServer(boost::asio::io_context& context, const StatusListen& listen);
 
   Readiness& readiness() noexcept { return readiness_; }
+  const Readiness& readiness() const noexcept { return readiness_; }
   // Has what the process and this server count already.
   Metrics& metrics() noexcept { return metrics_; }
 
   // What /flush does; before then it is refused.
   void set_flush(FlushCache flush) { flush_ = std::move(flush); }
+
+  // Serves these pages beside metrics, to whom StatusListen::page says.  Before open().
+  void show(const PageServer::Pages& pages);
 
   // As HttpServer::open().
   Result<void> open() { return http_.open(); }
@@ -53,6 +59,8 @@ class StatusServer {
   Readiness readiness_;
   Metrics metrics_;
   FlushCache flush_ = [](const dns::NameKey&, bool) { return std::optional<std::size_t>(); };
+  const StatusListen listen_;
+  PageServer pages_;
   HttpServer http_;  // After what its handlers use.
 };
 

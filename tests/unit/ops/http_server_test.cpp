@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -57,7 +58,12 @@ class Client {
 };
 
 struct Fixture {
-  explicit Fixture(HttpLimits limits = {}) : server(context, limits) {
+  using Prepare = std::function<void(HttpServer&, const SocketAddress&)>;
+  explicit Fixture(const Prepare& prepare) : Fixture(HttpLimits{}, prepare) {}
+  explicit Fixture(HttpLimits limits = {}, const Prepare& prepare = {}) : server(context, limits) {
+    if (prepare) {
+      prepare(server, address);
+    }
     server.serve(address, "/one", [] { return HttpReply{.body = "first"}; });
     server.serve(address, "/bad", [] { return HttpReply{.status = 503, .body = "not yet"}; });
     REQUIRE(server.open());
@@ -124,6 +130,23 @@ TEST_CASE("HEAD is answered like GET, without the body") {
   CHECK(reply.starts_with("HTTP/1.1 200 OK\r\n"));
   CHECK(reply.find("Content-Length: 5\r\n") != std::string::npos);
   CHECK(reply.ends_with("\r\n\r\n"));
+}
+
+TEST_CASE("a page is given who asks, for what, and under which name") {
+  Fixture fixture([](HttpServer& server, const SocketAddress& address) {
+    server.show(address, "/page",
+                [](const HttpRequest& request) -> boost::asio::awaitable<HttpReply> {
+                  co_return HttpReply{.body = request.client.to_text() + " " + request.host + " " +
+                                              request.query};
+                });
+  });
+  CHECK(fixture.verdict(request("GET", "/page?q=1?&x")) ==
+        "HTTP/1.1 200 OK | 127.0.0.1 test q=1?&x");
+  CHECK(fixture.verdict(request("GET", "/page")) == "HTTP/1.1 200 OK | 127.0.0.1 test ");
+  CHECK(fixture.verdict(request("POST", "/page")) ==
+        "HTTP/1.1 405 Method Not Allowed | GET and HEAD only\n");
+  CHECK(fixture.ask(request("HEAD", "/page")).ends_with("\r\n\r\n"));
+  CHECK(fixture.server.places().size() == 2);
 }
 
 TEST_CASE("what is not offered is refused, each in its way") {

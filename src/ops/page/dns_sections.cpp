@@ -1,0 +1,195 @@
+#include "ops/page/dns_sections.h"
+
+#include "dns/types.h"
+#include "ops/page/charts.h"
+#include "ops/page/table.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <numeric>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace waypost::ops {
+namespace {
+
+using resolver::HealthState;
+using resolver::LatencyBuckets;
+
+Html count(std::uint64_t value) {
+  return Html().number(value);
+}
+
+Html rate(double per_second) {
+  return Html().number(per_second, per_second < 10 ? 1 : 0);
+}
+
+Html age(const std::optional<SteadyTime>& time, SteadyTime now) {
+  return escaped(time ? duration_text(std::chrono::duration<double>(now - *time).count()) : "-");
+}
+
+// A word with a color that says no more than the word.
+Html state(bool is_good, std::string_view word) {
+  return Html()
+      .markup(is_good ? Markup("<span class=\"good\">") : Markup("<span class=\"bad\">"))
+      .text(word)
+      .markup("</span>");
+}
+
+Html stream_state(const sources::KindStatus& kind) {
+  if (kind.is_connected) {
+    return state(true, "connected");
+  }
+  Html html = state(false, kind.is_forbidden ? "forbidden"
+                           : kind.is_listed  ? "lost"
+                                             : "not listed yet");
+  if (!kind.last_error.empty()) {
+    html.markup(": ").text(std::string_view(kind.last_error).substr(0, 300));
+  }
+  return html;
+}
+
+Html health(HealthState health) {
+  switch (health) {
+    case HealthState::Good:
+      return state(true, "good");
+    case HealthState::Down:
+      return state(false, "down");
+    case HealthState::Looping:
+      return state(false, "leads back here");
+  }
+  return {};
+}
+
+std::string milliseconds(double seconds) {
+  return fmt::format("{:.{}f} ms", seconds * 1000, seconds < 0.01 ? 2 : 0);
+}
+
+}  // namespace
+
+Html kinds_table(std::span<const sources::KindStatus* const> kinds, SteadyTime now) {
+  HtmlTable table("Kinds of objects",
+                  {{"Kind"},
+                   {"Stream"},
+                   {"Last heard of", Align::Number},
+                   {"Last change", Align::Number},
+                   {"Objects", Align::Number},
+                   {"Unusable", Align::Number},
+                   {"resourceVersion", Align::Number},
+                   {"Lists", Align::Number},
+                   {"Failures", Align::Number}},
+                  "none are followed");
+  for (const sources::KindStatus* kind : kinds) {
+    table.row({escaped(kube::to_text(kind->kind)), stream_state(*kind),
+               age(kind->last_contact, now), age(kind->last_event, now), count(kind->objects),
+               count(kind->quarantined), count(kind->resource_version), count(kind->relists),
+               count(kind->failures)});
+  }
+  return table.finish();
+}
+
+Html rates_table(const RateHistory& history) {
+  HtmlTable table("Answers by rcode",
+                  {{"Rcode"},
+                   {"A second, last 10 s", Align::Number},
+                   {"A second, last 5 min", Align::Number},
+                   {"Last 5 min"},
+                   {"Since the start", Align::Number}},
+                  "nothing was asked yet");
+  std::uint64_t all = 0;
+  for (std::size_t rcode = 0; rcode < RateHistory::Rcodes; ++rcode) {
+    if (history.total(rcode) == 0) {
+      continue;
+    }
+    all += history.total(rcode);
+    const std::string name = dns::to_text(static_cast<dns::Rcode>(rcode));
+    table.row({escaped(name), rate(history.mean_rate(rcode, 10)),
+               rate(history.mean_rate(rcode, 300)),
+               sparkline(history.rates(rcode), name + " answers a second, last five minutes"),
+               count(history.total(rcode))});
+  }
+  if (table.size() > 1) {
+    table.row({escaped("all"), rate(history.mean_rate(10)), rate(history.mean_rate(300)),
+               sparkline(history.rates(), "All answers a second, last five minutes"), count(all)});
+  }
+  return table.finish();
+}
+
+Html latency_table(std::span<const resolver::UpstreamReport> upstreams) {
+  LatencyBuckets sum;
+  for (const resolver::UpstreamReport& report : upstreams) {
+    const LatencyBuckets& one = report.counters.latency;
+    std::ranges::transform(sum.counts, one.counts, sum.counts.begin(), std::plus());
+    sum.sum_seconds += one.sum_seconds;
+  }
+  const std::uint64_t all = std::accumulate(sum.counts.begin(), sum.counts.end(), std::uint64_t{0});
+  const std::uint64_t most = *std::ranges::max_element(sum.counts);
+  HtmlTable table("Latency of upstreams",
+                  {{"Took at most"}, {"Answers", Align::Number}, {"Share", Align::Number}, {""}},
+                  "no upstream has answered yet");
+  if (all == 0) {
+    return table.finish();
+  }
+  // From the first bucket with an answer to the last one.
+  std::size_t begin = 0;
+  std::size_t end = sum.counts.size();
+  while (sum.counts[begin] == 0) {
+    ++begin;
+  }
+  while (sum.counts[end - 1] == 0) {
+    --end;
+  }
+  double bound = LatencyBuckets::FirstBound;
+  for (std::size_t i = 0; i < end; ++i, bound *= 2) {
+    if (i < begin) {
+      continue;
+    }
+    const double share = static_cast<double>(sum.counts[i]) / static_cast<double>(all);
+    table.row({escaped(i < LatencyBuckets::Count ? milliseconds(bound)
+                                                 : "longer than " + milliseconds(bound / 2)),
+               count(sum.counts[i]), Html().number(100 * share, 1).markup(" %"),
+               bar(static_cast<double>(sum.counts[i]) / static_cast<double>(most))});
+  }
+  table.note(Html().text("Mean: " + milliseconds(sum.sum_seconds / static_cast<double>(all)) +
+                         ". Answers from our own zones and the cache are not timed: the packet "
+                         "path reads no clock."));
+  return table.finish();
+}
+
+Html upstreams_table(std::span<const resolver::UpstreamReport> upstreams) {
+  HtmlTable table("Upstreams",
+                  {{"Upstream"},
+                   {"For"},
+                   {"Health"},
+                   {"Latency of late", Align::Number},
+                   {"Lost of late", Align::Number},
+                   {"Under way", Align::Number},
+                   {"Questions", Align::Number},
+                   {"SERVFAIL", Align::Number},
+                   {"Timeouts", Align::Number},
+                   {"Failed connections", Align::Number}},
+                  "none are configured, or none was asked yet");
+  for (const resolver::UpstreamReport& report : upstreams) {
+    if (table.size() == MaxUpstreamRows) {
+      table.note(Html()
+                     .markup("And ")
+                     .number(std::uint64_t{upstreams.size() - MaxUpstreamRows})
+                     .markup(" more; /metrics has all."));
+      break;
+    }
+    const double latency = std::chrono::duration<double>(report.smoothed_latency).count();
+    const resolver::UpstreamCounters& counters = report.counters;
+    table.row({escaped(report.upstream), escaped(report.zone), health(report.health),
+               escaped(latency == 0 ? "-" : milliseconds(latency)),
+               Html().number(100 * report.loss, 1).markup(" %"), count(report.in_flight),
+               count(counters.queries),
+               count(counters.rcodes[static_cast<std::size_t>(dns::Rcode::ServFail)]),
+               count(counters.timeouts),
+               count(counters.connection_failures + counters.tls_failures)});
+  }
+  return table.finish();
+}
+
+}  // namespace waypost::ops

@@ -1,0 +1,27 @@
+// The tables of waypost-dns' overview, each from plain values.
+
+#pragma once
+
+#include "base/timer.h"
+#include "ops/page/html.h"
+#include "ops/page/rate_history.h"
+#include "resolver/upstream_report.h"
+#include "sources/kind_status.h"
+
+#include <span>
+
+namespace waypost::ops {
+
+// What an API server told, kind by kind.  `now` is on the clock of the times in `kinds`.
+Html kinds_table(std::span<const sources::KindStatus* const> kinds, SteadyTime now);
+
+// Answers a second by rcode, with what they were in the last five minutes.
+Html rates_table(const RateHistory& history);
+
+// How long upstreams took to answer, all of them together.
+Html latency_table(std::span<const resolver::UpstreamReport> upstreams);
+
+inline constexpr std::size_t MaxUpstreamRows = 100;
+Html upstreams_table(std::span<const resolver::UpstreamReport> upstreams);
+
+}  // namespace waypost::ops
