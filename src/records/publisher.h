@@ -68,7 +68,7 @@ class Publisher final : public cache::Consumer {
   struct ReverseName {
     const ServiceNode* service;
     std::string label;  // Of an endpoint's name, with its length octet; empty: the Service's own.
-    std::string text;   // The whole name in presentation form.
+    std::string text;   // The whole name in presentation form, once there are several.
     bool is_hostname;   // Of a headless Service.
   };
 

@@ -67,7 +67,7 @@ void Publisher::update_address(const IpAddress& address, const ServiceNode& serv
 void Publisher::add_names(const ServiceNode& service, const ServiceData& data,
                           const IpAddress& address, std::vector<ReverseName>& names) {
   if (data.has_cluster_ip(address)) {
-    names.push_back({&service, {}, to_text(OwnerName().append(service.name())), false});
+    names.push_back({&service, {}, {}, false});
   }
   const auto index = data.find_address(address);
   if (!index) {
@@ -75,8 +75,9 @@ void Publisher::add_names(const ServiceNode& service, const ServiceData& data,
   }
   const auto add = [&](const ServiceData::Endpoint& endpoint) {
     ServiceData::LabelBuffer label;
-    names.push_back({&service, std::string(as_text(data.label_wire(endpoint, label))),
-                     to_text(owner_of_endpoint(service, data, endpoint)),
+    names.push_back({&service,
+                     std::string(as_text(data.label_wire(endpoint, label))),
+                     {},
                      data.kind() == ServiceData::Kind::Headless && data.has_hostname(endpoint)});
   };
   if (data.is_plain()) {
@@ -134,6 +135,9 @@ void Publisher::put_address(const IpAddress& address, const OwnerName& name, con
     after = {names[0].label.empty() ? NodeKind::ClusterAddress : NodeKind::EndpointAddress,
              names[0].service};
   } else {
+    for (ReverseName& each : names) {
+      each.text = to_text(OwnerName().append(as_bytes(each.label)).append(each.service->name()));
+    }
     // Services first, which hide endpoints; then hostnames of headless Services, which a strict
     // client wants to see first; then by name: the same on every replica.
     const auto order = [](const ReverseName& each) {
