@@ -77,12 +77,15 @@ class SocketStream : public ApiStream, public std::enable_shared_from_this<Socke
 
   asio::awaitable<Outcome<std::size_t>> read(MutableBytes buffer, TimePoint deadline) override;
   asio::awaitable<Outcome<std::size_t>> write(std::string_view octets, TimePoint deadline) override;
+  void rest() override;
   bool is_stale() const noexcept override;
   const TlsContext& tls_context() const noexcept override { return context_; }
 
  private:
   // The operation that begins has to be over at `deadline`.
   void arm(TimePoint deadline);
+  // Sets the timer to the deadline.
+  void wait();
   // It is over, with `code`: a failure says what was being done.
   Outcome<std::size_t> disarm(const error_code& code, std::size_t size, std::string_view doing);
 
@@ -92,7 +95,10 @@ class SocketStream : public ApiStream, public std::enable_shared_from_this<Socke
   std::optional<asio::ssl::stream<Socket>> tls_;
   TlsContext context_;
   asio::steady_timer timer_;
+  // A watch reads a thousand times a second and is never late: the timer is not set anew for each
+  // of its reads, but looks at the deadline of now when it rings, and is set to that.
   TimePoint deadline_ = TimePoint::max();
+  TimePoint rings_at_ = TimePoint::max();
   bool is_late_ = false;
   PeerCheck check_;
   int fd_ = -1;
@@ -100,22 +106,43 @@ class SocketStream : public ApiStream, public std::enable_shared_from_this<Socke
 
 void SocketStream::arm(TimePoint deadline) {
   deadline_ = deadline;
-  timer_.expires_at(deadline);
+  if (deadline_ < rings_at_) {
+    wait();
+  }
+}
+
+void SocketStream::wait() {
+  rings_at_ = deadline_;
+  timer_.expires_at(deadline_);
   timer_.async_wait([weak = weak_from_this()](const error_code& ec) {
     const auto self = weak.lock();
+    if (ec || !self) {
+      return;
+    }
     // The timer may have been set anew since this was queued.
-    if (!ec && self && Clock::now() >= self->deadline_) {
+    const auto now = Clock::now();
+    if (now < self->rings_at_) {
+      return;
+    }
+    self->rings_at_ = TimePoint::max();
+    if (now >= self->deadline_) {
       self->is_late_ = true;
       error_code ignored;
       self->socket().close(ignored);
+    } else if (self->deadline_ != TimePoint::max()) {
+      self->wait();
     }
   });
+}
+
+void SocketStream::rest() {
+  rings_at_ = TimePoint::max();
+  timer_.cancel();
 }
 
 ApiStream::Outcome<std::size_t> SocketStream::disarm(const error_code& code, std::size_t size,
                                                      std::string_view doing) {
   deadline_ = TimePoint::max();
-  timer_.cancel();
   if (is_late_) {
     return fail(ErrorKind::Exhausted, "timed out while " + std::string(doing));
   }

@@ -63,6 +63,8 @@ class ApiStream {
   virtual boost::asio::awaitable<Outcome<std::size_t>> write(std::string_view octets,
                                                              TimePoint deadline) = 0;
 
+  // No operation follows for a while: nothing of this keeps the thread's io_context at work.
+  virtual void rest() = 0;
   // True when an idle connection has anything to read: its end, most likely.
   virtual bool is_stale() const noexcept = 0;
   // The context that it was made with; nothing without TLS.

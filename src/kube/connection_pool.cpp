@@ -33,6 +33,7 @@ void ConnectionPool::keep(std::shared_ptr<ApiStream> stream) {
   if (idle_.size() >= max_idle_) {
     idle_.erase(idle_.begin());
   }
+  stream->rest();
   idle_.push_back({std::move(stream), std::chrono::steady_clock::now()});
 }
 

@@ -52,19 +52,28 @@ std::size_t JsonExtent::scan_block(const char* block, std::size_t size) noexcept
   std::uint64_t opening = find_all(folded, '{') & ~strings;
   std::uint64_t closing = find_all(folded, '}') & ~strings;
   const auto closing_count = static_cast<std::size_t>(std::popcount(closing));
-  if (closing_count < depth_) {
+  // A block that stays within a child, as most do, need only be counted.
+  if (closing_count + 1 < depth_) {
     depth_ += static_cast<std::size_t>(std::popcount(opening)) - closing_count;
+    octets_ += size;
     return size;
   }
   for (std::uint64_t both = opening | closing; both != 0; both &= both - 1) {
     const std::uint64_t bit = both & (~both + 1);
+    const auto at = static_cast<std::size_t>(std::countr_zero(bit));
     if ((opening & bit) != 0) {
-      ++depth_;
-    } else if (--depth_ == 0) {
+      if (++depth_ == 2) {
+        ++child_count_;
+        child_begin_ = octets_ + at;
+      }
+    } else if (--depth_ == 1) {
+      child_end_ = octets_ + at + 1;
+    } else if (depth_ == 0) {
       is_complete_ = true;
-      return static_cast<std::size_t>(std::countr_zero(bit)) + 1;
+      return at + 1;
     }
   }
+  octets_ += size;
   return size;
 }
 

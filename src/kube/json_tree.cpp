@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cassert>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,26 +17,45 @@ namespace {
 using simdjson::error_code;
 namespace ondemand = simdjson::ondemand;
 
-struct SkippedField {
+// Fields that no decoder reads, by the name of the object that they stand in.  Managed fields are
+// half of a typical object; others are what makes Pods and Nodes large, or stand in every endpoint.
+struct SkippedFields {
   std::string_view parent;
-  std::string_view name;
+  std::size_t depth;  // Of the parent; the object's own fields are 2 deep.
+  std::array<std::string_view, 6> names;
 };
-// Managed fields are half of a typical object; the others are what makes Pods and Nodes large.
-constexpr std::array<SkippedField, 9> SkippedFields = {{
-    {"metadata", "managedFields"},
-    {"metadata", "ownerReferences"},
-    {"spec", "affinity"},
-    {"spec", "tolerations"},
-    {"spec", "volumes"},
-    {"status", "containerStatuses"},
-    {"status", "images"},
-    {"status", "initContainerStatuses"},
-    {"status", "nodeInfo"},
+constexpr std::array<SkippedFields, 4> Skipped = {{
+    {"metadata",
+     2,
+     {"creationTimestamp", "generateName", "generation", "managedFields", "ownerReferences",
+      "uid"}},
+    {"spec", 2, {"affinity", "tolerations", "volumes"}},
+    {"status", 2, {"containerStatuses", "images", "initContainerStatuses", "nodeInfo"}},
+    {"targetRef", 4, {"apiVersion", "fieldPath", "namespace", "resourceVersion", "uid"}},
 }};
 // On the bookmark that ends the initial events of a streaming list (KEP 3157); when a slice's
 // endpoints changed (decode_trigger_time()).
 constexpr std::array<std::string_view, 2> WantedAnnotations = {
     "k8s.io/initial-events-end", "endpoints.kubernetes.io/last-change-trigger-time"};
+
+// The first quote or backslash from `text` on.  REQUIRES: there is one, and SIMDJSON_PADDING octets
+// behind it can be read.
+const char* find_quote(const char* text) noexcept {
+  constexpr std::size_t Width = 16;
+  using Octets = char __attribute__((ext_vector_type(Width)));
+  using Flags = bool __attribute__((ext_vector_type(Width)));
+  static_assert(Width <= simdjson::SIMDJSON_PADDING);
+  while (true) {
+    Octets octets;
+    std::memcpy(&octets, text, Width);
+    const auto found = std::bit_cast<std::uint16_t>(
+        __builtin_convertvector(octets == '"' | octets == '\\', Flags));
+    if (found != 0) {
+      return text + std::countr_zero(found);
+    }
+    text += Width;
+  }
+}
 
 std::string_view trim_end(std::string_view token) noexcept {
   return token.substr(0, token.find_last_not_of(" \t\r\n") + 1);
@@ -92,9 +113,16 @@ class Walk {
  private:
   error_code add_value(ondemand::value& value, std::string_view name);
   error_code add_string(ondemand::value& value, std::string_view token);
-  error_code add_key(ondemand::field& field, std::string_view parent, bool& is_wanted,
+  // What decides which fields of an object are wanted.
+  struct Parent {
+    const SkippedFields* skipped;
+    bool is_root;  // Of an object of which only the metadata is wanted.
+    bool is_annotations;
+  };
+  error_code add_key(ondemand::field& field, const Parent& parent, bool& is_wanted,
                      std::string_view& name);
-  bool is_wanted(std::string_view parent, std::string_view name) const noexcept;
+  const SkippedFields* skipped_in(std::string_view parent) const noexcept;
+  bool is_wanted(const Parent& parent, std::string_view name) const noexcept;
   error_code open(TreeType type);
   // Adds a scalar whose text stands in the document.
   void add_in_place(TreeType type, std::string_view text);
@@ -126,33 +154,35 @@ error_code Walk::open(TreeType type) {
   return simdjson::SUCCESS;
 }
 
-bool Walk::is_wanted(std::string_view parent, std::string_view name) const noexcept {
+// Which fields of an object with this name, at the depth of now, are left out.
+const SkippedFields* Walk::skipped_in(std::string_view parent) const noexcept {
   if (scope_ == JsonScope::Everything) {
-    return true;
+    return nullptr;
   }
-  switch (builder_.depth()) {
-    case 1:
-      return scope_ == JsonScope::Object || name == "metadata";
-    case 2:
-      return std::none_of(SkippedFields.begin(), SkippedFields.end(), [&](const SkippedField& f) {
-        return f.name == name && f.parent == parent;
-      });
-    case 3:
-      return parent != "annotations" ||
-             std::find(WantedAnnotations.begin(), WantedAnnotations.end(), name) !=
-                 WantedAnnotations.end();
-    default:
-      return true;
+  for (const SkippedFields& fields : Skipped) {
+    if (fields.depth == builder_.depth() && fields.parent == parent) {
+      return &fields;
+    }
   }
+  return nullptr;
 }
 
-error_code Walk::add_key(ondemand::field& field, std::string_view parent, bool& wanted,
+bool Walk::is_wanted(const Parent& parent, std::string_view name) const noexcept {
+  if (parent.skipped != nullptr) {
+    const auto& names = parent.skipped->names;
+    return std::find(names.begin(), names.end(), name) == names.end();
+  }
+  if (parent.is_root) {
+    return name == "metadata";
+  }
+  return !parent.is_annotations || std::find(WantedAnnotations.begin(), WantedAnnotations.end(),
+                                             name) != WantedAnnotations.end();
+}
+
+error_code Walk::add_key(ondemand::field& field, const Parent& parent, bool& wanted,
                          std::string_view& name) {
   const char* const begin = field.key().raw();
-  const char* end = begin;
-  while (*end != '"' && *end != '\\') {
-    ++end;
-  }
+  const char* const end = find_quote(begin);
   if (*end == '\\') {
     if (const error_code error = field.unescaped_key().get(name)) {
       return error;
@@ -175,6 +205,10 @@ error_code Walk::add_object(ondemand::object object, std::string_view own_name) 
   if (const error_code error = open(TreeType::Mapping)) {
     return error;
   }
+  const Parent parent{.skipped = skipped_in(own_name),
+                      .is_root = scope_ == JsonScope::Metadata && builder_.depth() == 1,
+                      .is_annotations = scope_ != JsonScope::Everything && builder_.depth() == 3 &&
+                                        own_name == "annotations"};
   for (auto next : object) {
     ondemand::field field;
     if (const error_code error = std::move(next).get(field)) {
@@ -182,7 +216,7 @@ error_code Walk::add_object(ondemand::object object, std::string_view own_name) 
     }
     bool wanted = false;
     std::string_view name;
-    if (const error_code error = add_key(field, own_name, wanted, name)) {
+    if (const error_code error = add_key(field, parent, wanted, name)) {
       return error;
     }
     if (!wanted) {
@@ -215,9 +249,10 @@ error_code Walk::add_array(ondemand::array array) {
 }
 
 error_code Walk::add_string(ondemand::value& value, std::string_view token) {
-  token = token.substr(1, token.rfind('"') - 1);
-  if (token.find('\\') == std::string_view::npos) {
-    add_in_place(TreeType::String, token);
+  const char* const begin = token.data() + 1;
+  const char* const end = find_quote(begin);
+  if (*end == '"') {
+    add_in_place(TreeType::String, {begin, end});
     // Taken, because simdjson steps over what is not taken as over a key with its value.
     return value.get_raw_json_string().error();
   }

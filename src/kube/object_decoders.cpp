@@ -17,6 +17,8 @@ constexpr std::string_view ServiceNameLabel = "kubernetes.io/service-name";
 constexpr std::string_view NamespaceNameLabel = "kubernetes.io/metadata.name";
 // Bounds the search for equal names; the API's own bound for a slice is 100 (discovery.k8s.io/v1).
 constexpr std::size_t MaxPorts = 1000;
+// Endpoints that room is made for at once; the API server admits no more in a slice.
+constexpr std::size_t MaxPlanned = 1000;
 
 bool any_text(std::string_view text) noexcept {
   return !text.empty();
@@ -483,6 +485,7 @@ std::optional<EndpointSlice> decode_slice(FieldReader& reader, const Field& obje
   }
   decode_slice_ports(reader, object, slice);
   const Field endpoints = object.at("endpoints");
+  slice.endpoints.reserve(std::min(endpoints.node().count_elements(), MaxPlanned));
   SliceTraffic traffic;
   reader.each(endpoints, [&](const Field& element) {
     const std::size_t before = slice.endpoints.size();

@@ -42,6 +42,8 @@ class TreeNode {
   // The elements of a sequence in order, or a mapping's keys and values in turn.
   TreeNode first_child() const noexcept;
   TreeNode next_sibling() const noexcept;
+  // How many elements a sequence has; 0 for others.
+  std::size_t count_elements() const noexcept;
   // A key that this mapping has twice, absent when there is none.
   TreeNode repeated_key() const;
 
@@ -118,6 +120,8 @@ class TreeBuilder {
 
   // `begin` and `size` as in a Node.
   TreeNode append(TreeType type, std::size_t line, std::size_t begin, std::size_t size);
+  static std::uint64_t mark_of(std::string_view key) noexcept;
+  bool has_repeated_key(TreeNode mapping);
 
   Tree* tree_ = nullptr;
   std::vector<Open> open_;

@@ -24,7 +24,12 @@ bool is_white_space(char octet) noexcept {
 // Goes through the members of a JSON object, whose extent is known, without unescaping anything.
 class Members {
  public:
-  explicit Members(std::string_view object) noexcept : rest_(object) {}
+  // `extent` is that of `object`.
+  Members(std::string_view object, const JsonExtent& extent) noexcept
+      : rest_(object),
+        child_(extent.child_count() == 1
+                   ? object.substr(extent.child_begin(), extent.child_end() - extent.child_begin())
+                   : std::string_view()) {}
 
   // The key without its quotes, and the value as it stands there.
   std::string_view key;
@@ -90,6 +95,9 @@ class Members {
     if (rest_.starts_with('"')) {
       return take_string();
     }
+    if (!child_.empty() && rest_.data() == child_.data()) {
+      return take_octets(child_.size());  // Nearly always: an event has one object.
+    }
     if (rest_.starts_with('{') || rest_.starts_with('[')) {
       JsonExtent extent;
       const std::size_t size = extent.scan(rest_);
@@ -99,6 +107,7 @@ class Members {
   }
 
   std::string_view rest_;
+  std::string_view child_;  // The only object or array, empty when there are several.
   bool is_first_ = true;
   bool is_valid_ = false;
 };
@@ -163,7 +172,7 @@ void WatchReader::read_frame(std::string_view& piece) {
 void WatchReader::take_frame(std::string_view frame) {
   std::string_view type;
   WatchEvent event;
-  Members members(frame);
+  Members members(frame, extent_);
   while (members.next()) {
     if (members.key == "type") {
       type = members.value;

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -202,6 +203,17 @@ TEST_CASE_FIXTURE(ClientFixture,
   CHECK(fetched.failure == "GET /version from " + server.url() +
                                ": the connection was closed before the end of the response");
   CHECK(server.connections() == 1);
+}
+
+TEST_CASE_FIXTURE(ClientFixture, "a connection that is kept holds nobody up") {
+  std::optional<ScriptedServer> server(std::in_place, context, "127.0.0.1", std::nullopt,
+                                       [](const auto&) { return ok("hello"); });
+  const auto api = client(server->url());
+  CHECK(get(*api, "/version", 60s).failure == "");
+  server.reset();
+  context.restart();
+  context.run_for(10s);  // Returns at once, as nothing waits for those 60 seconds.
+  CHECK(context.stopped());
 }
 
 TEST_CASE_FIXTURE(ClientFixture,

@@ -2,25 +2,42 @@
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace waypost::kube {
 namespace {
 
-// How many octets belong to the value, fed in two pieces; npos when it does not end.
-std::size_t extent(std::string_view text, std::size_t first) {
+// What an extent tells of a value.
+struct Found {
+  std::size_t size = std::string_view::npos;  // npos: it does not end.
+  std::size_t children = 0;
+  std::string_view last_child;
+
+  friend bool operator==(const Found&, const Found&) = default;
+};
+
+// The text is fed in two pieces.
+Found find(std::string_view text, std::size_t first) {
   JsonExtent extent;
   std::size_t size = extent.scan(text.substr(0, first));
   if (!extent.is_complete()) {
     size += extent.scan(text.substr(first));
   }
-  return extent.is_complete() ? size : std::string_view::npos;
+  if (!extent.is_complete()) {
+    return {};
+  }
+  return {size, extent.child_count(),
+          text.substr(extent.child_begin(), extent.child_end() - extent.child_begin())};
 }
 
 // The same, one octet after the other, by the definition.
-std::size_t plain_extent(std::string_view text) {
+Found find_plainly(std::string_view text) {
+  Found found;
   std::size_t depth = 0;
+  std::size_t child_begin = 0;
   bool in_string = false;
   bool is_escaped = false;
   for (std::size_t at = 0; at < text.size(); ++at) {
@@ -30,12 +47,27 @@ std::size_t plain_extent(std::string_view text) {
     if (c == '"' && !was_escaped) {
       in_string = !in_string;
     } else if (!in_string && (c == '{' || c == '[')) {
-      ++depth;
-    } else if (!in_string && (c == '}' || c == ']') && --depth == 0) {
-      return at + 1;
+      if (++depth == 2) {
+        ++found.children;
+        child_begin = at;
+      }
+    } else if (!in_string && (c == '}' || c == ']')) {
+      if (--depth == 1) {
+        found.last_child = text.substr(child_begin, at + 1 - child_begin);
+      } else if (depth == 0) {
+        found.size = at + 1;
+        return found;
+      }
     }
   }
-  return std::string_view::npos;
+  return {};
+}
+
+std::size_t extent(std::string_view text, std::size_t first) {
+  return find(text, first).size;
+}
+std::size_t plain_extent(std::string_view text) {
+  return find_plainly(text).size;
 }
 
 }  // namespace
@@ -54,6 +86,7 @@ TEST_CASE("a value ends with its last brace, wherever it is cut") {
            "{\"a\":\"" + std::string(300, '}') + "\"}",
            std::string(100, '[') + std::string(100, ']'),
            "{" + std::string(300, ' ') + "}",
+           "{\"a\":{\"b\":[" + std::string(300, '1') + "]},\"c\":{\"d\":{}}}",
            std::string("{\"\xc3\xa4\":\"\xf0\x9f\x98\x80\"}"),
        }) {
     CAPTURE(value);
@@ -63,6 +96,7 @@ TEST_CASE("a value ends with its last brace, wherever it is cut") {
       const std::string text = value + behind;
       for (std::size_t first = 0; first <= value.size(); ++first) {
         REQUIRE(extent(text, first) == value.size());
+        REQUIRE(find(text, first) == find_plainly(text));
       }
     }
     for (std::size_t size = 0; size < value.size(); ++size) {
@@ -83,7 +117,7 @@ TEST_CASE("an extent is the same as by looking at each octet") {
       text += Octets[(next() >> 16) % Octets.size()];
     }
     CAPTURE(text);
-    REQUIRE(extent(text, (next() >> 16) % text.size()) == plain_extent(text));
+    REQUIRE(find(text, (next() >> 16) % text.size()) == find_plainly(text));
   }
 }
 

@@ -152,6 +152,10 @@ TEST_CASE("what no decoder reads of an object stays out of the tree") {
         "annotations: {a: {a: 3}}}");
   CHECK(read(object, JsonScope::Metadata) ==
         "{metadata: {annotations: {k8s.io/initial-events-end: 'true'}, name: 'p'}}");
+  CHECK(read(R"({"endpoints":[{"targetRef":{"uid":"u","kind":"Pod","namespace":"n","name":"p"},)"
+             R"("uid":1}],"targetRef":{"uid":2}})",
+             JsonScope::Object) ==
+        "{endpoints: [{targetRef: {kind: 'Pod', name: 'p'}, uid: 1}], targetRef: {uid: 2}}");
   CHECK(read(object).find("managedFields: [{f:spec: {k:{\"port\":80}: {}}}]") != std::string::npos);
 }
 
