@@ -6,7 +6,8 @@ more cores, each worker has one of its own and so has the load.  All serve the s
 transfers.  Rounds go from server to server in turn; medians are told.  An answer with another rcode or another
 number of records than it must have is wrong, and no figure of a server with wrong answers counts.
 
-Two workers on two cores share these with the load: what can be compared then is server CPU for each answer.
+With fewer than four cores, two workers share theirs with the load, a generator on each. They are compared with one
+worker that shares one core with one generator: each worker has as many questions under way and as much else on its core.
 """
 
 import argparse
@@ -37,16 +38,17 @@ MIXES = {  # What is asked, and how.
     "TCP, 100 endpoints": ("--tcp", "--mix", "headless-100"),
     "TCP, 1000 endpoints": ("--tcp", "--mix", "headless-1000"),
 }
-TWO_WORKERS = "two workers"
-MAIN_ROUNDS = ("cluster", TWO_WORKERS)
+TWO_WORKERS = dns_report.TWO_WORKERS
+SHARING_WORKER = dns_report.SHARING_WORKER
+MAIN_ROUNDS = ("cluster", TWO_WORKERS, SHARING_WORKER)
 SHARES = (10, 50, 90)  # Of a server's own maximum, in percent.
 
 
 def cores_for(workers):
     """(cores of the server, cores of the load); the same ones when there are too few."""
-    if len(CORES) > workers:
+    if len(CORES) >= 2 * workers:
         return CORES[:workers], CORES[workers:2 * workers]
-    return CORES[:workers], CORES[-workers:]
+    return CORES[:workers], CORES[:workers]
 
 
 class Bench:
@@ -55,16 +57,13 @@ class Bench:
         self.samples = {}  # By server, then by mix: a list of what a round told.
         self.skipped = {}
 
-    def load(self, server, workers, seconds, *flags):
-        """One round.  Several generators, one for each core of the load, count together."""
-        _, cores = cores_for(workers)
+    def load(self, server, cores, seconds, *flags):
+        """One round.  Several generators, one for each of these cores, count together."""
         command = [LOAD, f"127.0.0.1:{server.port}", "--services", self.options.services, "--endpoints",
                    self.options.endpoints, "--seconds", seconds, "--window",
                    self.options.window, *flags]
         if isinstance(server, Echo):
             command.append("--echo")
-        if workers > 1:
-            command += ["--sockets", 16 * workers]
         before = server.cpu_seconds()
         running = [subprocess.Popen(pinned([core], command), stdout=subprocess.PIPE, text=True)
                    for core in cores]
@@ -84,14 +83,14 @@ class Bench:
             **{field: max(one[field] for one in told) for field in ("p50_us", "p99_us", "p999_us")},
         }
 
-    def round(self, servers, mix, workers=1, flags=None):
+    def round(self, servers, mix, cores=cores_for(1)[1], flags=None):
         for server in servers:
             options = MIXES[mix] if flags is None else flags(server)
             if isinstance(server, Echo) and "--tcp" in options:
                 continue
             say(f"  {server.title}: {mix}")
             seconds = self.options.seconds if mix in MAIN_ROUNDS else self.options.seconds / 2
-            told = self.load(server, workers, seconds, *options)
+            told = self.load(server, cores, seconds, *options)
             self.samples.setdefault(server.title, {}).setdefault(mix, []).append(told)
 
     def median(self, title, mix, field="per_second"):
@@ -163,10 +162,13 @@ def measure(options):
                 server.resident = round(server.resident_mib(), 1)
             one = list(servers)
         if len(CORES) > 1:
-            with started(bench, [kind for kind in kinds if kind.title not in bench.skipped], folder, zone,
-                         2) as servers:
+            kinds = [kind for kind in kinds if kind.title not in bench.skipped]
+            # One worker and two, in turn: what else the machine does concerns both.
+            with started(bench, kinds, folder, zone, 1) as single, started(bench, kinds, folder, zone, 2) as double:
                 for _ in range(options.rounds):
-                    bench.round(servers, TWO_WORKERS, workers=2, flags=lambda server: ())
+                    if len(CORES) < 4:
+                        bench.round(single, SHARING_WORKER, CORES[:1], lambda server: ("--sockets", 32))
+                    bench.round(double, TWO_WORKERS, cores_for(2)[1], lambda server: ("--sockets", 32))
         return {
             "machine": {"cpu": cpu_model(), "cores": len(CORES)},
             "load_before": load_before,

@@ -131,10 +131,41 @@ def change(thing, number):
         thing["metadata"]["labels"] = {"number": str(number)}
 
 
-def nodes(count):
-    """Objects that nobody watches, so that the API server has its work and waypost-dns has none."""
-    return [{"apiVersion": "v1", "kind": "Node", "metadata": {"name": f"node-{i}"}, "spec": {},
-             "status": {"addresses": [{"type": "Hostname", "address": f"node-{i}" * 20}]}} for i in range(count)]
+def nodes(count, size):
+    """Objects that waypost-dns does not watch, of about as many octets as a slice."""
+    return [{"apiVersion": "v1", "kind": "Node", "metadata": {"name": f"node-{i}", "annotations": {"padding": "x" * size}},
+             "spec": {}} for i in range(count)]
+
+
+class Reader:
+    """Watches the Nodes and looks at nothing, until the end of the block.
+
+    It takes what has come only now and then, so that it wakes up neither the load nor the server: what the API server
+    has to do for a change is then the same whoever the change is for.
+    """
+
+    def __init__(self, api):
+        self._socket = socket.create_connection(("127.0.0.1", api.port), timeout=10)
+        self._socket.sendall(b"GET /api/v1/nodes?watch=true HTTP/1.1\r\nHost: bench\r\n\r\n")
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self.octets = 0
+
+    def _run(self):
+        self._socket.setblocking(False)
+        while not self._stop.wait(0.02):
+            with contextlib.suppress(BlockingIOError):
+                while piece := self._socket.recv(1 << 20):
+                    self.octets += len(piece)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+        self._socket.close()
 
 
 def start(api, options):
@@ -187,12 +218,16 @@ def answers_under_changes(api, server, slices, options):
     """Rounds at a fixed rate, in turn with changes that concern waypost-dns and with some that do not."""
     told = {"EndpointSlice": [], "Node": []}
     made = {"EndpointSlice": [], "Node": []}
+    quiet = nodes(1000, len(json.dumps(slices[0], separators=(",", ":"))))
+    api.load(objects=quiet)
     for _ in range(options.rounds):
-        for kind, objects in (("Node", nodes(1000)), ("EndpointSlice", slices)):
-            with Changes(api, options.change_rate, objects) as changes:
+        for kind, objects in (("Node", quiet), ("EndpointSlice", slices)):
+            with Reader(api) as reader, Changes(api, options.change_rate, objects) as changes:
                 time.sleep(0.2)
                 told[kind].append(load(server, options, options.seconds, "--rate", str(options.rate)))
             made[kind].append(changes.made / changes.seconds)
+            if kind == "Node" and reader.octets < changes.made * 1000:
+                raise RuntimeError("the changes of Nodes were not sent")
     found = {"question_rate": options.rate, "change_rate": statistics.median(made["EndpointSlice"])}
     for kind, name in (("Node", "quiet"), ("EndpointSlice", "changing")):
         for field in ("p50_us", "p99_us"):
