@@ -184,6 +184,7 @@ def memory(api, server):
     pid = server.process.pid
     first_peak = memory_mib(pid, "VmHWM")
     before = memory_mib(pid, "VmRSS")
+    own = memory_mib(pid, "RssAnon")
     forget_peak(pid)
     lists = len(api.requests())
     api.compact()
@@ -193,7 +194,7 @@ def memory(api, server):
                         and one.watches(kind="Service") > 0, timeout=120):
         raise RuntimeError("no new list was asked for")
     time.sleep(3)
-    return {"resident_mib": before, "first_peak_mib": first_peak, "relist_peak_mib": memory_mib(pid, "VmHWM")}
+    return {"resident_mib": before, "own_mib": own, "first_peak_mib": first_peak, "relist_peak_mib": memory_mib(pid, "VmHWM")}
 
 
 def change_to_answer(api, server, slices, options):

@@ -17,10 +17,11 @@ def rows(result):
     relist = result["relist_peak_mib"] / result["resident_mib"]
     p50, p99 = (result[f"changing_{field}"] / result[f"quiet_{field}"] for field in ("p50_us", "p99_us"))
     tcp = result["tcp_per_second"] / result["udp_per_second"]
+    own = f", {result['own_mib']:.1f} MiB of it its own" if "own_mib" in result else ""
     found = [
         ("process start to ready", f"{result['ready_s']:.2f} s, at worst {result['ready_worst_s']:.2f} s",
          f"1 s: {kept(result['ready_s'] <= 1)}"),
-        ("resident memory", f"{result['resident_mib']:.1f} MiB, at most {result['first_peak_mib']:.1f} MiB while listing first",
+        ("resident memory", f"{result['resident_mib']:.1f} MiB{own}, at most {result['first_peak_mib']:.1f} MiB while listing first",
          f"32 MB: {kept(result['first_peak_mib'] * 1.048576 <= 32)}"),
         ("at most while everything is listed again", f"{result['relist_peak_mib']:.1f} MiB, {relist:.2f} times as much",
          f"1.2 times: {kept(relist <= 1.2)}"),
