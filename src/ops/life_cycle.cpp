@@ -1,28 +1,24 @@
 #include "ops/life_cycle.h"
 
 #include "base/log.h"
-#include "base/rcu.h"
 #include "base/timer.h"
 #include "ops/announcement.h"
+#include "ops/answering.h"
 #include "ops/api_connection.h"
+#include "ops/config_follower.h"
 #include "ops/departure.h"
 #include "ops/folder_watch.h"
 #include "ops/host.h"
 #include "ops/metric_collectors.h"
 #include "ops/page/dns_page.h"
 #include "ops/problem_log.h"
-#include "ops/query_rules.h"
 #include "ops/service_manager.h"
 #include "ops/snapshot_keeper.h"
 #include "ops/source_log.h"
 #include "ops/status_server.h"
 #include "ops/world.h"
-#include "server/server.h"
-#include "server/transfer.h"
-#include "zones/zone_loader.h"
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <spdlog/fmt/fmt.h>
@@ -44,49 +40,34 @@ constexpr std::chrono::seconds TickInterval{1};
 // How often somebody who leaves looks whether it may.
 constexpr std::chrono::milliseconds DepartureInterval{50};
 
-// Publishes `next` at `view` and frees what stood there once no reader can see it.
-template <typename T>
-void publish(std::atomic<const T*>& view, std::unique_ptr<const T>& owner,
-             std::unique_ptr<const T> next) {
-  view.store(next.get(), std::memory_order_release);
-  const std::unique_ptr<const T> old = std::exchange(owner, std::move(next));
-  rcu::synchronize();
-}
-
 }  // namespace
 
-// Destruction runs from the last member to the first: watches, workers, then what workers look at.
+// Destruction runs from the last member to the first: workers, then what workers look at.
 struct LifeCycle::State {
   State(ConfigOrigin from, Config first, PrintLine to)
-      : origin(std::move(from)),
-        config(first),
+      : config(first),
         started(std::move(first)),
         print(std::move(to)),
-        signals(context, SIGINT, SIGTERM, SIGHUP) {
+        signals(context, SIGINT, SIGTERM, SIGHUP),
+        follower(context, std::move(from),
+                 [](const ConfigOrigin& origin) { return load_config(origin); },
+                 [this](Config next) { put_in_force(std::move(next)); }) {
     signals.add(SIGUSR1);
   }
 
   // Putting things in force.
-  void load_zones();
   void apply_world();
   Result<void> serve_api();
   void load_snapshot(cache::ServiceCache& cache);
   records::Options record_options() const;
 
   // Reacting.
-  void watch_everything();
-  void watch_config();
-  void watch(std::optional<FolderWatch>& place, const std::vector<fs::path>& folders,
-             void (State::*changed)());
+  void watch_manifests();
   void await_signal();
   void on_signal(int signal);
   void reload();
-  void on_config_folder_changed();
   void on_manifests_changed();
-  void on_zones_changed();
-  void reload_config(ConfigText text);  // What read_config_text() returned.
   void put_in_force(Config next);
-  void report_changes(const Config& before) const;
 
   void on_synced();
   void on_tick();
@@ -97,7 +78,6 @@ struct LifeCycle::State {
   void depart();
   void await_departure();
   void await_drain(SteadyTime end);
-  std::uint64_t queries() const;
 
   // Telling.
   void tell(const Result<void>& told) const;
@@ -105,29 +85,23 @@ struct LifeCycle::State {
   bool is_too_old() const;
   Result<void> serve_status();
   DnsPageFacts page_facts() const;
-  std::vector<const server::Counters*> all_counters() const;
   void announce() const;
   void announce_counts() const;
   void announce_ready();
-  server::TransferSource transfer_source();
 
-  const ConfigOrigin origin;
   Config config;         // The last that was good.
   const Config started;  // Whose sockets and threads are in use.
   const PrintLine print;
-  ConfigText config_text;  // When the file was last read.
 
-  ProblemLog config_problems{"configuration"};
   ProblemLog manifest_problems{"manifests"};
-  ProblemLog zone_problems{"static zones"};
 
   asio::io_context context{1};
   asio::signal_set signals;
   asio::steady_timer tick{context};
 
+  ConfigFollower follower;
+
   server::Views views;
-  QueryRules rules{views};
-  std::unique_ptr<const zones::ZoneSet> zones;
   SourceLog source_log{[this] { on_synced(); }};
   World world{views};
   std::string origin_of_world;  // For people: a folder or a URL.
@@ -135,8 +109,7 @@ struct LifeCycle::State {
   cache::ServiceCache* api_cache = nullptr;  // What the API server fills.
   std::optional<cache::LoadedSnapshot> loaded_world;
   std::optional<SnapshotKeeper> snapshot;  // From the first complete world on.
-  std::optional<Forwarding> forwarding;    // Stopped before the server, destroyed after it.
-  std::unique_ptr<server::Server> server;
+  std::optional<Answering> answering;
   std::optional<DnsPage> page;
   std::optional<StatusServer> status;
 
@@ -144,19 +117,10 @@ struct LifeCycle::State {
   std::optional<Departure> departure;  // From SIGTERM on.
   asio::steady_timer departure_timer{context};
 
-  std::optional<FolderWatch> config_watch;
   std::optional<FolderWatch> manifest_watch;
-  std::optional<FolderWatch> zone_watch;
 };
 
 //------------------------------------------------------------------ putting things in force
-
-void LifeCycle::State::load_zones() {
-  zones::LoadedZones loaded =
-      zones::load_zones(config.static_zones, config.built_in_zones, zones.get());
-  zone_problems.update(loaded.errors);
-  publish<zones::ZoneSet>(views.zones, zones, std::move(loaded.zones));
-}
 
 records::Options LifeCycle::State::record_options() const {
   records::Options options = config.records;
@@ -257,28 +221,10 @@ bool LifeCycle::State::is_too_old() const {
 //------------------------------------------------------------------ reacting
 
 // Before anything is read, so that no change falls between reading and watching.
-void LifeCycle::State::watch_everything() {
-  watch_config();
-  if (!config.manifests.folder.empty()) {
-    watch(manifest_watch, {config.manifests.folder}, &State::on_manifests_changed);
-  }
-  watch(zone_watch, config.static_zones, &State::on_zones_changed);
-}
-
-// Also what a Corefile imports: which folders these are, it says itself.
-void LifeCycle::State::watch_config() {
-  if (origin.file) {
-    watch(config_watch, config_text.folders, &State::on_config_folder_changed);
-  }
-}
-
-void LifeCycle::State::watch(std::optional<FolderWatch>& place,
-                             const std::vector<fs::path>& folders, void (State::*changed)()) {
-  place.emplace(context, [this, changed] { (this->*changed)(); });
-  for (const fs::path& folder : folders) {
-    if (const Result<void> added = place->add(folder); !added) {
-      log::warn("{}; its changes are seen on SIGHUP only", added.error().message);
-    }
+void LifeCycle::State::watch_manifests() {
+  manifest_watch.emplace(context, [this] { on_manifests_changed(); });
+  if (const Result<void> added = manifest_watch->add(config.manifests.folder); !added) {
+    log::warn("{}; its changes are seen on SIGHUP only", added.error().message);
   }
 }
 
@@ -305,19 +251,12 @@ void LifeCycle::State::on_signal(int signal) {
 
 void LifeCycle::State::reload() {
   tell(service_manager.tell_reloading());
-  reload_config(read_config_text(origin));
+  follower.reload();
   if (started.is_from_manifests()) {
     on_manifests_changed();
   }
-  on_zones_changed();
+  answering->reload_zones();
   tell(service_manager.tell_ready());
-}
-
-void LifeCycle::State::on_config_folder_changed() {
-  // The folder may hold other files, and editors touch a file more than once.
-  if (ConfigText text = read_config_text(origin); text != config_text) {
-    reload_config(std::move(text));
-  }
 }
 
 void LifeCycle::State::on_manifests_changed() {
@@ -327,16 +266,11 @@ void LifeCycle::State::on_manifests_changed() {
   log::info("manifests read again: {} services, {} endpoints", counts.services, counts.endpoints);
 }
 
-void LifeCycle::State::on_zones_changed() {
-  load_zones();
-  log::info("static zones read again: {} zones", zones->zones().size());
-}
-
 // What nobody else begins: aging, and freeing what changes left behind.
 void LifeCycle::State::on_tick() {
   world.reclaim();
   mark_staleness();
-  rules.look_at(world.cache());
+  answering->look_at(world.cache());
   page->sample();
 }
 
@@ -365,24 +299,6 @@ void LifeCycle::State::mark_staleness() {
   }
 }
 
-void LifeCycle::State::reload_config(ConfigText text) {
-  const bool has_moved = text.folders != config_text.folders;
-  config_text = std::move(text);
-  if (has_moved) {
-    watch_config();
-  }
-  std::expected<LoadedConfig, Problems> next = load_config(origin);
-  const Problems fresh = config_problems.update(next ? Problems{} : next.error());
-  if (next) {
-    for (const std::string& note : next->notes) {
-      log::warn("{}", note);
-    }
-    put_in_force(std::move(next->config));
-  } else if (!fresh.empty()) {
-    log::error("the configuration before stays in force");
-  }
-}
-
 void LifeCycle::State::put_in_force(Config next) {
   const Config before = std::exchange(config, std::move(next));
   if (config.is_from_manifests() != started.is_from_manifests()) {
@@ -393,34 +309,13 @@ void LifeCycle::State::put_in_force(Config next) {
     config.manifests = before.manifests;  // The key "kubernetes" waits for a restart.
   }
   log::set_up(config.log_level, config.log_format);
-  if (before.static_zones != config.static_zones ||
-      before.built_in_zones != config.built_in_zones) {
-    watch(zone_watch, config.static_zones, &State::on_zones_changed);
-    load_zones();
-  }
   if (started.is_from_manifests() && before.manifests.folder != config.manifests.folder) {
-    watch(manifest_watch, {config.manifests.folder}, &State::on_manifests_changed);
+    watch_manifests();
   }
-  rules.configure(config);
+  answering->configure(config);
   apply_world();
-  rules.look_at(world.cache());
-  forwarding->configure(config.forward);
-  report_changes(before);
-}
-
-void LifeCycle::State::report_changes(const Config& before) const {
-  const ConfigChanges changes = compare(before, config);
-  if (!changes.live.empty()) {
-    log::info("configuration read again, now in force: {}", fmt::join(changes.live, ", "));
-  }
-  const std::vector<std::string_view> waiting = compare(started, config).at_restart;
-  for (const std::string_view key : changes.at_restart) {
-    if (std::find(waiting.begin(), waiting.end(), key) == waiting.end()) {
-      log::info("{}: is again what is in force", key);
-    } else {
-      log::warn("{}: changed, takes effect at restart", key);
-    }
-  }
+  answering->look_at(world.cache());
+  report_changes(started, before, config);
 }
 
 //------------------------------------------------------------------ leaving
@@ -432,13 +327,13 @@ void LifeCycle::State::depart() {
       Departure::Quiet.count(), config.lameduck.count());
   status->readiness().shut_down();
   tell(service_manager.tell_stopping());
-  departure.emplace(std::chrono::steady_clock::now(), config.lameduck, queries());
+  departure.emplace(std::chrono::steady_clock::now(), config.lameduck, answering->queries());
   await_departure();
 }
 
 void LifeCycle::State::await_departure() {
   const auto now = std::chrono::steady_clock::now();
-  switch (departure->look(now, queries())) {
+  switch (departure->look(now, answering->queries())) {
     case Departure::State::Stays:
       departure_timer.expires_after(DepartureInterval);
       departure_timer.async_wait([this](const boost::system::error_code& ec) {
@@ -456,14 +351,13 @@ void LifeCycle::State::await_departure() {
       }
       break;
   }
-  server->drain_tcp();
+  answering->drain();
   // What other servers are being asked for is answered or has failed by then.
   await_drain(now + config.forward.resolver.query_deadline);
 }
 
 void LifeCycle::State::await_drain(SteadyTime end) {
-  if ((server->open_connections() == 0 && forwarding->in_flight() == 0) ||
-      std::chrono::steady_clock::now() >= end) {
+  if (answering->is_drained() || std::chrono::steady_clock::now() >= end) {
     context.stop();
     return;
   }
@@ -473,14 +367,6 @@ void LifeCycle::State::await_drain(SteadyTime end) {
       await_drain(end);
     }
   });
-}
-
-std::uint64_t LifeCycle::State::queries() const {
-  std::uint64_t sum = 0;
-  for (const server::Counters* counters : server->counters()) {
-    sum += counters->udp_queries.value() + counters->tcp_queries.value();
-  }
-  return sum;
 }
 
 //------------------------------------------------------------------ telling
@@ -495,21 +381,9 @@ Result<void> LifeCycle::State::serve_status() {
   status.emplace(context, config.status);
   status->readiness().require("kubernetes", [this] { return world.cache().is_synced(); });
   status->readiness().require("fresh", [this] { return !is_too_old(); });
-  status->set_flush([this](const dns::NameKey& name, bool below) {
-    const auto flushed = forwarding->flush(name, below);
-    if (flushed) {
-      const auto text = dns::Name::from_wire(name.wire());
-      log::info("flushed {} answers for {}{}", *flushed, below ? "the zone " : "",
-                text ? text->to_text() : "");
-    }
-    return flushed;
-  });
-  // Workers do not tell their addresses apart; the first one stands for all.
-  const std::string label = fmt::format("dns://:{}", server->addresses().front().port);
-  status->metrics().add([this, label](Scrape& scrape) {
-    const std::vector<const server::Counters*> counters = all_counters();
-    collect_server(scrape, counters, label);
-    forwarding->collect(scrape, counters, label);
+  status->set_flush(answering->flush());
+  status->metrics().add([this](Scrape& scrape) {
+    answering->collect(scrape);
     collect_world(scrape, world.cache());
     if (world.api() != nullptr) {
       collect_source(scrape, world.api()->statuses(), std::chrono::steady_clock::now());
@@ -520,8 +394,8 @@ Result<void> LifeCycle::State::serve_status() {
   });
   page.emplace(DnsPageParts{.world = world,
                             .views = views,
-                            .forwarding = *forwarding,
-                            .counters = [this] { return all_counters(); },
+                            .forwarding = answering->forwarding(),
+                            .counters = [this] { return answering->counters(); },
                             .zone = [this] { return config.records.zone; },
                             .facts = [this] { return page_facts(); }});
   status->show(page->pages());
@@ -531,13 +405,13 @@ Result<void> LifeCycle::State::serve_status() {
 // What the top of the status page says.
 DnsPageFacts LifeCycle::State::page_facts() const {
   std::vector<std::string> addresses;
-  for (const SocketAddress& address : server->addresses()) {
+  for (const SocketAddress& address : answering->addresses()) {
     addresses.push_back(address.to_text());
   }
   DnsPageFacts facts{.readiness = status->readiness().reply().body,
                      .source = started.records.is_served ? origin_of_world : "",
                      .listen = std::move(addresses),
-                     .static_zones = zones->zones().size(),
+                     .static_zones = answering->zones().zones().size(),
                      .data_age = data_age(),
                      .is_stale = views.is_stale.load(std::memory_order_relaxed),
                      .problems = {}};
@@ -550,13 +424,6 @@ DnsPageFacts LifeCycle::State::page_facts() const {
   return facts;
 }
 
-// Those of all workers, and what the resolver's thread answered.
-std::vector<const server::Counters*> LifeCycle::State::all_counters() const {
-  std::vector<const server::Counters*> counters = server->counters();
-  counters.push_back(&forwarding->counters());
-  return counters;
-}
-
 void LifeCycle::State::announce() const {
   if (started.records.is_served) {
     print(fmt::format("serving {} from {}", config.records.zone.to_text(), origin_of_world));
@@ -566,7 +433,7 @@ void LifeCycle::State::announce() const {
   if (started.is_from_manifests()) {
     announce_counts();
   }
-  for (const SocketAddress& address : server->addresses()) {
+  for (const SocketAddress& address : answering->addresses()) {
     print(fmt::format("listening on {} (udp, tcp)", address.to_text()));
   }
   for (const std::string& place : status->places()) {
@@ -578,7 +445,7 @@ void LifeCycle::State::announce_counts() const {
   const auto& counts = world.cache().counts();
   print(fmt::format("{} services, {} endpoints, {} namespaces, {} pods, {} static zones",
                     counts.services, counts.endpoints, counts.namespaces, counts.pods,
-                    zones->zones().size()));
+                    answering->zones().zones().size()));
 }
 
 void LifeCycle::State::announce_ready() {
@@ -589,7 +456,7 @@ void LifeCycle::State::announce_ready() {
     announce_counts();
   }
   const std::vector<std::string> examples =
-      example_queries(world.cache(), config.records.zone, views, server->addresses().front());
+      example_queries(world.cache(), config.records.zone, views, answering->addresses().front());
   if (!examples.empty()) {
     print("try:");
   }
@@ -600,14 +467,6 @@ void LifeCycle::State::announce_ready() {
   tell(service_manager.tell_ready());
 }
 
-server::TransferSource LifeCycle::State::transfer_source() {
-  return [this](std::vector<std::uint8_t> request, auto done) {
-    asio::post(context, [this, request = std::move(request), done = std::move(done)] {
-      done(server::make_transfer(request, world.publisher(), *zones));
-    });
-  };
-}
-
 LifeCycle::LifeCycle(std::unique_ptr<State> state) : state_(std::move(state)) {}
 LifeCycle::~LifeCycle() = default;
 
@@ -615,35 +474,28 @@ Result<std::unique_ptr<LifeCycle>> LifeCycle::start(ConfigOrigin origin, Config 
                                                     PrintLine print) {
   auto state = std::make_unique<State>(std::move(origin), std::move(config), std::move(print));
   state->await_signal();
-  state->config_text = read_config_text(state->origin);
-  state->watch_everything();
-  state->rules.configure(state->config);
-  state->load_zones();
+  if (!state->config.manifests.folder.empty()) {
+    state->watch_manifests();
+  }
+  state->answering.emplace(state->context, state->views, state->config);
   if (state->started.is_from_manifests()) {
     state->origin_of_world = state->config.manifests.folder.string();
     state->apply_world();
   } else if (Result<void> served = state->serve_api(); !served) {
     return std::unexpected(std::move(served.error()));
   }
-  state->forwarding.emplace(state->context, state->views, state->config.forward);
-  auto server = server::Server::start(state->config.server, state->views, state->transfer_source(),
-                                      &state->forwarding->recursion());
-  if (!server) {
-    return std::unexpected(server.error());
-  }
-  state->server = std::move(*server);
-  const std::size_t wanted = state->config.server.udp_buffer_size;
-  if (const std::size_t granted = state->server->receive_buffer(); granted < wanted) {
-    log::info("receiveBuffer: {} octets were asked for, and the kernel grants {}", wanted, granted);
-  }
-  if (const Result<void> begun = state->forwarding->start(); !begun) {
-    return std::unexpected(begun.error());
+  if (Result<void> started = state->answering->start(
+          state->config.server, [one = state.get()]() -> const records::Publisher& {
+            return one->world.publisher();
+          });
+      !started) {
+    return std::unexpected(std::move(started.error()));
   }
   if (const Result<void> opened = state->serve_status(); !opened) {
     return std::unexpected(opened.error());
   }
   state->announce();
-  state->rules.look_at(state->world.cache());
+  state->answering->look_at(state->world.cache());
   if (state->world.cache().is_synced()) {
     state->mark_staleness();
     state->announce_ready();
@@ -657,9 +509,8 @@ void LifeCycle::run() {
   if (state_->snapshot) {
     state_->snapshot->save_at_end();
   }
-  state_->print("stopped: " + totals(state_->all_counters()));
-  state_->forwarding->stop();
-  state_->server.reset();
+  state_->print("stopped: " + state_->answering->totals());
+  state_->answering->stop();
 }
 
 }  // namespace waypost::ops

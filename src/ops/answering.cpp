@@ -1,0 +1,157 @@
+#include "ops/answering.h"
+
+#include "base/log.h"
+#include "base/rcu.h"
+#include "ops/announcement.h"
+#include "ops/metric_collectors.h"
+#include "server/transfer.h"
+#include "zones/zone_loader.h"
+
+#include <boost/asio/post.hpp>
+#include <spdlog/fmt/fmt.h>
+
+#include <atomic>
+#include <utility>
+
+namespace waypost::ops {
+namespace {
+
+namespace asio = boost::asio;
+
+// Publishes `next` at `view` and frees what stood there once no reader can see it.
+template <typename T>
+void publish(std::atomic<const T*>& view, std::unique_ptr<const T>& owner,
+             std::unique_ptr<const T> next) {
+  view.store(next.get(), std::memory_order_release);
+  const std::unique_ptr<const T> old = std::exchange(owner, std::move(next));
+  rcu::synchronize();
+}
+
+}  // namespace
+
+Answering::Answering(asio::io_context& context, server::Views& views, const Config& config)
+    : context_(context),
+      views_(views),
+      forward_(config.forward),
+      zone_folders_(config.static_zones),
+      built_in_zones_(config.built_in_zones),
+      rules_(views) {
+  watch_zones();
+  rules_.configure(config);
+  load_zones();
+}
+
+Answering::~Answering() {
+  stop();
+}
+
+Result<void> Answering::start(const server::Options& options, FindPublisher publisher) {
+  forwarding_.emplace(context_, views_, forward_);
+  auto server = server::Server::start(options, views_, transfer_source(std::move(publisher)),
+                                      &forwarding_->recursion());
+  if (!server) {
+    return std::unexpected(server.error());
+  }
+  server_ = std::move(*server);
+  if (const std::size_t granted = server_->receive_buffer(); granted < options.udp_buffer_size) {
+    log::info("receiveBuffer: {} octets were asked for, and the kernel grants {}",
+              options.udp_buffer_size, granted);
+  }
+  return forwarding_->start();
+}
+
+void Answering::stop() {
+  if (server_ != nullptr) {
+    forwarding_->stop();
+    server_.reset();
+  }
+}
+
+//------------------------------------------------------------------ putting things in force
+
+void Answering::configure(const Config& next) {
+  forward_ = next.forward;
+  if (zone_folders_ != next.static_zones || built_in_zones_ != next.built_in_zones) {
+    zone_folders_ = next.static_zones;
+    built_in_zones_ = next.built_in_zones;
+    watch_zones();
+    load_zones();
+  }
+  rules_.configure(next);
+  forwarding_->configure(forward_);
+}
+
+void Answering::load_zones() {
+  zones::LoadedZones loaded = zones::load_zones(zone_folders_, built_in_zones_, zones_.get());
+  zone_problems_.update(loaded.errors);
+  publish<zones::ZoneSet>(views_.zones, zones_, std::move(loaded.zones));
+}
+
+void Answering::reload_zones() {
+  load_zones();
+  log::info("static zones read again: {} zones", zones_->zones().size());
+}
+
+// Before anything is read, so that no change falls between reading and watching.
+void Answering::watch_zones() {
+  zone_watch_.emplace(context_, [this] { reload_zones(); });
+  for (const std::filesystem::path& folder : zone_folders_) {
+    if (const Result<void> added = zone_watch_->add(folder); !added) {
+      log::warn("{}; its changes are seen on SIGHUP only", added.error().message);
+    }
+  }
+}
+
+server::TransferSource Answering::transfer_source(FindPublisher publisher) {
+  return [this, publisher = std::move(publisher)](std::vector<std::uint8_t> request, auto done) {
+    asio::post(context_, [this, publisher, request = std::move(request), done = std::move(done)] {
+      done(server::make_transfer(request, publisher(), *zones_));
+    });
+  };
+}
+
+//------------------------------------------------------------------ telling
+
+bool Answering::is_drained() const {
+  return server_->open_connections() == 0 && forwarding_->in_flight() == 0;
+}
+
+std::vector<const server::Counters*> Answering::counters() const {
+  std::vector<const server::Counters*> counters = server_->counters();
+  counters.push_back(&forwarding_->counters());
+  return counters;
+}
+
+std::uint64_t Answering::queries() const {
+  std::uint64_t sum = 0;
+  for (const server::Counters* counters : server_->counters()) {
+    sum += counters->udp_queries.value() + counters->tcp_queries.value();
+  }
+  return sum;
+}
+
+std::string Answering::totals() const {
+  return ops::totals(counters());
+}
+
+void Answering::collect(Scrape& scrape) {
+  // Workers do not tell their addresses apart; the first one stands for all.
+  const std::string label = fmt::format("dns://:{}", server_->addresses().front().port);
+  const std::vector<const server::Counters*> all = counters();
+  collect_server(scrape, all, label);
+  forwarding_->collect(scrape, all, label);
+}
+
+FlushCache Answering::flush() {
+  return [this](const dns::NameKey& name, bool below) {
+    const auto flushed = forwarding_->flush(name, below);
+    if (flushed) {
+      const auto text = dns::Name::from_wire(name.wire());
+      log::info("flushed {} answers for {}{}", *flushed, below ? "the zone " : "",
+                text ? text->to_text() : "");
+    }
+    return flushed;
+  };
+}
+
+}  // namespace waypost::ops

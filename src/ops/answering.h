@@ -1,0 +1,96 @@
+// What a program that answers DNS does, wherever the cluster's objects come from: policy, static
+// zones, names that are asked elsewhere, the sockets and their threads, and what they count.
+//
+// Not here: the cluster's names, which the program publishes in `views.index` itself, and when the
+// program comes and goes (ops/life_cycle.h, ops/node_dns.h).
+
+#pragma once
+
+#include "base/error.h"
+#include "ops/config.h"
+#include "ops/control.h"
+#include "ops/folder_watch.h"
+#include "ops/forwarding.h"
+#include "ops/metrics.h"
+#include "ops/problem_log.h"
+#include "ops/query_rules.h"
+#include "records/publisher.h"
+#include "server/responder.h"
+#include "server/server.h"
+#include "zones/zone_set.h"
+
+#include <boost/asio/io_context.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace waypost::ops {
+
+// Control thread only.
+class Answering {
+ public:
+  // Who has the cluster's zone, for transfers of it.
+  using FindPublisher = std::function<const records::Publisher&()>;
+
+  // Reads and follows static zones and publishes what `config` says.  `context` is the control
+  // thread's; it and `views` are borrowed and outlive this object.
+  Answering(boost::asio::io_context& context, server::Views& views, const Config& config);
+  // As stop().
+  ~Answering();
+  Answering(const Answering&) = delete;
+  Answering& operator=(const Answering&) = delete;
+
+  // Opens sockets and starts the threads.  REQUIRES: views.index is set.
+  Result<void> start(const server::Options& options, FindPublisher publisher);
+  // Puts `next` in force, but for what is settled at start.
+  void configure(const Config& next);
+  // As QueryRules::look_at().
+  void look_at(const cache::ServiceCache& cache) { rules_.look_at(cache); }
+  // Reads the static zones again.
+  void reload_zones();
+
+  // Answers what has arrived over TCP and closes connections.
+  void drain() { server_->drain_tcp(); }
+  // Whether nobody is connected and no upstream is being asked.
+  bool is_drained() const;
+  // Ends the threads and closes the sockets.
+  void stop();
+
+  const zones::ZoneSet& zones() const noexcept { return *zones_; }
+  // With real ports; valid while the server runs.
+  const std::vector<SocketAddress>& addresses() const noexcept { return server_->addresses(); }
+  // Those of every worker, and of what the resolver's thread answered; valid while the server runs.
+  std::vector<const server::Counters*> counters() const;
+  Forwarding& forwarding() noexcept { return *forwarding_; }
+  // So far, of both protocols.
+  std::uint64_t queries() const;
+  // Everything that was counted, for people: one line.
+  std::string totals() const;
+  // As docs/metrics.md.
+  void collect(Scrape& scrape);
+  FlushCache flush();
+
+ private:
+  void load_zones();
+  void watch_zones();
+  server::TransferSource transfer_source(FindPublisher publisher);
+
+  boost::asio::io_context& context_;
+  server::Views& views_;
+  ForwardConfig forward_;  // Until start().
+  std::vector<std::filesystem::path> zone_folders_;
+  bool built_in_zones_;
+  ProblemLog zone_problems_{"static zones"};
+  QueryRules rules_;
+  std::unique_ptr<const zones::ZoneSet> zones_;
+  std::optional<Forwarding> forwarding_;  // Stopped before the server, destroyed after it.
+  std::unique_ptr<server::Server> server_;
+  std::optional<FolderWatch> zone_watch_;
+};
+
+}  // namespace waypost::ops

@@ -1,0 +1,78 @@
+#include "ops/config_follower.h"
+
+#include "base/log.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace waypost::ops {
+
+ConfigFollower::ConfigFollower(boost::asio::io_context& context, ConfigOrigin origin, Load load,
+                               Take take)
+    : context_(context),
+      origin_(std::move(origin)),
+      load_(std::move(load)),
+      take_(std::move(take)),
+      text_(read_config_text(origin_)) {
+  watch();
+}
+
+// Also what a Corefile imports: which folders these are, it says itself.
+void ConfigFollower::watch() {
+  if (!origin_.file) {
+    return;
+  }
+  watch_.emplace(context_, [this] { on_folder_changed(); });
+  for (const std::filesystem::path& folder : text_.folders) {
+    if (const Result<void> added = watch_->add(folder); !added) {
+      log::warn("{}; its changes are seen on SIGHUP only", added.error().message);
+    }
+  }
+}
+
+void ConfigFollower::on_folder_changed() {
+  // The folder may hold other files, and editors touch a file more than once.
+  if (ConfigText text = read_config_text(origin_); text != text_) {
+    read(std::move(text));
+  }
+}
+
+void ConfigFollower::read(ConfigText text) {
+  const bool has_moved = text.folders != text_.folders;
+  text_ = std::move(text);
+  if (has_moved) {
+    watch();
+  }
+  std::expected<LoadedConfig, Problems> next = load_(origin_);
+  const Problems fresh = problems_.update(next ? Problems{} : next.error());
+  if (next) {
+    for (const std::string& note : next->notes) {
+      log::warn("{}", note);
+    }
+    take_(std::move(next->config));
+  } else if (!fresh.empty()) {
+    log::error("the configuration before stays in force");
+  }
+}
+
+void report_changes(const Config& started, const Config& before, const Config& after) {
+  const ConfigChanges changes = compare(before, after);
+  if (!changes.live.empty()) {
+    log::info("configuration read again, now in force: {}", fmt::join(changes.live, ", "));
+  }
+  const std::vector<std::string_view> waiting = compare(started, after).at_restart;
+  for (const std::string_view key : changes.at_restart) {
+    if (std::find(waiting.begin(), waiting.end(), key) == waiting.end()) {
+      log::info("{}: is again what is in force", key);
+    } else {
+      log::warn("{}: changed, takes effect at restart", key);
+    }
+  }
+}
+
+}  // namespace waypost::ops
