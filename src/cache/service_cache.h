@@ -13,6 +13,7 @@
 
 #pragma once
 
+#include "cache/feed.h"
 #include "cache/packed_objects.h"
 #include "cache/record_set.h"
 #include "cache/service_state.h"
@@ -34,43 +35,13 @@ struct NamespaceRecord;
 struct PodRecord;
 struct ServiceRecord;
 
-// One change of one Service or of its slices.  Slices that did not change are equal handles in both
-// states, so that a consumer's work can be proportional to the change.
-struct ServiceDelta {
-  const kube::ObjectKey& key;
-  const ServiceState& before;
-  const ServiceState& after;
-};
-
-// One change of an object that stands alone; null means absent.
-template <typename T>
-struct ObjectDelta {
-  const T* before;
-  const T* after;
-};
-
-// Who wants to know.  Called on the writer's thread, inside put() and erase_*(); must not call back
-// into the cache except to read it.
-class Consumer {
- public:
-  virtual ~Consumer() = default;
-  virtual void on_service(const ServiceDelta& delta) = 0;
-  virtual void on_namespace(const ObjectDelta<kube::Namespace>& delta) = 0;
-  virtual void on_pod(const ObjectDelta<kube::Pod>& delta) = 0;
-  virtual void on_node(const ObjectDelta<kube::Node>&) {}  // Names have no use for Nodes.
-  // The source has delivered everything that existed when it started; called once.
-  virtual void on_synced() = 0;
-  // The newest resourceVersion has advanced; called before the change that advanced it, if any.
-  virtual void on_resource_version(std::uint64_t version) = 0;
-};
-
 // One thread writes and reads: the control thread.
-class ServiceCache {
+class ServiceCache final : public Feed {
  public:
   enum class Applied : std::uint8_t { Nothing, Added, Updated, Removed };
 
   explicit ServiceCache(const Kept& kept = {});
-  ~ServiceCache();
+  ~ServiceCache() override;
   ServiceCache(const ServiceCache&) = delete;
   ServiceCache& operator=(const ServiceCache&) = delete;
 
@@ -122,13 +93,11 @@ class ServiceCache {
   // Valid until the next change.
   const kube::Node* find_node(std::string_view name) const noexcept;
 
-  using VisitService = std::function<void(const kube::ObjectKey&, const ServiceState&)>;
-  using VisitPod = std::function<void(const kube::Pod&)>;
   void for_each_service(const VisitService& visit) const;
-  void for_each_service_in(std::string_view name_space, const VisitService& visit) const;
+  void for_each_service_in(std::string_view name_space, const VisitService& visit) const override;
   void for_each_namespace(const std::function<void(const kube::Namespace&)>& visit) const;
   void for_each_pod(const VisitPod& visit) const;
-  void for_each_pod_in(std::string_view name_space, const VisitPod& visit) const;
+  void for_each_pod_in(std::string_view name_space, const VisitPod& visit) const override;
   void for_each_node(const std::function<void(const kube::Node&)>& visit) const;
 
   // The keys alone, borrowed for the call: unpacks and allocates nothing.
@@ -146,10 +115,8 @@ class ServiceCache {
   };
   const Counts& counts() const noexcept { return counts_; }
 
-  // Tells `consumer` of everything present, as additions, and of every change from now on, until
-  // unsubscribe().  `consumer` is borrowed and outlives its subscription.
-  void subscribe(Consumer& consumer);
-  void unsubscribe(Consumer& consumer) noexcept;
+  void subscribe(Consumer& consumer) override;
+  void unsubscribe(Consumer& consumer) noexcept override;
 
  private:
   std::string_view pack_object(const auto& object);

@@ -77,15 +77,15 @@ OwnerName owner_of_service(const kube::ObjectKey& key, Bytes zone) noexcept {
 
 }  // namespace
 
-Publisher::Publisher(const Options& options, cache::ServiceCache& cache, rcu::RetireList& retired)
-    : options_(options), cache_(cache), retired_(retired), index_(options, retired) {
+Publisher::Publisher(const Options& options, cache::Feed& feed, rcu::RetireList& retired)
+    : options_(options), feed_(feed), retired_(retired), index_(options, retired) {
   add_fixed_names();
   update_name_servers();
-  cache_.subscribe(*this);
+  feed_.subscribe(*this);
 }
 
 Publisher::~Publisher() {
-  cache_.unsubscribe(*this);
+  feed_.unsubscribe(*this);
   index_.table_.for_each(
       [](const Entry& entry) { with_node(entry, [](auto node, std::size_t) { node.reset(); }); });
 }

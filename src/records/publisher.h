@@ -1,4 +1,4 @@
-// Keeps an Index equal to the world: every delta of the ServiceCache becomes the few changes of
+// Keeps an Index equal to the world: every delta of a feed becomes the few changes of
 // names that it means.
 //
 // The one writer of an index.  It applies the operator's filters, names endpoints, orders PTR
@@ -12,7 +12,7 @@
 #pragma once
 
 #include "base/rcu.h"
-#include "cache/service_cache.h"
+#include "cache/feed.h"
 #include "records/endpoint_changes.h"
 #include "records/index.h"
 
@@ -38,9 +38,9 @@ inline const kube::ObjectKey DefaultNameService{"kube-system", "kube-dns"};
 // Control thread only.  Readers of index() see each name's change whole; nothing makes them wait.
 class Publisher final : public cache::Consumer {
  public:
-  // Builds an index of what `cache` holds now and follows it.  `cache` and `retired` outlive this
-  // object.
-  Publisher(const Options& options, cache::ServiceCache& cache, rcu::RetireList& retired);
+  // Builds an index of what `feed` has told by now and follows it.  `feed` and `retired` outlive
+  // this object.
+  Publisher(const Options& options, cache::Feed& feed, rcu::RetireList& retired);
   // Stops following.  The caller has taken index() away from readers and waited
   // (rcu::synchronize()).
   ~Publisher() override;
@@ -111,7 +111,7 @@ class Publisher final : public cache::Consumer {
   void retire_node(const Entry& entry);
 
   Options options_;
-  cache::ServiceCache& cache_;
+  cache::Feed& feed_;
   rcu::RetireList& retired_;
   Index index_;
 

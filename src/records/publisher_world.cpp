@@ -42,22 +42,22 @@ void Publisher::show_namespace(const std::string& name) {
   namespaces_.emplace(name, std::move(node));
 
   static const cache::ServiceState nothing;
-  cache_.for_each_service_in(name,
-                             [&](const kube::ObjectKey& key, const cache::ServiceState& state) {
-                               update_service(key, nothing, state);
-                               note_name_server(key);
-                             });
-  cache_.for_each_pod_in(name, [&](const kube::Pod& pod) { update_pod(nullptr, &pod); });
+  feed_.for_each_service_in(name,
+                            [&](const kube::ObjectKey& key, const cache::ServiceState& state) {
+                              update_service(key, nothing, state);
+                              note_name_server(key);
+                            });
+  feed_.for_each_pod_in(name, [&](const kube::Pod& pod) { update_pod(nullptr, &pod); });
 }
 
 void Publisher::hide_namespace(const std::string& name) {
-  cache_.for_each_service_in(name, [&](const kube::ObjectKey& key, const cache::ServiceState&) {
+  feed_.for_each_service_in(name, [&](const kube::ObjectKey& key, const cache::ServiceState&) {
     if (ServiceNode* node = find_service(key)) {
       withdraw_service(*node);
       note_name_server(key);
     }
   });
-  cache_.for_each_pod_in(name, [&](const kube::Pod& pod) { update_pod(&pod, nullptr); });
+  feed_.for_each_pod_in(name, [&](const kube::Pod& pod) { update_pod(&pod, nullptr); });
 
   const Bytes zone = as_bytes(index_.zone_wire_);
   auto node = namespaces_.extract(name);
