@@ -49,9 +49,10 @@ struct LifeCycle::State {
         started(std::move(first)),
         print(std::move(to)),
         signals(context, SIGINT, SIGTERM, SIGHUP),
-        follower(context, std::move(from),
-                 [](const ConfigOrigin& origin) { return load_config(origin); },
-                 [this](Config next) { put_in_force(std::move(next)); }) {
+        follower(
+            context, std::move(from),
+            [](const ConfigOrigin& origin) { return load_config(origin); },
+            [this](Config next) { put_in_force(std::move(next)); }) {
     signals.add(SIGUSR1);
   }
 
@@ -485,9 +486,8 @@ Result<std::unique_ptr<LifeCycle>> LifeCycle::start(ConfigOrigin origin, Config 
     return std::unexpected(std::move(served.error()));
   }
   if (Result<void> started = state->answering->start(
-          state->config.server, [one = state.get()]() -> const records::Publisher& {
-            return one->world.publisher();
-          });
+          state->config.server,
+          [one = state.get()]() -> const records::Publisher& { return one->world.publisher(); });
       !started) {
     return std::unexpected(std::move(started.error()));
   }

@@ -94,6 +94,7 @@ class NodeInterpreter {
            "manifests: found together with --kubeconfig or --api-server, expected only one of "
            "them"});
     }
+    check_dns();
     config_.manifests.decode.traffic = true;
     config_.proxy.service_cidrs = config_.manifests.service_cidrs;
     if (config_.manifests.service_cidrs.empty()) {
@@ -109,6 +110,35 @@ class NodeInterpreter {
   }
 
  private:
+  void check_dns() {
+    NodeDnsConfig& dns = config_.dns;
+    if (!dns.is_on) {
+      if (!dns.has_local || !dns.local_addresses.empty() || !dns.cluster_addresses.empty() ||
+          dns.file) {
+        add({ErrorKind::InvalidInput, "dns: found its addresses or its file, expected --dns"});
+      }
+      if (!config_.programs_services) {
+        add({ErrorKind::InvalidInput,
+             "proxy: found false without --dns, expected something to do"});
+      }
+      return;
+    }
+    if (dns.has_local && dns.local_addresses.empty()) {
+      dns.local_addresses = default_dns_addresses();
+    }
+    if (dns.local_addresses.empty() && dns.cluster_addresses.empty()) {
+      add({ErrorKind::InvalidInput,
+           "dns-addresses: found none and no --dns-cluster-addresses, expected an address"});
+    }
+    for (const IpAddress& address : dns.cluster_addresses) {
+      if (std::find(dns.local_addresses.begin(), dns.local_addresses.end(), address) !=
+          dns.local_addresses.end()) {
+        add({ErrorKind::InvalidInput, "dns-cluster-addresses: found " + address.to_text() +
+                                          ", which is one of --dns-addresses"});
+      }
+    }
+  }
+
   static bool has_flag(const std::vector<Setting>& flags, const NodeOption& option) {
     return std::any_of(flags.begin(), flags.end(),
                        [&](const Setting& flag) { return flag.key == option.flag; });
@@ -206,7 +236,15 @@ std::expected<NodeConfig, Problems> load_node_config(
       return std::unexpected(std::move(read.problems));
     }
   }
-  return interpret_node(read.settings, flags);
+  auto config = interpret_node(read.settings, flags);
+  if (config && config->dns.is_on) {
+    auto answers = load_node_dns_config({.file = config->dns.file});
+    if (!answers) {
+      return std::unexpected(std::move(answers.error()));
+    }
+    config->dns.answers = std::move(answers->config);
+  }
+  return config;
 }
 
 }  // namespace waypost::ops

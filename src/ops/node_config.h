@@ -11,6 +11,7 @@
 #pragma once
 
 #include "ops/config.h"
+#include "ops/node_dns_config.h"
 #include "proxy/config.h"
 #include "proxy/iptables.h"
 #include "sources/manifest_source.h"
@@ -39,6 +40,8 @@ struct NodeConfig {
   std::chrono::milliseconds min_sync_period{0};
   bool sets_be_liberal = false;  // nf_conntrack_tcp_be_liberal is to be 1.
   bool cleanup = false;          // Remove everything and exit.
+  bool programs_services = true;
+  NodeDnsConfig dns;
   std::string log_level;
 };
 

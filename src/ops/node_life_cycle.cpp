@@ -3,11 +3,13 @@
 #include "base/log.h"
 #include "cache/service_cache.h"
 #include "ops/api_connection.h"
+#include "ops/control.h"
 #include "ops/folder_watch.h"
 #include "ops/health_check_ports.h"
 #include "ops/http_server.h"
 #include "ops/metric_collectors.h"
 #include "ops/metrics.h"
+#include "ops/node_dns.h"
 #include "ops/node_facts.h"
 #include "ops/node_metrics.h"
 #include "ops/node_source.h"
@@ -43,6 +45,12 @@ namespace {
 
 namespace asio = boost::asio;
 
+// Rules depend on nobody's labels, selectors or Pod names.
+cache::Kept kept_by(const NodeConfig& config) {
+  return config.dns.is_on ? kept_for(config.dns.answers.records)
+                          : cache::Kept{.labels = false, .selectors = false, .pod_names = false};
+}
+
 constexpr std::string_view label_of(kube::IpFamily family) noexcept {
   return family == kube::IpFamily::V4 ? "IPv4" : "IPv6";
 }
@@ -63,7 +71,7 @@ struct NodeLifeCycle::State : cache::Consumer {
   void on_namespace(const cache::ObjectDelta<kube::Namespace>& /*delta*/) override {}
   void on_pod(const cache::ObjectDelta<kube::Pod>& /*delta*/) override {}
   void on_node(const cache::ObjectDelta<kube::Node>& delta) override;
-  void on_synced() override { report_pod_cidrs(); }
+  void on_synced() override;
   void on_resource_version(std::uint64_t /*version*/) override {}
 
   Result<void> choose_backend();
@@ -77,8 +85,11 @@ struct NodeLifeCycle::State : cache::Consumer {
   struct Family;
   proxy::FamilyEvents events_of(Family& family);
   void on_sync(Family& family, const proxy::SyncReport& report);
+  void tell_in_force();
   void report_ready();
   Result<void> serve_probes();
+  Result<void> serve_dns();
+  void serve_rules();
   proxy::NodeFacts facts() const;
   void apply_facts();
   void follow_pod_cidrs();
@@ -86,12 +97,13 @@ struct NodeLifeCycle::State : cache::Consumer {
   bool is_waiting_for_node() const {
     proxy::NodeFacts known;  // As far as is_complete() looks at them.
     known.pod_cidrs = pod_cidrs;
-    return cache.is_synced() && !is_complete(config.proxy, known);
+    return config.programs_services && cache.is_synced() && !is_complete(config.proxy, known);
   }
   // Whether changes get into the kernel in time.
   bool is_healthy() const;
   // Whether every family's first rules are in force.
   bool is_in_force() const;
+  bool is_serving() const { return is_in_force() && (!dns || dns->is_ready()); }
   HttpReply health(std::map<unsigned, std::uint64_t>& counts, ProxyHealth state) const;
 
   struct Family {
@@ -109,8 +121,7 @@ struct NodeLifeCycle::State : cache::Consumer {
   const PrintLine print;
   asio::io_context context{1};
   asio::signal_set signals;
-  // Rules depend on nobody's labels, selectors or Pod names.
-  cache::ServiceCache cache{cache::Kept{.labels = false, .selectors = false, .pod_names = false}};
+  cache::ServiceCache cache{kept_by(config)};
   SourceLog source_log{[] { log::info("every Service and endpoint is known"); }};
   std::unique_ptr<sources::ApiSource> api;
   std::optional<sources::ManifestSource> source;
@@ -121,6 +132,7 @@ struct NodeLifeCycle::State : cache::Consumer {
   std::vector<IpPrefix> pod_cidrs;  // Its, as last known.
   bool told_waiting = false;
   std::vector<std::unique_ptr<Family>> families;
+  std::unique_ptr<NodeDns> dns;
   std::optional<proxy::AddressWatch> addresses;
   ProbeCounts probes;
   Metrics metrics;
@@ -173,8 +185,11 @@ Result<void> NodeLifeCycle::State::open_api() {
   }
   const std::string name = node_name(config);
   print(fmt::format("node {}: Services come from {}", name, access->endpoint.to_text()));
-  auto opened =
-      open_node_source(context, std::move(*access), name, "waypost-node", cache, source_log);
+  auto opened = open_node_source(context, std::move(*access), name,
+                                 {.rules = config.programs_services,
+                                  .names = config.dns.is_on,
+                                  .service_labels = !config.dns.answers.records.labels.empty()},
+                                 "waypost-node", cache, source_log);
   if (!opened) {
     return std::unexpected(std::move(opened.error()));
   }
@@ -216,13 +231,17 @@ void NodeLifeCycle::State::await_signal() {
       return;
     }
     if (signal != SIGHUP) {
-      log::info("stopping on {}; the rules stay", signal == SIGINT ? "SIGINT" : "SIGTERM");
+      log::info("stopping on {}; the rules for Services stay",
+                signal == SIGINT ? "SIGINT" : "SIGTERM");
       context.stop();
       return;
     }
     if (source) {
       log::info("reading the manifests again on SIGHUP");
       load_manifests();
+    }
+    if (dns) {
+      dns->reload();
     }
     await_signal();
   });
@@ -269,6 +288,13 @@ proxy::NodeFacts NodeLifeCycle::State::facts() const {
     now.pod_cidrs = pod_cidrs;
   }
   return now;
+}
+
+void NodeLifeCycle::State::on_synced() {
+  report_pod_cidrs();
+  if (dns) {
+    dns->on_synced();
+  }
 }
 
 // Nothing is programmed without them, where they tell which packets are Pods'.
@@ -327,6 +353,18 @@ proxy::FamilyEvents NodeLifeCycle::State::events_of(Family& family) {
   return events;
 }
 
+// Of what was told to every family at once, as much as all of them have in force.
+void NodeLifeCycle::State::tell_in_force() {
+  if (!dns || !is_in_force()) {
+    return;
+  }
+  std::uint64_t changes = families.front()->proxy->changes_in_force();
+  for (const auto& family : families) {
+    changes = std::min(changes, family->proxy->changes_in_force());
+  }
+  dns->on_in_force(changes);
+}
+
 void NodeLifeCycle::State::on_sync(Family& family, const proxy::SyncReport& report) {
   family.metrics.on_sync(report);
   const std::string_view label = label_of(family.family);
@@ -338,6 +376,7 @@ void NodeLifeCycle::State::on_sync(Family& family, const proxy::SyncReport& repo
   }
   family.unsettled_since.reset();
   family.is_ready = true;
+  tell_in_force();
   if (report.restore_time.count() != 0) {
     const double ms = std::chrono::duration<double, std::milli>(report.restore_time).count();
     log::debug("{}: {} rules written in {:.1f} ms", label, report.rules_written, ms);
@@ -386,26 +425,22 @@ Result<void> NodeLifeCycle::State::serve_probes() {
   metrics.add(collect_build);
   metrics.add([](Scrape& scrape) { collect_process(scrape, read_process_status()); });
   metrics.add([this](Scrape& scrape) { collect_probes(scrape, probes); });
-  metrics.add([this](Scrape& scrape) {
-    std::vector<const FamilyMetrics*> each;
-    for (const auto& family : families) {
-      each.push_back(&family->metrics);
-    }
-    collect_rule_counts(scrape, each);
-  });
-  metrics.add([this](Scrape& scrape) { collect_waiting(scrape, is_waiting_for_node()); });
   http.emplace(context);
   for (const SocketAddress& address : config.metrics_listen) {
     http->serve(address, "/metrics", [this] {
       return HttpReply{.content_type = std::string(Metrics::ContentType), .body = metrics.text()};
     });
   }
+  for (const SocketAddress& address : config.dns.answers.status.control) {
+    http->act(address, "/flush",
+              [this](std::string_view query) { return flush_reply(query, dns->flush()); });
+  }
   for (const SocketAddress& address : config.healthz_listen) {
     // A load balancer is told to leave a node that is about to go, or that has no rules yet; that
     // is no reason to restart us.  Differs from kube-proxy: its /healthz says 200 before the first
     // sync, because nothing is late yet.
     http->serve(address, "/healthz", [this] {
-      return health(probes.healthz, {.is_healthy = is_healthy() && is_in_force(),
+      return health(probes.healthz, {.is_healthy = is_healthy() && is_serving(),
                                      .is_node_eligible = !node || !is_leaving(*node)});
     });
     http->serve(address, "/livez",
@@ -417,6 +452,47 @@ Result<void> NodeLifeCycle::State::serve_probes() {
   for (const HttpPlace& place : http->places()) {
     print(fmt::format("serving http://{}{}", place.address.to_text(), place.path));
   }
+  return {};
+}
+
+Result<void> NodeLifeCycle::State::serve_dns() {
+  if (!config.dns.is_on) {
+    return {};
+  }
+  auto started = NodeDns::start(context, cache, config.dns,
+                                {.backend = backend.backend,
+                                 .has_ipv6 = has_ipv6(),
+                                 .has_rules = config.programs_services,
+                                 .on_ready = [this] { report_ready(); }});
+  if (!started) {
+    return std::unexpected(std::move(started.error()));
+  }
+  dns = std::move(*started);
+  for (const std::string& place : dns->places()) {
+    print(place);
+  }
+  metrics.add([this](Scrape& scrape) { dns->collect(scrape); });
+  return {};
+}
+
+// What a Service proxy does.
+void NodeLifeCycle::State::serve_rules() {
+  prepare_host(config);
+  const proxy::Config rules = rules_on_host(config);
+  add_family(kube::IpFamily::V4, rules);
+  if (has_ipv6()) {
+    add_family(kube::IpFamily::V6, rules);
+  } else {
+    log::info("this host has no IPv6; only IPv4 is served");
+  }
+  metrics.add([this](Scrape& scrape) {
+    std::vector<const FamilyMetrics*> each;
+    for (const auto& family : families) {
+      each.push_back(&family->metrics);
+    }
+    collect_rule_counts(scrape, each);
+  });
+  metrics.add([this](Scrape& scrape) { collect_waiting(scrape, is_waiting_for_node()); });
   health_check_ports.emplace(context, cache, node_name(config),
                              [this] { return is_healthy() && is_in_force(); });
   metrics.add([this](Scrape& scrape) {
@@ -424,11 +500,10 @@ Result<void> NodeLifeCycle::State::serve_probes() {
                  "Services whose health-check port another program or Service has.",
                  static_cast<double>(health_check_ports->unserved()));
   });
-  return {};
 }
 
 void NodeLifeCycle::State::report_ready() {
-  if (!is_in_force()) {
+  if (!is_serving()) {
     return;
   }
   if (!std::exchange(is_ready, true)) {
@@ -456,15 +531,13 @@ Result<std::unique_ptr<NodeLifeCycle>> NodeLifeCycle::start(NodeConfig config, P
     }
   }
   state->await_signal();
-  prepare_host(state->config);
-  const proxy::Config rules = rules_on_host(state->config);
-  state->add_family(kube::IpFamily::V4, rules);
-  if (has_ipv6()) {
-    state->add_family(kube::IpFamily::V6, rules);
-  } else {
-    log::info("this host has no IPv6; only IPv4 is served");
-  }
   if (auto served = state->serve_probes(); !served) {
+    return std::unexpected(served.error());
+  }
+  if (state->config.programs_services) {
+    state->serve_rules();
+  }
+  if (auto served = state->serve_dns(); !served) {
     return std::unexpected(served.error());
   }
   state->cache.subscribe(*state);
@@ -476,6 +549,9 @@ Result<std::unique_ptr<NodeLifeCycle>> NodeLifeCycle::start(NodeConfig config, P
 
 void NodeLifeCycle::run() {
   state_->context.run();
+  if (state_->dns) {
+    state_->print("stopped: " + state_->dns->stop());
+  }
 }
 
 //------------------------------------------------------------------ cleaning up
@@ -491,7 +567,10 @@ asio::awaitable<Result<std::size_t>> clean_family(proxy::Backend backend, kube::
     co_return std::size_t{0};
   }
   proxy::Iptables tables(backend, family);
-  co_return co_await proxy::remove_everything(tables);
+  co_return co_await proxy::remove_everything(
+      tables, probe.finding().has_raw_chains
+                  ? std::vector{proxy::Table::Filter, proxy::Table::Nat, proxy::Table::Raw}
+                  : std::vector{proxy::Table::Filter, proxy::Table::Nat});
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "kube/names.h"
 #include "ops/option_values.h"
 #include "ops/text.h"
+#include "proxy/local_device.h"
 
 #include <algorithm>
 #include <array>
@@ -99,13 +100,17 @@ Result<void> put_detector(NodeConfig& config, const std::string& text) {
                                   {"InterfaceNamePrefix", LocalDetector::InterfacePrefix}});
 }
 
-// IFNAMSIZ is 16 with the terminating zero (linux/if.h).
-Result<void> put_interface(NodeConfig& config, const std::string& text) {
-  if (text.empty() || text.size() > 15 || text.find_first_of(" /+\t\"") != std::string::npos) {
+Result<void> put_interface_name(std::string& target, const std::string& text) {
+  if (text.empty() || text.size() > proxy::MaxDeviceName ||
+      text.find_first_of(" /+\t\"") != std::string::npos) {
     return unlike_expected();
   }
-  config.proxy.interface = text;
+  target = text;
   return {};
+}
+
+Result<void> put_interface(NodeConfig& config, const std::string& text) {
+  return put_interface_name(config.proxy.interface, text);
 }
 
 Result<void> put_backend(NodeConfig& config, const std::string& text) {
@@ -146,6 +151,55 @@ Result<void> put_masquerade_all(NodeConfig& config, const std::string& text) {
 
 Result<void> put_masquerade_bit(NodeConfig& config, const std::string& text) {
   return put_number(config.proxy.masquerade_bit, text, 0, 31);
+}
+
+Result<void> put_proxy(NodeConfig& config, const std::string& text) {
+  return put_boolean(config.programs_services, text);
+}
+
+Result<void> put_dns(NodeConfig& config, const std::string& text) {
+  return put_boolean(config.dns.is_on, text);
+}
+
+// Alone on an interface, so that it is nobody else's.
+Result<void> put_dns_address(std::vector<IpAddress>& target, const std::string& text) {
+  const auto address = IpAddress::from_text(text);
+  if (!address) {
+    return unlike_expected();
+  }
+  if (address->is_unspecified() || address->is_loopback()) {
+    return because("it is no address that Pods can reach");
+  }
+  for (const IpAddress& other : target) {
+    if (other.is_v4() == address->is_v4()) {
+      return because("it is the second of its family");
+    }
+  }
+  target.push_back(*address);
+  return {};
+}
+
+Result<void> put_dns_local(NodeConfig& config, const std::string& text) {
+  if (text == "none") {
+    config.dns.has_local = false;
+    return config.dns.local_addresses.empty() ? Result<void>()
+                                              : because("it stands for itself, without addresses");
+  }
+  return config.dns.has_local ? put_dns_address(config.dns.local_addresses, text)
+                              : because("'none' stands for itself, without addresses");
+}
+
+Result<void> put_dns_cluster(NodeConfig& config, const std::string& text) {
+  return put_dns_address(config.dns.cluster_addresses, text);
+}
+
+Result<void> put_dns_interface(NodeConfig& config, const std::string& text) {
+  return put_interface_name(config.dns.interface, text);
+}
+
+Result<void> put_dns_config(NodeConfig& config, const std::string& text) {
+  config.dns.file = text;
+  return {};
 }
 
 Result<void> put_period(std::chrono::milliseconds& target, const std::string& text,
@@ -286,6 +340,32 @@ constexpr std::array Options = {
                "true or false", "false", "",
                "Sets nf_conntrack_tcp_be_liberal, and drops no packet for being INVALID.",
                put_be_liberal},
+    NodeOption{"proxy", "", "", Boolean, "BOOL", "true or false", "true", "",
+               "Whether Services are programmed. Without, beside another Service proxy, only names "
+               "are answered (--dns), and no name waits for its rules.",
+               put_proxy},
+    NodeOption{"dns", "", "", Boolean, "BOOL", "true or false", "false", "",
+               "Answers DNS on this node: the cluster's names from what the rules are made of, "
+               "other names from upstreams.",
+               put_dns},
+    NodeOption{"dns-addresses", "", "", List, "ADDRESS",
+               "addresses, at most one of each family, or 'none'", "",
+               "169.254.20.10 and fd00:169:254:20::10 with --dns",
+               "The node's own addresses for DNS, equal on every node; they are on an interface of "
+               "the program's.",
+               put_dns_local},
+    NodeOption{"dns-cluster-addresses", "", "", List, "ADDRESS",
+               "addresses, at most one of each family", "", "",
+               "The cluster DNS Service's addresses, which Pods have already. They are answered "
+               "here as soon as the cluster's names are known; when the program ends, however it "
+               "does, packets go to the cluster's DNS again.",
+               put_dns_cluster},
+    NodeOption{"dns-interface", "", "", Text, "NAME", "the name of an interface", "waypost-dns", "",
+               "The interface that is made for these addresses.", put_dns_interface},
+    NodeOption{"dns-config", "", "", Text, "FILE", "a file in the words of waypost-dns", "", "",
+               "What is answered and who is asked for other names, as docs/configuration.md says; "
+               "followed while the program runs.",
+               put_dns_config},
     NodeOption{"metrics-listen", "metrics-bind-address", "metricsBindAddress", Text, "ADDRESS:PORT",
                "an address and a port", "127.0.0.1:10249", "", "Where /metrics is served.",
                put_metrics},

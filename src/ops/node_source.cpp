@@ -4,13 +4,41 @@
 #include "base/timer.h"
 
 #include <utility>
+#include <vector>
 
 namespace waypost::ops {
+namespace {
+
+std::vector<sources::KindRequest> kinds_for(const NodeNeeds& needs, const std::string& node_name) {
+  constexpr kube::DecodeOptions Traffic{.traffic = true, .labels = false, .selectors = false};
+  std::vector<sources::KindRequest> kinds;
+  if (needs.names) {
+    kinds = sources::kinds_for_names(false, needs.service_labels);
+    for (sources::KindRequest& kind : kinds) {
+      kind.decode.traffic = needs.rules;
+    }
+  } else {
+    kinds = {{.kind = kube::ObjectKind::Service,
+              .label_selector = "!service.kubernetes.io/service-proxy-name",
+              .decode = Traffic},
+             {.kind = kube::ObjectKind::EndpointSlice,
+              .label_selector = "!service.kubernetes.io/service-proxy-name,"
+                                "!service.kubernetes.io/headless",
+              .decode = Traffic}};
+  }
+  if (needs.rules) {
+    kinds.push_back(
+        {.kind = kube::ObjectKind::Node, .field_selector = "metadata.name=" + node_name});
+  }
+  return kinds;
+}
+
+}  // namespace
 
 Result<std::unique_ptr<sources::ApiSource>> open_node_source(
     boost::asio::io_context& context, kube::ApiAccess access, const std::string& node_name,
-    std::string_view program, cache::ServiceCache& cache, sources::SourceEvents& events) {
-  constexpr kube::DecodeOptions Traffic{.traffic = true, .labels = false, .selectors = false};
+    const NodeNeeds& needs, std::string_view program, cache::ServiceCache& cache,
+    sources::SourceEvents& events) {
   auto client = kube::ApiClient::make(
       context, std::move(access),
       {.user_agent = kube::user_agent(program, WAYPOST_VERSION),
@@ -19,15 +47,7 @@ Result<std::unique_ptr<sources::ApiSource>> open_node_source(
     return std::unexpected(std::move(client.error()));
   }
   sources::ApiOptions options;
-  options.kinds = {
-      {.kind = kube::ObjectKind::Service,
-       .label_selector = "!service.kubernetes.io/service-proxy-name",
-       .decode = Traffic},
-      {.kind = kube::ObjectKind::EndpointSlice,
-       .label_selector = "!service.kubernetes.io/service-proxy-name,"
-                         "!service.kubernetes.io/headless",
-       .decode = Traffic},
-      {.kind = kube::ObjectKind::Node, .field_selector = "metadata.name=" + node_name}};
+  options.kinds = kinds_for(needs, node_name);
   auto source = std::make_unique<sources::ApiSource>(
       context, std::move(options), std::move(*client),
       std::make_unique<SystemTimer>(context.get_executor()), cache, events);

@@ -1,5 +1,5 @@
-// The API server as the source of what a node's rules depend on: Services, their EndpointSlices,
-// and the node's own object.
+// The API server as the source of what a node needs to know: Services, their EndpointSlices, the
+// node's own object, and for names the Namespaces.
 
 #pragma once
 
@@ -16,11 +16,20 @@
 
 namespace waypost::ops {
 
-// Makes the source and starts it; `program` is what it calls itself to the server.  Services of
-// other proxies and slices of headless Services are left out by the server, as they are for
-// kube-proxy.  `context`, `cache` and `events` are borrowed and outlive what is returned.
+// What the objects are for.
+struct NodeNeeds {
+  bool rules = true;
+  bool names = false;
+  bool service_labels = false;  // For names that a selector chooses.
+};
+
+// Makes the source and starts it; `program` is what it calls itself to the server.  For rules
+// alone, Services of other proxies and slices of headless Services are left out by the server, as
+// they are for kube-proxy; they have names all the same.  `context`, `cache` and `events` are
+// borrowed and outlive what is returned.
 Result<std::unique_ptr<sources::ApiSource>> open_node_source(
     boost::asio::io_context& context, kube::ApiAccess access, const std::string& node_name,
-    std::string_view program, cache::ServiceCache& cache, sources::SourceEvents& events);
+    const NodeNeeds& needs, std::string_view program, cache::ServiceCache& cache,
+    sources::SourceEvents& events);
 
 }  // namespace waypost::ops

@@ -103,8 +103,8 @@ Result<Problems> read_api(const RuleQuestion& question, kube::ApiAccess access,
   boost::asio::io_context context{1};
   OneReading reading;
   const std::string server = access.endpoint.to_text();
-  auto source = open_node_source(context, std::move(access), node_name(question.config), "waypost",
-                                 cache, reading);
+  auto source = open_node_source(context, std::move(access), node_name(question.config), {},
+                                 "waypost", cache, reading);
   if (!source) {
     return std::unexpected(std::move(source.error()));
   }

@@ -10,7 +10,7 @@ World::~World() {
 
 void World::publish(const records::Options& records) {
   records_ = records;
-  auto publisher = std::make_unique<records::Publisher>(records, content_->cache, retired_);
+  auto publisher = std::make_unique<records::Publisher>(records, *feed_, retired_);
   views_.index.store(&publisher->index(), std::memory_order_release);
   const std::unique_ptr<records::Publisher> old = std::exchange(publisher_, std::move(publisher));
   rcu::synchronize();
@@ -33,6 +33,7 @@ void World::serve_folder(const records::Options& records,
   service_cidrs_ = manifests.service_cidrs;
   // The old publisher unsubscribes from the old cache in publish(), before that goes.
   const std::unique_ptr<Content> old = std::exchange(content_, std::move(content));
+  feed_ = &content_->cache;
   publish(records);
 }
 
@@ -41,8 +42,14 @@ void World::serve_api(const records::Options& records, const cache::Kept& kept,
   auto content = std::make_unique<Content>(kept);
   content->api = connect(content->cache);
   const std::unique_ptr<Content> old = std::exchange(content_, std::move(content));
+  feed_ = &content_->cache;
   publish(records);
   content_->api->start();
+}
+
+void World::serve_feed(const records::Options& records, cache::Feed& feed) {
+  feed_ = &feed;
+  publish(records);
 }
 
 void World::apply(const records::Options& records) {

@@ -46,6 +46,9 @@ class World {
   // started.
   void serve_api(const records::Options& records, const cache::Kept& kept,
                  const ConnectApi& connect);
+  // Serves what `feed` tells, which is borrowed and outlives this object; cache(), api() and the
+  // folder are not there then.
+  void serve_feed(const records::Options& records, cache::Feed& feed);
   // New options for the world that is served.  REQUIRES: serve_*() was called.
   void apply(const records::Options& records);
 
@@ -81,6 +84,7 @@ class World {
   std::filesystem::path folder_;
   std::vector<IpPrefix> service_cidrs_;
   std::unique_ptr<Content> content_;
+  cache::Feed* feed_ = nullptr;                    // The content's cache, or what was given.
   std::unique_ptr<records::Publisher> publisher_;  // After what it follows.
 };
 

@@ -17,7 +17,6 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr auto Quietly = asio::as_tuple(asio::use_awaitable);
-constexpr std::array<Table, TableCount> Tables = {Table::Filter, Table::Nat};
 
 // Attempts of one sync until it waits and starts over; finding three culprits among 10 000 Services
 // takes about ninety.
@@ -54,7 +53,7 @@ RuleSet without(const RuleSet& rules, const std::vector<OwnerId>& owners) {
   const auto is_theirs = [&](OwnerId owner) {
     return std::binary_search(owners.begin(), owners.end(), owner);
   };
-  for (const Table table : Tables) {
+  for (const Table table : {Table::Filter, Table::Nat, Table::Raw}) {
     rules.for_each(table, [&](const ChainPointer& chain) {
       std::size_t theirs = 0;
       for (std::size_t i = 0; i < chain->size(); ++i) {
@@ -81,14 +80,17 @@ RuleSet without(const RuleSet& rules, const std::vector<OwnerId>& owners) {
   return left;
 }
 
-asio::awaitable<Result<std::size_t>> remove_everything(KernelTables& kernel) {
+asio::awaitable<Result<std::size_t>> remove_everything(KernelTables& kernel,
+                                                       std::vector<Table> tables) {
   auto state = std::make_unique<KernelState>();
-  for (const Table table : Tables) {
+  std::size_t chains = 0;
+  for (const Table table : tables) {
     Result<SavedTable> saved = co_await read_table(kernel, table, nullptr);
     if (!saved) {
       co_return std::unexpected(saved.error());
     }
     put_table(*state, table, std::move(*saved));
+    chains += state->chains.chain_count(table);
   }
   auto text = std::make_shared<const std::string>(make_restore(*state, RuleSet()).text);
   if (!text->empty()) {
@@ -97,7 +99,7 @@ asio::awaitable<Result<std::size_t>> remove_everything(KernelTables& kernel) {
       co_return failure(ErrorKind::System, done.error().message);
     }
   }
-  co_return state->chains.chain_count(Table::Filter) + state->chains.chain_count(Table::Nat);
+  co_return chains;
 }
 
 Applier::Applier(asio::any_io_executor executor, KernelTables& kernel, ApplierOptions options,
@@ -217,7 +219,7 @@ bool Applier::on_success() {
   }
   is_full_ = false;
   retry_ = options_.first_retry;
-  for (const Table table : Tables) {
+  for (const Table table : options_.tables) {
     report_.rules_in_force[index_of(table)] = committed_.chains.rule_count(table);
   }
   if (!suspects_.empty()) {
@@ -234,7 +236,8 @@ bool Applier::on_success() {
 Applier::Attempt Applier::on_failure(const RestoreInput& input, const RestoreFailure& failed) {
   report_.failure = failed.message;
   const bool may_be_partly_done =
-      failed.kind != RestoreFailure::Kind::LockBusy || (input.has_table[0] && input.has_table[1]);
+      failed.kind != RestoreFailure::Kind::LockBusy ||
+      std::count(input.has_table.begin(), input.has_table.end(), true) > 1;
   if (may_be_partly_done) {
     knows_kernel_ = false;
   }
@@ -345,7 +348,7 @@ asio::awaitable<Result<SavedTable>> Applier::read(Table table, const RuleSet* ex
 asio::awaitable<Result<void>> Applier::read_everything() {
   take_fingerprints();
   KernelState state;
-  for (const Table table : Tables) {
+  for (const Table table : options_.tables) {
     Result<SavedTable> saved = co_await read(table, &desired_);
     if (!saved) {
       co_return std::unexpected(saved.error());
@@ -384,7 +387,7 @@ asio::awaitable<void> Applier::watch() {
 
 // Compares what the kernel has with what was committed, and has differences repaired.
 asio::awaitable<void> Applier::read_back() {
-  for (const Table table : Tables) {
+  for (const Table table : options_.tables) {
     const std::uint64_t restores = restores_;
     Result<SavedTable> saved = co_await read(table, &committed_.chains);
     if (!saved) {
@@ -423,7 +426,7 @@ asio::awaitable<void> Applier::read_back() {
 }
 
 void Applier::take_fingerprints() {
-  for (const Table table : Tables) {
+  for (const Table table : options_.tables) {
     fingerprints_[index_of(table)] = kernel_.fingerprint(table);
   }
 }

@@ -29,8 +29,14 @@
 
 namespace waypost::proxy {
 
+// Those that Services have rules in.
+inline constexpr std::array<Table, 2> ServiceTables = {Table::Filter, Table::Nat};
+
 struct ApplierOptions {
   std::string label;  // "IPv4": begins every line of the log.
+  // The tables that are read, compared and written.  Reading makes a table that is not there, so
+  // that none is named that has no rules.
+  std::vector<Table> tables{ServiceTables.begin(), ServiceTables.end()};
   // After a commit the next one waits this many times as long as the commit took; the first change
   // after a pause never waits.  1 keeps at most half a core busy.
   double rest_factor = 1.0;
@@ -159,9 +165,10 @@ class Applier {
   unsigned overtaken_ = 0;  // Times in a row that a commit made reading back worthless.
 };
 
-// Removes every chain of ours with the jumps that lead to it, and nothing else.  Returns how many
-// chains there were.
-boost::asio::awaitable<Result<std::size_t>> remove_everything(KernelTables& kernel);
+// Removes from these tables every chain of ours with the jumps that lead to it, and nothing else.
+// Returns how many chains there were.
+boost::asio::awaitable<Result<std::size_t>> remove_everything(KernelTables& kernel,
+                                                              std::vector<Table> tables);
 
 // `rules` without what is owned by `owners`, which are sorted: rules of theirs, and chains that
 // have no other rules.

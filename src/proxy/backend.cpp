@@ -44,6 +44,7 @@ void BackendProbe::take_line(const SavedLine& line) {
       ++finding_.hint_chains;
     } else if (line.table && is_removable_chain(*line.table, line.chain)) {
       ++finding_.own_chains;
+      finding_.has_raw_chains = finding_.has_raw_chains || *line.table == Table::Raw;
     } else if (line.policy == "-" && line.chain != FirewallChain) {
       ++finding_.other_chains;
     }

@@ -27,6 +27,7 @@ struct BackendFinding {
   std::string problem;           // Why it is not usable; empty when it is.
   std::size_t hint_chains = 0;   // KUBE-IPTABLES-HINT, KUBE-KUBELET-CANARY: the kubelet's.
   std::size_t own_chains = 0;    // A Service proxy's: this program's or kube-proxy's.
+  bool has_raw_chains = false;   // Those of the node's DNS addresses.
   std::size_t other_chains = 0;  // User chains of others: a network plugin's, as a rule.
   std::size_t other_rules = 0;
 };

@@ -74,6 +74,9 @@ std::string segment_chain_name(std::string_view whole, std::size_t segment) {
 }
 
 bool is_own_chain(Table table, std::string_view name) noexcept {
+  if (table == Table::Raw) {
+    return name == DnsQueriesChain || name == DnsAnswersChain;
+  }
   if (table == Table::Filter) {
     return is_one_of(name, FilterChains) || name == ProxyFirewallChain || name == FirewallChain ||
            name == "KUBE-PROXY-CANARY" || is_in_tree(name, FilterTrees);

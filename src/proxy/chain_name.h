@@ -49,6 +49,10 @@ inline constexpr std::string_view ProxyFirewallTree = "KUBE-PFW-";
 inline constexpr std::string_view HealthCheckTree = "KUBE-HCN-";
 inline constexpr std::string_view HairpinTree = "KUBE-HPN-";
 
+// In table raw: queries to the node's DNS addresses, and what is answered.
+inline constexpr std::string_view DnsQueriesChain = "WAYPOST-DNS-QUERIES";
+inline constexpr std::string_view DnsAnswersChain = "WAYPOST-DNS-ANSWERS";
+
 // Whether a chain of that name is ours to change and to remove: one of the above, or made by
 // kube-proxy, whose place we take.  Never a kubelet's or a CNI plugin's.  KUBE-FIREWALL is shared
 // with kubelet and therefore never to be removed, and only ever to be added to.

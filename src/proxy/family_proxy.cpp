@@ -84,6 +84,7 @@ ApplierEvents FamilyProxy::applier_events() {
 
 void FamilyProxy::on_service(const cache::ServiceDelta& delta) {
   const auto started = Clock::now();
+  ++changes_;
   if (open_.is_empty()) {
     open_.begun = started;
   }
@@ -154,6 +155,7 @@ void FamilyProxy::flush() {
   const bool has_changes = !compiler_.settle().empty();
   open_.times.compile += Clock::now() - started;
   open_.number = ++number_;
+  open_.changes = changes_;
   open_.handed_on = Clock::now();
   if (open_.is_empty()) {
     open_.begun = started;
@@ -176,7 +178,7 @@ void FamilyProxy::flush() {
   // Nothing in the rules depends on what changed; it is in force already.
   SyncReport report;
   report.generation = number_;
-  for (const Table table : {Table::Filter, Table::Nat}) {
+  for (const Table table : ServiceTables) {
     report.rules_in_force[static_cast<std::size_t>(table)] =
         applier_.committed().chains.rule_count(table);
   }
@@ -191,6 +193,7 @@ void FamilyProxy::on_commit(const SyncReport& report) {
     while (!handed_on_.empty() && handed_on_.front().number <= report.generation) {
       Generation generation = std::move(handed_on_.front());
       handed_on_.pop_front();
+      changes_in_force_ = generation.changes;
       tell(generation);
       take_over(generation.stale, std::move(due_));
       due_ = std::move(generation.stale);

@@ -73,6 +73,8 @@ class FamilyProxy final : public cache::Consumer {
   // Changes that are not in force yet.
   std::size_t pending_service_changes() const noexcept;
   std::size_t pending_endpoint_changes() const noexcept;
+  // How many of the deltas of Services that came since this object was made are in force.
+  std::uint64_t changes_in_force() const noexcept { return changes_in_force_; }
   // Since when the oldest of what is known has been waiting to be in force; nothing when all is.
   std::optional<std::chrono::steady_clock::time_point> waiting_since() const noexcept;
 
@@ -88,6 +90,7 @@ class FamilyProxy final : public cache::Consumer {
   // Everything between two calls of want().
   struct Generation {
     std::uint64_t number = 0;
+    std::uint64_t changes = 0;  // The count of its last delta.
     Clock::time_point begun{};
     Clock::time_point handed_on{};
     GenerationTimes times;
@@ -117,6 +120,8 @@ class FamilyProxy final : public cache::Consumer {
   Applier applier_;
 
   std::uint64_t number_ = 0;
+  std::uint64_t changes_ = 0;  // Deltas so far.
+  std::uint64_t changes_in_force_ = 0;
   Generation open_;                   // Takes deltas.
   std::deque<Generation> handed_on_;  // Not committed yet, oldest first; at most MaxHandedOn.
   bool is_flush_scheduled_ = false;

@@ -10,7 +10,7 @@
 namespace waypost::proxy {
 namespace {
 
-constexpr std::array<Table, TableCount> Tables = {Table::Filter, Table::Nat};
+constexpr std::array<Table, TableCount> Tables = {Table::Filter, Table::Nat, Table::Raw};
 
 // KUBE-FIREWALL is filled by the kubelet as well: rules are added where missing, nothing else.
 bool is_shared_chain(std::string_view name) noexcept {

@@ -11,7 +11,15 @@ const ChainPointer NoChain;
 }  // namespace
 
 std::string_view to_text(Table table) noexcept {
-  return table == Table::Filter ? "filter" : "nat";
+  switch (table) {
+    case Table::Filter:
+      return "filter";
+    case Table::Nat:
+      return "nat";
+    case Table::Raw:
+      return "raw";
+  }
+  return {};
 }
 
 std::size_t Chain::memory() const noexcept {
@@ -113,7 +121,10 @@ std::size_t RuleSet::memory() const noexcept {
 
 std::string to_text(const RuleSet& rules) {
   std::string out;
-  for (const Table table : {Table::Filter, Table::Nat}) {
+  for (const Table table : {Table::Filter, Table::Nat, Table::Raw}) {
+    if (table == Table::Raw && rules.chain_count(table) == 0) {
+      continue;  // Only a node that answers DNS has rules there.
+    }
     const auto chains = rules.sorted(table);
     out.append("*").append(to_text(table)).append("\n");
     for (const ChainPointer& chain : chains) {

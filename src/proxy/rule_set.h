@@ -21,10 +21,10 @@
 
 namespace waypost::proxy {
 
-enum class Table : std::uint8_t { Filter, Nat };
-inline constexpr std::size_t TableCount = 2;
+enum class Table : std::uint8_t { Filter, Nat, Raw };
+inline constexpr std::size_t TableCount = 3;
 
-// "filter", "nat".
+// "filter", "nat", "raw".
 std::string_view to_text(Table table) noexcept;
 
 // Who a rule is for: a number that the compiler resolves to a Service (Compiler::owner()).

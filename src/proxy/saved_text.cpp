@@ -92,9 +92,12 @@ void SavedTextReader::take_line(std::string_view line) {
   if (line.starts_with('*') && !is_in_table_) {
     const std::string_view name = line.substr(1);
     is_in_table_ = true;
-    table_ = name == to_text(Table::Nat)      ? std::optional(Table::Nat)
-             : name == to_text(Table::Filter) ? std::optional(Table::Filter)
-                                              : std::nullopt;
+    table_.reset();
+    for (const Table table : {Table::Filter, Table::Nat, Table::Raw}) {
+      if (name == to_text(table)) {
+        table_ = table;
+      }
+    }
     read.kind = Kind::Table;
   } else if (line == "COMMIT" && is_in_table_) {
     read.kind = Kind::Commit;

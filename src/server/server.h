@@ -26,6 +26,9 @@ namespace waypost::server {
 struct Options {
   // Each for UDP and TCP.  Port 0: the kernel chooses one for both.
   std::vector<SocketAddress> listen;
+  // Addresses may come later than the sockets that are bound to them (IP_FREEBIND); otherwise one
+  // that the host does not have is an error.
+  bool free_bind = false;
   unsigned workers = 1;  // Threads.  0 means 1, here and for the pipeline.
   // What each UDP socket may hold while its worker is busy, in bytes of the kernel's memory: some
   // ten thousand queries.  Without CAP_NET_ADMIN the kernel grants no more than net.core.rmem_max.

@@ -32,8 +32,14 @@ boost::system::error_code last_error() {
 // share a port without noticing, and would let the kernel choose a port that is already shared.  So
 // the first socket is bound without it, and gets it afterwards to let the others join.
 template <typename Socket, typename Endpoint>
-boost::system::error_code bind_as(Socket& socket, const Endpoint& endpoint, Claim claim) {
+boost::system::error_code bind_as(Socket& socket, const Endpoint& endpoint, Claim claim,
+                                  Locality locality) {
   const int fd = socket.native_handle();
+  if (locality == Locality::MayCome &&
+      !(endpoint.address().is_v6() ? set(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1)
+                                   : set(fd, IPPROTO_IP, IP_FREEBIND, 1))) {
+    return last_error();
+  }
   if (claim == Claim::Join && !set(fd, SOL_SOCKET, SO_REUSEPORT, 1)) {
     return last_error();
   }
@@ -73,13 +79,13 @@ bool report_local_address(int fd, bool v4) noexcept {
 }  // namespace
 
 Result<asio::ip::udp::socket> open_udp(asio::io_context& context, const SocketAddress& address,
-                                       Claim claim, unsigned buffer_size) {
+                                       Claim claim, unsigned buffer_size, Locality locality) {
   const auto endpoint = to_endpoint<asio::ip::udp>(address);
   asio::ip::udp::socket socket(context);
   boost::system::error_code error;
   socket.open(endpoint.protocol(), error);
   if (!error) {
-    error = bind_as(socket, endpoint, claim);
+    error = bind_as(socket, endpoint, claim, locality);
   }
   if (!error && address.address.is_unspecified() &&
       !report_local_address(socket.native_handle(), address.address.is_v4())) {
@@ -93,7 +99,7 @@ Result<asio::ip::udp::socket> open_udp(asio::io_context& context, const SocketAd
 }
 
 Result<asio::ip::tcp::acceptor> open_tcp(asio::io_context& context, const SocketAddress& address,
-                                         Claim claim) {
+                                         Claim claim, Locality locality) {
   const auto endpoint = to_endpoint<asio::ip::tcp>(address);
   asio::ip::tcp::acceptor acceptor(context);
   boost::system::error_code error;
@@ -103,7 +109,7 @@ Result<asio::ip::tcp::acceptor> open_tcp(asio::io_context& context, const Socket
     acceptor.set_option(asio::socket_base::reuse_address(true), error);
   }
   if (!error) {
-    error = bind_as(acceptor, endpoint, claim);
+    error = bind_as(acceptor, endpoint, claim, locality);
   }
   if (!error) {
     acceptor.listen(TcpBacklog, error);

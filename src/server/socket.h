@@ -27,17 +27,23 @@ enum class Claim : std::uint8_t {
   Join,   // Shares it with a socket that was bound as First: the kernel spreads clients over both.
 };
 
-// Opens a UDP socket on `address`.  Fails, naming the address, when it is taken or not local.  Port
-// 0: the kernel chooses.  IPv6 sockets take no IPv4.  On an unspecified address every datagram
-// comes with the local address that it was sent to (IP_PKTINFO, RFC 3542, 6.1).  `buffer_size` is
-// in bytes of the kernel's memory, for each direction; the kernel may grant less.
+// Whether an address has to be one of this host's by the time a socket is bound to it.
+enum class Locality : std::uint8_t { Required, MayCome };
+
+// Opens a UDP socket on `address`.  Fails, naming the address, when it is taken, or not local
+// though it has to be.  Port 0: the kernel chooses.  IPv6 sockets take no IPv4.  On an unspecified
+// address every datagram comes with the local address that it was sent to (IP_PKTINFO, RFC
+// 3542, 6.1).  `buffer_size` is in bytes of the kernel's memory, for each direction; the kernel may
+// grant less.
 Result<boost::asio::ip::udp::socket> open_udp(boost::asio::io_context& context,
                                               const SocketAddress& address, Claim claim,
-                                              unsigned buffer_size);
+                                              unsigned buffer_size,
+                                              Locality locality = Locality::Required);
 
 // The same for TCP; the socket listens.
 Result<boost::asio::ip::tcp::acceptor> open_tcp(boost::asio::io_context& context,
-                                                const SocketAddress& address, Claim claim);
+                                                const SocketAddress& address, Claim claim,
+                                                Locality locality = Locality::Required);
 
 // Whether the kernel has sockets of IPv6; one that was started with ipv6.disable=1 has none.
 bool has_ipv6() noexcept;

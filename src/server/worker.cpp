@@ -22,6 +22,7 @@ constexpr int PortAttempts = 16;
 Worker::Worker(const Options& options, const Views& views, const TransferSource& transfers,
                Recursion* recursion, std::atomic<unsigned>& open_connections, std::uint64_t seed)
     : udp_buffer_size_(options.udp_buffer_size),
+      locality_(options.free_bind ? Locality::MayCome : Locality::Required),
       open_connections_(open_connections),
       context_(std::make_shared<asio::io_context>(1)),
       responder_(views, counters_, seed),
@@ -54,12 +55,12 @@ Result<SocketAddress> Worker::listen(const SocketAddress& address, Claim claim) 
   const int attempts = address.port == 0 ? PortAttempts : 1;
   Error error;
   for (int attempt = 0; attempt < attempts; ++attempt) {
-    auto udp = open_udp(*context_, address, claim, udp_buffer_size_);
+    auto udp = open_udp(*context_, address, claim, udp_buffer_size_, locality_);
     if (!udp) {
       return std::unexpected(std::move(udp).error());
     }
     const SocketAddress bound{address.address, udp->local_endpoint().port()};
-    auto tcp = open_tcp(*context_, bound, claim);
+    auto tcp = open_tcp(*context_, bound, claim, locality_);
     if (!tcp) {
       error = std::move(tcp).error();
       continue;

@@ -53,6 +53,7 @@ class Worker {
   void run();
 
   unsigned udp_buffer_size_;
+  Locality locality_;
   std::atomic<unsigned>& open_connections_;  // Of all workers.
   Counters counters_;
   std::shared_ptr<boost::asio::io_context> context_;

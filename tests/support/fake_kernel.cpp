@@ -105,6 +105,9 @@ FakeKernel::FakeKernel() {
   for (const char* chain : {"PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"}) {
     tables_[Table::Nat].emplace_back(chain, Rules());
   }
+  for (const char* chain : {"PREROUTING", "OUTPUT"}) {
+    tables_[Table::Raw].emplace_back(chain, Rules());
+  }
 }
 
 std::optional<RestoreFailure> FakeKernel::apply(const std::string& input) {
@@ -117,7 +120,7 @@ std::optional<RestoreFailure> FakeKernel::apply(const std::string& input) {
   for (std::string line; std::getline(lines, line);) {
     ++number;
     if (line.starts_with('*')) {
-      table = line == "*nat" ? Table::Nat : Table::Filter;
+      table = line == "*nat" ? Table::Nat : line == "*raw" ? Table::Raw : Table::Filter;
       chains = tables_[table];
       is_open = true;
       continue;

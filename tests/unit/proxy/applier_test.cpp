@@ -1,5 +1,6 @@
 #include "proxy/applier.h"
 
+#include "proxy/dns_rules.h"
 #include "support/fake_kernel.h"
 
 #include <boost/asio/co_spawn.hpp>
@@ -272,6 +273,43 @@ TEST_CASE("what the kernel has is read again when it is not what was believed") 
   CHECK(bench.quarantined.empty());
 }
 
+TEST_CASE("appliers of different tables leave each other's rules alone") {
+  Bench services_bench;
+  services_bench.applier.want(services({1}), 1);
+  REQUIRE(services_bench.settle());
+  test::FakeKernel& kernel = services_bench.kernel;
+  const std::string before = kernel.text();
+  const std::size_t saves = kernel.saves;
+
+  asio::io_context context{1};
+  ApplierOptions options = Bench::quick();
+  options.tables = {Table::Raw};
+  Applier raw(context.get_executor(), kernel, std::move(options), {});
+  asio::co_spawn(context, raw.run(), asio::detached);
+  const std::vector<IpAddress> addresses = {IpAddress::v4(169, 254, 20, 10)};
+  raw.want(dns_rules(addresses, kube::IpFamily::V4, 53), 1);
+  const auto end = std::chrono::steady_clock::now() + 2s;
+  while (!raw.is_settled() && std::chrono::steady_clock::now() < end) {
+    context.run_for(1ms);
+  }
+  REQUIRE(raw.is_settled());
+  CHECK(kernel.saves == saves + 1);
+  CHECK(kernel.text(Table::Raw).find("-d 169.254.20.10/32") != std::string::npos);
+  CHECK(kernel.text() == before);
+
+  asio::io_context removal{1};
+  std::size_t removed = 0;
+  asio::co_spawn(removal, remove_everything(kernel, {Table::Raw}),
+                 [&](const std::exception_ptr&, Result<std::size_t> done) {
+                   REQUIRE(done);
+                   removed = *done;
+                 });
+  removal.run();
+  CHECK(removed == 2);
+  CHECK(kernel.text(Table::Raw).find("WAYPOST") == std::string::npos);
+  CHECK(kernel.text() == before);
+}
+
 TEST_CASE("everything of ours is removed, and nothing else") {
   Bench bench;
   bench.kernel.run("*nat\n:MINE - [0:0]\n-A MINE -j RETURN\n-A PREROUTING -j MINE\nCOMMIT\n");
@@ -280,7 +318,7 @@ TEST_CASE("everything of ours is removed, and nothing else") {
   REQUIRE(bench.settle());
   asio::io_context context{1};
   std::size_t removed = 0;
-  asio::co_spawn(context, remove_everything(bench.kernel),
+  asio::co_spawn(context, remove_everything(bench.kernel, {Table::Filter, Table::Nat}),
                  [&](const std::exception_ptr&, Result<std::size_t> done) {
                    REQUIRE(done);
                    removed = *done;

@@ -1,0 +1,131 @@
+// DNS on the node itself: from addresses on an interface of this process' own to answers made of
+// the ServiceCache that rules are made of.
+//
+//     ServiceCache ──► Gate ──► names ──► workers on the node's addresses
+//          └──► rules for Services ──┘ in force
+//
+// Rules of table raw keep connection tracking away from these addresses (proxy/dns_rules.h).  They
+// come before the addresses do; the cluster DNS Service's own addresses come last, once the
+// cluster's names can be answered, so that until then, and from the moment the interface has gone,
+// packets to them meet the rules for Services.
+//
+// Not here: flags and the file (ops/node_dns_config.h), rules for Services (proxy/family_proxy.h).
+
+#pragma once
+
+#include "base/error.h"
+#include "cache/gate.h"
+#include "cache/service_cache.h"
+#include "ops/answering.h"
+#include "ops/config_follower.h"
+#include "ops/node_dns_config.h"
+#include "ops/world.h"
+#include "proxy/applier.h"
+#include "proxy/iptables.h"
+#include "proxy/local_device.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace waypost::ops {
+
+// A name waits at most so long for its rules.  Stub resolvers give up after five seconds, twice.
+inline constexpr std::chrono::seconds MaxNameHold{10};
+
+// Control thread only.
+class NodeDns {
+ public:
+  struct Surroundings {
+    proxy::Backend backend;
+    bool has_ipv6;   // Without, addresses of IPv6 are left out.
+    bool has_rules;  // Rules for Services are made here, so that names wait for them.
+    std::function<void()> on_ready;
+  };
+
+  // Opens the sockets and begins to bring the addresses up.  `context` and `cache` are borrowed,
+  // and outlive this object; nothing has been put into `cache` yet.  `context` does not run any
+  // more when this object is destroyed.
+  static Result<std::unique_ptr<NodeDns>> start(boost::asio::io_context& context,
+                                                cache::ServiceCache& cache,
+                                                const NodeDnsConfig& config,
+                                                Surroundings surroundings);
+  // As stop().
+  ~NodeDns();
+  NodeDns(const NodeDns&) = delete;
+  NodeDns& operator=(const NodeDns&) = delete;
+
+  // Reads the file and the static zones again.
+  void reload();
+  // The rules of that many deltas of Services are in force, in every family.
+  void on_in_force(std::uint64_t changes);
+
+  // Every object is known.
+  void on_synced() { bring_up(); }
+
+  // Whether every address is there and every name is known.
+  bool is_ready() const noexcept { return has_cluster_addresses_; }
+
+  // As docs/metrics.md, and what is counted here.
+  void collect(Scrape& scrape);
+  FlushCache flush() { return answering_->flush(); }
+  // What is answered where, for people: a line for each address.
+  std::vector<std::string> places() const;
+
+  // Removes the interface, closes the sockets, and removes the rules of table raw.  Blocks for as
+  // long as iptables-restore takes.  Returns one line of totals.  REQUIRES: `context` does not run.
+  std::string stop();
+
+ private:
+  struct Family {
+    Family(proxy::Backend backend, kube::IpFamily its) : family(its), tables(backend, its) {}
+    kube::IpFamily family;
+    proxy::Iptables tables;
+    std::optional<proxy::Applier> applier;
+    bool was_tried = false;
+    std::uint64_t failures = 0;
+  };
+
+  NodeDns(boost::asio::io_context& context, cache::ServiceCache& cache, const NodeDnsConfig& config,
+          Surroundings surroundings);
+  Result<void> open();
+  void add_family(kube::IpFamily family);
+  records::Options record_options(const records::Options& wanted) const;
+  void put_in_force(Config next);
+  void on_tick();
+  void await_tick();
+  bool is_known() const;
+  void bring_up();
+  bool add_addresses(const std::vector<IpAddress>& addresses);
+
+  boost::asio::io_context& context_;
+  cache::ServiceCache& cache_;
+  const Surroundings surroundings_;
+  std::vector<IpAddress> local_;
+  std::vector<IpAddress> cluster_;
+  const std::string interface_;
+  Config config_;         // The last that was good.
+  const Config started_;  // Whose sockets and threads are in use.
+  const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+
+  std::optional<cache::Gate> gate_;  // Where rules are made.
+  server::Views views_;
+  World world_{views_};
+  std::optional<Answering> answering_;
+  std::optional<ConfigFollower> follower_;
+  std::vector<std::unique_ptr<Family>> families_;
+  std::optional<proxy::LocalDevice> device_;
+  bool has_local_addresses_ = false;
+  bool has_cluster_addresses_ = false;
+  std::string problem_;  // Why an address is missing, as last told; or empty.
+  boost::asio::steady_timer tick_;
+};
+
+}  // namespace waypost::ops

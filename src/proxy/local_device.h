@@ -1,0 +1,46 @@
+// A network interface of this process' own, for addresses that are this host's as long as the
+// process lives.
+//
+// It is a TUN device that is not persistent (Linux Documentation/networking/tuntap.rst): the kernel
+// removes it, and with it the addresses and their routes, when the last descriptor of it is closed,
+// also when the process is killed.  Nothing is ever sent through it, because its addresses are
+// local.
+
+#pragma once
+
+#include "base/error.h"
+#include "base/ip_address.h"
+#include "proxy/netlink.h"
+
+#include <string>
+
+namespace waypost::proxy {
+
+// The longest name of an interface, in octets: IFNAMSIZ without the zero (linux/if.h).
+inline constexpr std::size_t MaxDeviceName = 15;
+
+// Control thread only.  Blocks for as long as the kernel takes to answer a netlink request.
+class LocalDevice {
+ public:
+  // Makes the interface and sets it up.  Fails, saying what it takes, when /dev/net/tun cannot be
+  // opened or the right CAP_NET_ADMIN is missing, and when another process has an interface of that
+  // name.
+  static Result<LocalDevice> make(const std::string& name);
+  // Removes it.
+  ~LocalDevice();
+  LocalDevice(LocalDevice&& other) noexcept;
+  LocalDevice& operator=(LocalDevice&&) = delete;
+
+  // Gives it an address, alone: /32, or /128 without duplicate address detection.  From here on
+  // packets to the address are for this host, which never chooses it as a source by itself.
+  Result<void> add(const IpAddress& address);
+
+ private:
+  LocalDevice(int fd, unsigned index, NetlinkSocket socket) noexcept
+      : fd_(fd), index_(index), socket_(std::move(socket)) {}
+  int fd_;
+  unsigned index_;
+  NetlinkSocket socket_;
+};
+
+}  // namespace waypost::proxy
