@@ -22,7 +22,7 @@ from kubernetes_fields import problems  # noqa: E402
 checks = Checks()
 DEPLOY = ROOT / "container" / "deploy"
 # ConfigMaps and ServiceAccounts that are in a cluster before an overlay comes.
-ALREADY_THERE = {"node-kube-proxy": {"kube-proxy"}, "coredns-in-place": {"coredns"}}
+ALREADY_THERE = {"node-kube-proxy": {"kube-proxy"}, "node-kube-proxy-dns": {"kube-proxy"}, "coredns-in-place": {"coredns"}}
 MEBIBYTES = {"Mi": 1, "Gi": 1024}
 
 
@@ -211,21 +211,54 @@ def coredns_in_place():
                  problems(theirs) + problems(role), [])
 
 
-def node_kube_proxy():
-    name = "node-kube-proxy"
+def node(name, capabilities, volumes):
+    """An overlay of the node's agent: (things, container, ports)."""
     things = render(name)
     fields(name, things)
     workload = named(things, "DaemonSet")["waypost-node"]
     pod, container, ports = references(name, things, workload)
-    restrictions(name, pod, container, 0, ["NET_ADMIN", "NET_RAW"])
+    restrictions(name, pod, container, 0, capabilities)
     checks.equal(f"{name}: it is in the node's network, on every node",
                  (pod["hostNetwork"], pod["tolerations"]), (True, [{"operator": "Exists"}]))
     checks.equal(f"{name}: the port is the host's", ports["healthz"]["hostPort"], ports["healthz"]["containerPort"])
-    lock, = (one for one in pod["volumes"] if "hostPath" in one)
-    mount, = (one for one in container["volumeMounts"] if one["name"] == lock["name"])
-    checks.equal(f"{name}: the lock that all programs of the host take",
-                 (lock["hostPath"], mount["mountPath"], mount.get("readOnly", False)),
-                 ({"path": "/run/xtables.lock", "type": "FileOrCreate"}, "/run/xtables.lock", False))
+    paths = {one["name"]: one["hostPath"] for one in pod["volumes"] if "hostPath" in one}
+    found = {(mount["mountPath"], paths[mount["name"]]["path"], paths[mount["name"]]["type"])
+             for mount in container["volumeMounts"] if mount["name"] in paths and not mount.get("readOnly", False)}
+    checks.equal(f"{name}: what of the host it writes to", found, {(path, path, kind) for path, kind in volumes})
+    return things, container, ports
+
+
+LOCK = ("/run/xtables.lock", "FileOrCreate")  # That all programs of the host take.
+DEVICE = ("/dev/net/tun", "CharDevice")
+
+
+def node_kube_proxy():
+    node("node-kube-proxy", ["NET_ADMIN", "NET_RAW"], [LOCK])
+
+
+def node_dns():
+    """Both overlays with DNS on the node: flags, their file, rights."""
+    for name, kinds in (("node-kube-proxy-dns", {"namespaces", "nodes", "services"}),
+                        ("node-dns-beside", {"namespaces", "services"})):
+        things, container, ports = node(name, ["NET_ADMIN", "NET_BIND_SERVICE", "NET_RAW"], [LOCK, DEVICE])
+        flags = dict(arg.split("=", 1) for arg in container["args"] if arg.startswith("--") and "=" in arg)
+        checks.equal(f"{name}: DNS is on", flags["--dns"], "true")
+        mount, = (one for one in container["volumeMounts"] if one["name"] == "node-dns")
+        folder, _, file = flags["--dns-config"].rpartition("/")
+        checks.equal(f"{name}: its file is mounted", folder, mount["mountPath"])
+        text = named(things, "ConfigMap")["waypost-node-dns"]["data"][file]
+        with Folder() as place, Folder() as world:
+            # What rules do not depend on is checked, this file among it.
+            code, _, err = run(TOOL_PROGRAM, "plan", "--manifests", world.path, "--node-addresses", "192.0.2.1",
+                               *(f"{flag}={value}" for flag, value in flags.items() if flag != "--dns-config"),
+                               "--dns-config", place.write("dns.yaml", text))
+        checks.equal(f"{name}: flags and file are taken", (code, err), (0, ""))
+        rules = named(things, "ClusterRole")["waypost-node"]["rules"]
+        checks.equal(f"{name}: rights", {kind for rule in rules for kind in rule["resources"]},
+                     kinds | {"endpointslices"})
+        if "--healthz-listen" in flags:
+            checks.equal(f"{name}: probes ask where it answers", ports["healthz"]["containerPort"],
+                         int(flags["--healthz-listen"].rpartition(":")[2]))
 
 
 def documented_metrics():
@@ -369,8 +402,9 @@ def options_that_the_docs_name():
 
 def every_overlay_is_tested():
     folders = {file.parent.relative_to(DEPLOY).as_posix() for file in DEPLOY.glob("**/kustomization.yaml")}
-    checks.equal("overlays", {folder for folder in folders if not folder.startswith("base/")},
-                 {"cluster-dns", "coredns-in-place", "monitoring", "node-kube-proxy"})
+    checks.equal("overlays", {folder for folder in folders if not folder.startswith(("base/", "components/"))},
+                 {"cluster-dns", "coredns-in-place", "monitoring", "node-dns-beside", "node-kube-proxy",
+                  "node-kube-proxy-dns"})
 
 
 every_overlay_is_tested()
@@ -384,6 +418,7 @@ else:
     the_look_at_fields_sees(cluster)
     coredns_in_place()
     node_kube_proxy()
+    node_dns()
     monitoring(cluster)
     overlay_of_ones_own()
     overlay_beside_coredns()

@@ -75,7 +75,7 @@ POD = {
     "volumes": [{"name!": "label",
                  "configMap": {"name!": "subdomain", "optional": "boolean", "defaultMode": "count",
                                "items": [{"key!": "configkey", "path!": "text"}]},
-                 "hostPath": {"path!": "path", "type": "FileOrCreate|File|DirectoryOrCreate|Directory|Socket"},
+                 "hostPath": {"path!": "path", "type": "FileOrCreate|File|DirectoryOrCreate|Directory|Socket|CharDevice|BlockDevice"},
                  "emptyDir": {"medium": "Memory", "sizeLimit": "quantity"}}],
 }
 TEMPLATE = {"metadata!": {"labels!": {"*key": "labelvalue"}, "annotations": {"*key": "text"}}, "spec!": POD}
