@@ -38,7 +38,8 @@ class Responder:
         self.answer = answer
         self.sock = space.socket(family, socket.SOCK_DGRAM)
         self.sock.bind((address, port))
-        threading.Thread(target=self._serve, daemon=True).start()
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
 
     def _serve(self):
         while True:
@@ -62,6 +63,7 @@ class Responder:
             self.sock.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
+        self.thread.join(timeout=5)  # Until then it holds the port.
         self.sock.close()
 
 
