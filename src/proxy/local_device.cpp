@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <tuple>
 #include <utility>
 
 namespace waypost::proxy {
@@ -57,7 +58,7 @@ void set_no_link_local(NetlinkSocket& socket, unsigned index) {
   request.put(IFLA_INET6_ADDR_GEN_MODE, {&mode, 1});
   request.end_nested();
   request.end_nested();
-  (void)socket.exchange(request, nothing);  // A kernel without IPv6 has none anyway.
+  std::ignore = socket.exchange(request, nothing);  // A kernel without IPv6 has none anyway.
 }
 
 }  // namespace
