@@ -262,18 +262,48 @@ void unpack(OctetReader& from, kube::EndpointSlice& slice) {
 
 //------------------------------------------------------------------ Pod
 
+namespace {
+
+void pack(OctetWriter& to, const kube::PodSearch& search) {
+  const auto& [policy, host_network, searches, ndots] = search;
+  to.octet(static_cast<std::uint8_t>(static_cast<unsigned>(policy) | bit(host_network, 2)));
+  to.number(searches.size());
+  for (const std::string& domain : searches) {
+    to.text(domain);
+  }
+  to.text(ndots);
+}
+
+void unpack(OctetReader& from, kube::PodSearch& search) {
+  const std::uint8_t bits = from.octet();
+  search.policy = static_cast<kube::DnsPolicy>(bits & 3U);
+  search.host_network = has_bit(bits, 2);
+  search.searches.resize(from.number());
+  for (std::string& domain : search.searches) {
+    domain = from.text();
+  }
+  search.ndots = from.text();
+}
+
+}  // namespace
+
 void pack(OctetWriter& to, const kube::Pod& pod, const Kept& kept) {
   const auto& [key, resource_version, labels, ips, phase, ready, terminating, hostname, subdomain,
-               node_name, ports] = pod;
+               node_name, ports, search] = pod;
   static const kube::Labels none;
+  const bool has_own_search = search && *search != kube::PodSearch();
   to.octet(static_cast<std::uint8_t>(static_cast<unsigned>(phase) | bit(ready, 3) |
-                                     bit(terminating, 4)));
+                                     bit(terminating, 4) | bit(search.has_value(), 5) |
+                                     bit(has_own_search, 6)));
   pack(to, kept.labels ? labels : none);
   pack(to, ips);
   to.text(hostname);
   to.text(subdomain);
   to.text(node_name);
   pack_ports(to, ports);
+  if (has_own_search) {
+    pack(to, *search);
+  }
 }
 
 void unpack(OctetReader& from, kube::Pod& pod) {
@@ -287,6 +317,12 @@ void unpack(OctetReader& from, kube::Pod& pod) {
   pod.subdomain = from.text();
   pod.node_name = from.text();
   unpack_ports(from, pod.ports);
+  if (has_bit(bits, 5)) {
+    pod.search.emplace();
+  }
+  if (has_bit(bits, 6)) {
+    unpack(from, *pod.search);
+  }
 }
 
 }  // namespace waypost::cache

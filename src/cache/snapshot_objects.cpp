@@ -18,6 +18,7 @@ constexpr std::uint8_t Ready = 1;
 constexpr std::uint8_t Serving = 2;
 constexpr std::uint8_t Terminating = 4;
 constexpr std::uint8_t Deleting = 1;
+constexpr std::uint8_t HostNetwork = 1;
 constexpr std::uint8_t OtherProxy = 1;
 constexpr std::uint8_t FurtherAddress = 1;
 
@@ -363,9 +364,28 @@ void read(GroupReader& from, kube::Namespace& name_space) {
 
 //------------------------------------------------------------------ Pod
 
+namespace {
+
+void write_search(GroupWriter& to, const kube::PodSearch& search) {
+  const auto& [policy, host_network, searches, ndots] = search;
+  write_word(to, policy);
+  to.octet(flag(host_network, HostNetwork));
+  to.list(searches, [&](const std::string& domain) { to.text(domain); });
+  to.text(ndots);
+}
+
+void read_search(GroupReader& from, kube::PodSearch& search) {
+  search.policy = read_word(from, kube::DnsPolicy::None);
+  search.host_network = has(from.octet(), HostNetwork);
+  from.list(search.searches, [&] { search.searches.emplace_back(from.text()); });
+  search.ndots = from.text();
+}
+
+}  // namespace
+
 void write(GroupWriter& to, const kube::Pod& pod) {
   const auto& [key, resource_version, labels, ips, phase, ready, terminating, hostname, subdomain,
-               node_name, ports] = pod;
+               node_name, ports, search] = pod;
   write_key(to, key);
   to.number(resource_version);
   write_labels(to, labels);
@@ -376,6 +396,11 @@ void write(GroupWriter& to, const kube::Pod& pod) {
   to.text(subdomain);
   to.text(node_name);
   write_ports(to, ports);
+  to.group([&] {
+    if (search) {
+      write_search(to, *search);
+    }
+  });
 }
 
 void read(GroupReader& from, kube::Pod& pod) {
@@ -392,6 +417,11 @@ void read(GroupReader& from, kube::Pod& pod) {
   pod.node_name =
       read_optional_name(from, kube::is_dns_subdomain, "the node's name is not a DNS subdomain");
   pod.ports = read_ports<kube::ContainerPort>(from, kube::is_port_name);
+  from.group([&](GroupReader& group) {
+    if (group.left() > 0) {
+      read_search(group, pod.search.emplace());
+    }
+  });
 }
 
 //------------------------------------------------------------------ Node

@@ -324,6 +324,40 @@ void decode_pod_ips(FieldReader& reader, const Field& status, Pod& pod) {
   });
 }
 
+// What the API server admits (pkg/apis/core/validation, MaxDNSSearchPaths).
+constexpr std::size_t MaxPodSearches = 32;
+
+// A policy that is not known here, and what else the API server would refuse, says nothing about
+// the names that the Pod has: it is taken for a list of its own that nobody can know.
+PodSearch decode_pod_search(FieldReader& reader, const Field& spec) {
+  PodSearch search;
+  search.host_network = reader.boolean(spec.at("hostNetwork"), false);
+  const std::string_view policy = reader.text(spec.at("dnsPolicy"));
+  if (policy == "ClusterFirstWithHostNet") {
+    search.policy = DnsPolicy::ClusterFirstWithHostNet;
+  } else if (policy == "Default") {
+    search.policy = DnsPolicy::Default;
+  } else if (!policy.empty() && policy != "ClusterFirst") {
+    search.policy = DnsPolicy::None;
+  }
+  const Field config_field = spec.at("dnsConfig");
+  const Field config = reader.mapping(config_field);
+  const Field searches = config.at("searches");
+  reader.each(searches, [&](const Field& element) {
+    if (search.searches.size() < MaxPodSearches) {
+      search.searches.emplace_back(reader.text(element));
+    }
+  });
+  const Field options = config.at("options");
+  reader.each(options, [&](const Field& element) {
+    const Field option = reader.mapping(element);
+    if (reader.text(option.at("name")) == "ndots") {
+      search.ndots = reader.text(option.at("value"));
+    }
+  });
+  return search;
+}
+
 bool is_pod_ready(FieldReader& reader, const Field& status) {
   bool ready = false;
   const Field conditions = status.at("conditions");
@@ -553,6 +587,9 @@ Pod decode_pod(FieldReader& reader, const Field& object, Metadata metadata,
   decode_containers(reader, spec, pod);
   if (options.traffic) {
     pod.node_name = reader.text(spec.at("nodeName"), is_dns_subdomain, DnsSubdomainRule);
+  }
+  if (options.pod_search) {
+    pod.search = decode_pod_search(reader, spec);
   }
 
   const Field status_field = object.at("status");

@@ -23,9 +23,10 @@ struct Metadata {
 // What of an object is wanted, beyond the names and addresses that every reader wants.  The rest is
 // left empty, so that no memory goes to it.
 struct DecodeOptions {
-  bool traffic = false;   // Service::traffic, EndpointSlice::traffic, Pod::node_name.
-  bool labels = true;     // Of every kind; to which Service a slice belongs is always told.
-  bool selectors = true;  // Of Services.
+  bool traffic = false;     // Service::traffic, EndpointSlice::traffic, Pod::node_name.
+  bool labels = true;       // Of every kind; to which Service a slice belongs is always told.
+  bool selectors = true;    // Of Services.
+  bool pod_search = false;  // Pod::search
 };
 
 // metadata.resourceVersion; 0 without one.

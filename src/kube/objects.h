@@ -14,6 +14,7 @@
 #include <compare>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -165,6 +166,19 @@ struct ContainerPort {
   friend bool operator==(const ContainerPort&, const ContainerPort&) = default;
 };
 
+// spec.dnsPolicy
+enum class DnsPolicy : std::uint8_t { ClusterFirst, ClusterFirstWithHostNet, Default, None };
+
+// What of a Pod's spec says which names its containers look up where they were given another one.
+struct PodSearch {
+  DnsPolicy policy = DnsPolicy::ClusterFirst;
+  bool host_network = false;          // spec.hostNetwork
+  std::vector<std::string> searches;  // spec.dnsConfig.searches, as written.
+  std::string ndots;                  // The value of that option in spec.dnsConfig; empty: none.
+
+  friend bool operator==(const PodSearch&, const PodSearch&) = default;
+};
+
 enum class PodPhase : std::uint8_t { Pending, Running, Succeeded, Failed, Unknown };
 
 struct Pod {
@@ -179,6 +193,8 @@ struct Pod {
   std::string subdomain;     // spec.subdomain
   std::string node_name;     // spec.nodeName; empty unless asked for (DecodeOptions::traffic).
   std::vector<ContainerPort> ports;
+  // Nothing unless asked for (DecodeOptions::pod_search).
+  std::optional<PodSearch> search;
 
   friend bool operator==(const Pod&, const Pod&) = default;
 };

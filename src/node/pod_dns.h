@@ -27,7 +27,7 @@ inline constexpr std::size_t MaxSearches = 32;
 inline constexpr std::size_t MaxSearchLength = 253;       // Of one domain, in octets.
 inline constexpr std::size_t MaxSearchListLength = 2048;  // With one blank between domains.
 
-enum class DnsPolicy : std::uint8_t { ClusterFirst, ClusterFirstWithHostNet, Default, None };
+using kube::DnsPolicy;
 
 // "ClusterFirst", as in spec.dnsPolicy.
 std::string_view to_text(DnsPolicy policy) noexcept;

@@ -134,12 +134,19 @@ std::string Answering::totals() const {
   return ops::totals(counters());
 }
 
+// Workers do not tell their addresses apart; the first one stands for all.
+std::string Answering::label() const {
+  return fmt::format("dns://:{}", server_->addresses().front().port);
+}
+
 void Answering::collect(Scrape& scrape) {
-  // Workers do not tell their addresses apart; the first one stands for all.
-  const std::string label = fmt::format("dns://:{}", server_->addresses().front().port);
   const std::vector<const server::Counters*> all = counters();
-  collect_server(scrape, all, label);
-  forwarding_->collect(scrape, all, label);
+  collect_server(scrape, all, label());
+  forwarding_->collect(scrape, all, label());
+}
+
+void Answering::collect_searches(Scrape& scrape, const search::PodDirectory& pods) const {
+  ops::collect_searches(scrape, counters(), pods, label());
 }
 
 FlushCache Answering::flush() {

@@ -15,6 +15,7 @@
 #include "ops/problem_log.h"
 #include "ops/query_rules.h"
 #include "records/publisher.h"
+#include "search/pod_directory.h"
 #include "server/responder.h"
 #include "server/server.h"
 #include "zones/zone_set.h"
@@ -73,12 +74,14 @@ class Answering {
   std::string totals() const;
   // As docs/metrics.md.
   void collect(Scrape& scrape);
+  void collect_searches(Scrape& scrape, const search::PodDirectory& pods) const;
   FlushCache flush();
 
  private:
   void load_zones();
   void watch_zones();
   server::TransferSource transfer_source(FindPublisher publisher);
+  std::string label() const;
 
   boost::asio::io_context& context_;
   server::Views& views_;

@@ -31,10 +31,19 @@ Result<kube::ApiAccess> api_access(const ApiConfig& config) {
   return access;
 }
 
-sources::ApiOptions api_options(const records::Options& records) {
-  return {.kinds = sources::kinds_for_names(records.pods == records::PodsMode::Verified,
-                                            !records.labels.empty()),
-          .reflector = {}};
+sources::ApiOptions api_options(const records::Options& records,
+                                const CompletionConfig& completion) {
+  const bool has_names = records.pods == records::PodsMode::Verified;
+  sources::ApiOptions options{
+      .kinds = sources::kinds_for_names(has_names || completion.is_on, !records.labels.empty()),
+      .reflector = {}};
+  for (sources::KindRequest& kind : options.kinds) {
+    if (kind.kind == kube::ObjectKind::Pod && completion.is_on) {
+      kind.decode.pod_search = true;
+      kind.field_selector = completion.node.empty() ? "" : "spec.nodeName=" + completion.node;
+    }
+  }
+  return options;
 }
 
 cache::Kept kept_for(const records::Options& records) {

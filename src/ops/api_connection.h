@@ -15,7 +15,8 @@ namespace waypost::ops {
 Result<kube::ApiAccess> api_access(const ApiConfig& config);
 
 // What names need of the cluster with these options: which objects, and which of their fields.
-sources::ApiOptions api_options(const records::Options& records);
+sources::ApiOptions api_options(const records::Options& records,
+                                const CompletionConfig& completion);
 cache::Kept kept_for(const records::Options& records);
 
 // `wanted`, as far as a source that was started for `started` has what it needs; the rest of it is

@@ -196,6 +196,9 @@ void derive(const Chosen& chosen, Config& config) {
     config.rules.limit.burst = std::min(2 * config.rules.limit.rate, 100'000U);
     show("rateLimitBurst", std::to_string(config.rules.limit.burst));
   }
+  if (chosen.find("searchDomains") != nullptr && !config.completion.domains) {
+    config.completion.domains.emplace();  // An empty list says that there are none.
+  }
   if (chosen.find("workers") == nullptr) {
     config.server.workers = usable_cores();
     show("workers", std::to_string(config.server.workers));
@@ -204,6 +207,33 @@ void derive(const Chosen& chosen, Config& config) {
     config.lameduck =
         config.is_from_manifests() ? std::chrono::seconds(0) : std::chrono::seconds(5);
     show("lameduck", config.is_from_manifests() ? "0s" : "5s");
+  }
+}
+
+// What says of search completion what cannot be.
+void check_completion(const Chosen& chosen, const Config& config, Interpreter& interpreter) {
+  const auto clash = [&](std::string_view key, std::string_view other, std::string_view value) {
+    const Setting* const setting = chosen.find(key);
+    const Setting* const against = chosen.find(other);
+    if (setting != nullptr && against != nullptr) {
+      interpreter.add(problem(setting->where, "found together with " + against->where +
+                                                  std::string(value) +
+                                                  ", expected only one of them"));
+    }
+  };
+  clash("searchResolvConf", "searchDomains", "");
+  clash("searchNode", "manifests", "");
+  if (config.records.pods == records::PodsMode::Verified) {
+    clash("searchNode", "pods", ": verified");
+  }
+  if (config.completion.is_on && !config.records.is_served) {
+    clash("searchCompletion", "kubernetes", ": false");
+  }
+  for (const std::string_view key : {"searchDomains", "searchResolvConf", "searchNode"}) {
+    if (const Setting* setting = chosen.find(key); setting != nullptr && !config.completion.is_on) {
+      interpreter.add(
+          problem(setting->where, "found without searchCompletion: true, expected them together"));
+    }
   }
 }
 
@@ -240,6 +270,7 @@ void check_together(const Chosen& chosen, const Config& config, Interpreter& int
     interpreter.add(problem(labels->where,
                             "found together with " + names->where + ", expected only one of them"));
   }
+  check_completion(chosen, config, interpreter);
   const Setting* listen = chosen.find("listen");
   if (listen != nullptr && listen->shape == Shape::List && listen->values.empty()) {
     interpreter.add(problem(listen->where, "found no address, expected at least one"));

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "ops/families.h"
 #include "ops/forwarding.h"
+#include "ops/host_searches.h"
 #include "ops/status_server.h"
 #include "policy/policy.h"
 #include "records/options.h"
@@ -77,6 +78,7 @@ struct Config {
   ApiConfig api;
   StatusListen status;
   ForwardConfig forward;
+  CompletionConfig completion;
   std::filesystem::path snapshot;            // Empty: none is kept.
   std::chrono::milliseconds max_data_age{};  // 0: data of any age is good.
   std::vector<std::filesystem::path> static_zones;

@@ -21,8 +21,10 @@ std::span<const Translator::Rule> Translator::rules() {
       {{"acl", "", Refused, "put a NetworkPolicy in front of the Pods"}, nullptr},
       {{"any", "", BuiltIn, "ANY is answered with HINFO (RFC 8482)."}, nullptr},
       {{"auto", "", Refused, "name the folder in staticZones; its files are *.zone"}, nullptr},
-      {{"autopath", "", Refused, "set ndots:2 in dnsConfig, or ask for names with a final dot"},
-       nullptr},
+      {{"autopath", "", Mapped,
+        "`searchCompletion: true`; a file becomes `searchResolvConf`. Whatever it says, Pods alone "
+        "are completed, each by its own list."},
+       &T::read_autopath},
       {{"azure", "", Refused, "forward the zone to a server that has it"}, nullptr},
       {{"bind", "", Mapped, "`listen`, with the port of the server block. Addresses only."},
        &T::read_bind},
@@ -320,6 +322,28 @@ void Translator::read_nsid(const Line& line) {
 void Translator::read_debug(const Line& line) {
   if (has_arguments(line, 0, 0)) {
     set("logLevel", "debug", line);
+  }
+}
+
+// Zones in front of the last word: the cluster's, because there is no other that Pods' lists begin
+// with.
+void Translator::read_autopath(const Line& line) {
+  if (!has_arguments(line, 1, SIZE_MAX)) {
+    return;
+  }
+  const Word& from = line.words.back();
+  if (from.text.starts_with('@') && from.text != "@kubernetes") {
+    return complain(from.place, "autopath: found '" + from.text +
+                                    "', expected @kubernetes or the path of a resolv.conf");
+  }
+  set("searchCompletion", "true", line);
+  if (!from.text.starts_with('@')) {
+    set("searchResolvConf", from.text, line);
+    note(line.place(),
+         "autopath: " + from.text +
+             " is taken for the nodes' resolver file; its domains follow the "
+             "cluster's, and only Pods are completed",
+         true);
   }
 }
 

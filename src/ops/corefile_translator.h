@@ -99,6 +99,7 @@ class Translator {
 
   // ---- Directives (corefile_rules.cpp, corefile_sources.cpp)
   void read_arguments_only(const corefile::Line& line);
+  void read_autopath(const corefile::Line& line);
   void read_bufsize(const corefile::Line& line);
   void read_bind(const corefile::Line& line);
   void read_cancel(const corefile::Line& line);

@@ -9,6 +9,7 @@
 #include "ops/departure.h"
 #include "ops/folder_watch.h"
 #include "ops/host.h"
+#include "ops/host_searches.h"
 #include "ops/metric_collectors.h"
 #include "ops/page/dns_page.h"
 #include "ops/problem_log.h"
@@ -58,6 +59,7 @@ struct LifeCycle::State {
 
   // Putting things in force.
   void apply_world();
+  void apply_searches();
   Result<void> serve_api();
   void load_snapshot(cache::ServiceCache& cache);
   records::Options record_options() const;
@@ -68,6 +70,7 @@ struct LifeCycle::State {
   void on_signal(int signal);
   void reload();
   void on_manifests_changed();
+  void on_host_searches_changed();
   void put_in_force(Config next);
 
   void on_synced();
@@ -105,6 +108,7 @@ struct LifeCycle::State {
   server::Views views;
   SourceLog source_log{[this] { on_synced(); }};
   World world{views};
+  HostSearches host_searches{context, [this] { on_host_searches_changed(); }};
   std::string origin_of_world;  // For people: a folder or a URL.
   bool is_announced_ready = false;
   cache::ServiceCache* api_cache = nullptr;  // What the API server fills.
@@ -140,8 +144,20 @@ void LifeCycle::State::apply_world() {
     world.apply(record_options());
     return;
   }
-  world.serve_folder(record_options(), config.manifests);
+  sources::ManifestOptions manifests = config.manifests;
+  manifests.decode.pod_search = started.completion.is_on;
+  world.serve_folder(record_options(), manifests);
   manifest_problems.update(world.problems());
+}
+
+// Whether names are completed is settled at start, because it takes a watch of Pods.
+void LifeCycle::State::apply_searches() {
+  if (started.completion.is_on) {
+    CompletionConfig completion = config.completion;
+    completion.is_on = true;
+    host_searches.configure(completion);
+    world.complete_searches(host_searches.domains());
+  }
 }
 
 Result<void> LifeCycle::State::serve_api() {
@@ -161,7 +177,7 @@ Result<void> LifeCycle::State::serve_api() {
     api_cache = &cache;
     load_snapshot(cache);
     return std::make_unique<sources::ApiSource>(
-        context, api_options(started.records), std::move(*client),
+        context, api_options(started.records, started.completion), std::move(*client),
         std::make_unique<SystemTimer>(context.get_executor()), cache, source_log);
   });
   return {};
@@ -267,6 +283,11 @@ void LifeCycle::State::on_manifests_changed() {
   log::info("manifests read again: {} services, {} endpoints", counts.services, counts.endpoints);
 }
 
+void LifeCycle::State::on_host_searches_changed() {
+  world.complete_searches(host_searches.domains());
+  log::info("search domains of the hosts: {}", fmt::join(host_searches.domains(), ", "));
+}
+
 // What nobody else begins: aging, and freeing what changes left behind.
 void LifeCycle::State::on_tick() {
   world.reclaim();
@@ -314,6 +335,7 @@ void LifeCycle::State::put_in_force(Config next) {
     watch_manifests();
   }
   answering->configure(config);
+  apply_searches();
   apply_world();
   answering->look_at(world.cache());
   report_changes(started, before, config);
@@ -386,6 +408,9 @@ Result<void> LifeCycle::State::serve_status() {
   status->metrics().add([this](Scrape& scrape) {
     answering->collect(scrape);
     collect_world(scrape, world.cache());
+    if (world.pods() != nullptr) {
+      answering->collect_searches(scrape, *world.pods());
+    }
     if (world.api() != nullptr) {
       collect_source(scrape, world.api()->statuses(), std::chrono::steady_clock::now());
     }
@@ -479,6 +504,7 @@ Result<std::unique_ptr<LifeCycle>> LifeCycle::start(ConfigOrigin origin, Config 
     state->watch_manifests();
   }
   state->answering.emplace(state->context, state->views, state->config);
+  state->apply_searches();
   if (state->started.is_from_manifests()) {
     state->origin_of_world = state->config.manifests.folder.string();
     state->apply_world();

@@ -130,6 +130,44 @@ void collect_server(Scrape& scrape, std::span<const Counters* const> workers,
   }
 }
 
+void collect_searches(Scrape& scrape, std::span<const Counters* const> workers,
+                      const search::PodDirectory& pods, std::string_view server) {
+  using enum server::SearchOutcome;
+  const auto count = [&](server::SearchOutcome outcome) {
+    std::uint64_t total = 0;
+    for (const Counters* worker : workers) {
+      total += worker->searches[std::to_underlying(outcome)].value();
+    }
+    return to_double(total);
+  };
+  for (const auto& [outcome, with] :
+       {std::pair{InCluster, "cluster"}, std::pair{InHostDomain, "host"},
+        std::pair{AsGiven, "none"}}) {
+    scrape.counter("waypost_search_completed_total",
+                   "Queries of Pods answered with a later name of their search walk.",
+                   count(outcome), {{"domain", with}});
+  }
+  for (const auto& [outcome, reason] :
+       {std::pair{UnknownAddress, "unknown_address"}, std::pair{HostNetwork, "host_network"},
+        std::pair{SharedAddress, "shared_address"}, std::pair{OtherNamespace, "other_namespace"},
+        std::pair{OtherList, "other_list"}, std::pair{Dotted, "ndots"}}) {
+    scrape.counter("waypost_search_refused_total",
+                   "Queries for names of the cluster that do not exist, not looked for further.",
+                   count(outcome), {{"reason", reason}});
+  }
+  scrape.counter("waypost_search_nowhere_total",
+                 "Queries of Pods whose walk leads to no name with addresses.", count(Nowhere));
+  scrape.counter("waypost_search_failed_total",
+                 "Queries of Pods that failed because another server did.", count(Failed));
+  scrape.counter("coredns_autopath_success_total", "As waypost_search_completed_total, together.",
+                 count(InCluster) + count(InHostDomain) + count(AsGiven),
+                 {{"server", std::string(server)}});
+  scrape.gauge("waypost_search_addresses", "Addresses of Pods that are known, all of them.",
+               to_double(pods.address_count()));
+  scrape.gauge("waypost_search_lists", "Search lists of Pods, each once.",
+               to_double(pods.list_count()));
+}
+
 void collect_world(Scrape& scrape, const cache::ServiceCache& cache) {
   const cache::ServiceCache::Counts& counts = cache.counts();
   for (const auto& [kind, count] :

@@ -11,6 +11,7 @@
 #include "ops/metrics.h"
 #include "ops/process_status.h"
 #include "ops/snapshot_keeper.h"
+#include "search/pod_directory.h"
 #include "server/counters.h"
 #include "sources/kind_status.h"
 
@@ -27,6 +28,10 @@ void collect_process(Scrape& scrape, const ProcessStatus& status);
 // Sums over all workers.  `server` is the label that CoreDNS gives a server block: "dns://:53".
 void collect_server(Scrape& scrape, std::span<const server::Counters* const> workers,
                     std::string_view server);
+
+// What search completion did; `server` as above.
+void collect_searches(Scrape& scrape, std::span<const server::Counters* const> workers,
+                      const search::PodDirectory& pods, std::string_view server);
 
 void collect_world(Scrape& scrape, const cache::ServiceCache& cache);
 

@@ -9,6 +9,7 @@
 #include "ops/option_values.h"
 #include "ops/policy_options.h"
 #include "ops/reverse_zones.h"
+#include "ops/search_options.h"
 #include "ops/text.h"
 
 #include <algorithm>
@@ -450,6 +451,23 @@ constexpr auto Table = std::to_array<Option>({
      "once "
      "for each upstream; the longest zone wins.",
      put_stub_domain},
+    {"searchCompletion", "search-completion", Boolean, "BOOL", "true or false", "false", "",
+     AtRestart,
+     "Whether a name that does not exist and is the first that a Pod's resolver makes of a shorter "
+     "one is answered with the name that the others would lead to. Takes a watch of Pods.",
+     [](Config& c, const std::string& t) { return put_boolean(c.completion.is_on, t); }},
+    {"searchDomains", "search-domains", List, "DOMAIN",
+     "a list of domain names such as corp.example", "", "those of searchResolvConf", Live,
+     "The search domains that Pods have from their nodes, behind the cluster's own.",
+     put_search_domain},
+    {"searchResolvConf", "search-resolv-conf", Text, "FILE",
+     "the path of a resolv.conf such as the kubelet's resolvConf", "/etc/resolv.conf", "", Live,
+     "Where these domains are read, and followed.", put_search_resolv_conf, true},
+    {"searchNode", "search-node", Text, "NODE", "the name of a Node", "",
+     "none; all Pods are watched", AtRestart,
+     "The node whose Pods alone are watched for searchCompletion, where each node has a server of "
+     "its own.",
+     put_search_node},
     {"forwardPolicy", "forward-policy", Text, "POLICY", "ranked, random, sequential or round_robin",
      "ranked", "", Live,
      "Which upstream is asked first: the one with the best latency and the least loss of late, a "

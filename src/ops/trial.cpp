@@ -29,7 +29,7 @@ Bytes Trial::ask(const dns::Name& name, dns::RecordType type, server::Transport 
                               .transport = transport,
                               .time = server::Moment::now(),
                               .is_refresh = true};  // Nobody whom rules or limits are for.
-  const server::Reply reply = responder_.resume(request, client, nullptr, reply_);
+  const server::Reply reply = responder_.resume(request, client, nullptr, nullptr, reply_);
   return Bytes(reply_).first(reply.size);
 }
 

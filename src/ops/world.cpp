@@ -6,6 +6,23 @@ namespace waypost::ops {
 
 World::~World() {
   views_.index.store(nullptr, std::memory_order_release);
+  views_.pods.store(nullptr, std::memory_order_release);
+}
+
+std::unique_ptr<search::PodDirectory> World::follow_pods() {
+  return hosts_ ? std::make_unique<search::PodDirectory>(
+                      *feed_, search::SearchSurroundings{records_.zone, *hosts_}, retired_)
+                : nullptr;
+}
+
+void World::complete_searches(const std::vector<std::string>& hosts) {
+  hosts_ = hosts;
+  if (pods_ != nullptr) {
+    pods_->set_surroundings({records_.zone, hosts});
+  } else if (feed_ != nullptr) {
+    pods_ = follow_pods();
+    views_.pods.store(pods_.get(), std::memory_order_release);
+  }
 }
 
 void World::publish(const records::Options& records) {
@@ -13,6 +30,8 @@ void World::publish(const records::Options& records) {
   auto publisher = std::make_unique<records::Publisher>(records, *feed_, retired_);
   views_.index.store(&publisher->index(), std::memory_order_release);
   const std::unique_ptr<records::Publisher> old = std::exchange(publisher_, std::move(publisher));
+  const std::unique_ptr<search::PodDirectory> old_pods = std::exchange(pods_, follow_pods());
+  views_.pods.store(pods_.get(), std::memory_order_release);
   rcu::synchronize();
 }
 

@@ -14,6 +14,7 @@
 #include "kube/api_transport.h"
 #include "ops/config.h"
 #include "records/publisher.h"
+#include "search/pod_directory.h"
 #include "server/responder.h"
 #include "sources/api_source.h"
 #include "sources/manifest_source.h"
@@ -52,6 +53,10 @@ class World {
   // New options for the world that is served.  REQUIRES: serve_*() was called.
   void apply(const records::Options& records);
 
+  // Has names completed for the Pods of what is served, now and later (search/walk.h); `hosts` are
+  // the search domains of their nodes.
+  void complete_searches(const std::vector<std::string>& hosts);
+
   // Reads the folder again.  REQUIRES: serve_folder() was called.
   void reload();
   // Frees what readers cannot see any more.
@@ -63,6 +68,8 @@ class World {
   }
   const cache::ServiceCache& cache() const noexcept { return content_->cache; }
   const records::Publisher& publisher() const noexcept { return *publisher_; }
+  // Null unless names are completed.
+  const search::PodDirectory* pods() const noexcept { return pods_.get(); }
   // Null unless the world comes from an API server.
   const sources::ApiSource* api() const noexcept {
     return content_ == nullptr ? nullptr : content_->api.get();
@@ -77,6 +84,7 @@ class World {
   };
 
   void publish(const records::Options& records);
+  std::unique_ptr<search::PodDirectory> follow_pods();
 
   server::Views& views_;
   rcu::RetireList retired_;
@@ -85,7 +93,10 @@ class World {
   std::vector<IpPrefix> service_cidrs_;
   std::unique_ptr<Content> content_;
   cache::Feed* feed_ = nullptr;                    // The content's cache, or what was given.
-  std::unique_ptr<records::Publisher> publisher_;  // After what it follows.
+  std::optional<std::vector<std::string>> hosts_;  // Nothing: no name is completed.
+  // After what they follow.
+  std::unique_ptr<records::Publisher> publisher_;
+  std::unique_ptr<search::PodDirectory> pods_;
 };
 
 }  // namespace waypost::ops

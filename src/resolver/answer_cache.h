@@ -45,6 +45,10 @@ class CachedAnswer {
 
   dns::Rcode rcode() const noexcept { return rcode_; }
   bool authentic_data() const noexcept { return authentic_data_; }
+  // Whether there is anything in the answer section.
+  bool has_records() const noexcept {
+    return groups_ != 0 && records().groups.front().section == dns::Section::Answer;
+  }
 
  private:
   friend class AnswerCache;

@@ -5,10 +5,32 @@
 #include "base/counter.h"
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
 
 namespace waypost::server {
 
 using waypost::Counter;
+
+// What became of a query for A or AAAA that may be the first step of a Pod's search walk: its name
+// does not exist, and is below svc.ZONE.  Counted only while search completion is on.
+enum class SearchOutcome : std::uint8_t {
+  // Completed, with a name relative to a domain of the cluster, to another one, or as it was given.
+  InCluster,
+  InHostDomain,
+  AsGiven,
+  Nowhere,  // No step of the walk has addresses: NXDOMAIN, as without completion.
+  Failed,   // A step could not be told: SERVFAIL.
+  // Not completed, because of who asks or what for.
+  UnknownAddress,
+  HostNetwork,
+  SharedAddress,
+  OtherNamespace,  // The name is below another namespace than that of the Pod.
+  OtherList,       // The Pod's list does not begin with its namespace.
+  Dotted,          // The name has as many dots as ndots says: it was tried as it is.
+  None,            // No such query; not counted.
+};
 
 // On cache lines of its own, so that workers do not share any.
 struct alignas(64) Counters {
@@ -36,6 +58,7 @@ struct alignas(64) Counters {
   Counter cache_misses;       // Queries that the cache had no fresh answer for.
   Counter handover_refused;   // Of these, those that the resolver had no room for.
   Counter abandoned;          // Answers whose client had gone meanwhile.
+  std::array<Counter, std::to_underlying(SearchOutcome::None)> searches;  // By SearchOutcome.
 };
 
 }  // namespace waypost::server

@@ -29,6 +29,7 @@ struct Recursion::Parked {
   Client client;
   ReturnPath path;  // UDP
   TakeAnswer take;  // TCP
+  search::WalkProgress progress;
 
   // False for an answer that is only asked for again.
   bool has_client() const noexcept { return take != nullptr || path.fd >= 0; }
@@ -134,9 +135,14 @@ void Recursion::serve(const std::shared_ptr<Parked>& parked, unsigned round) {
   }
   resolver_.resolve(
       responder_.elsewhere(), [this, parked, round](const resolver::Resolution& resolution) {
+        const unsigned known = parked->progress.known();
         const Reply resumed = respond(*parked, &resolution);
         if (!resumed.resolve) {
           return send(*parked, Bytes(output_).first(resumed.size));
+        }
+        // The next step of a search walk.
+        if (parked->progress.known() != known) {
+          return asio::post(context_, [this, parked] { serve(parked, 0); });
         }
         // A CNAME of ours leads to another name now.
         if (round < MaxRounds) {
@@ -153,7 +159,7 @@ void Recursion::serve(const std::shared_ptr<Parked>& parked, unsigned round) {
 Reply Recursion::respond(Parked& parked, const resolver::Resolution* resolution) {
   const rcu::ReadSection section;
   parked.client.time = Moment::now();  // Each time anew, because the request may have waited.
-  return responder_.resume(parked.request, parked.client, resolution, output_);
+  return responder_.resume(parked.request, parked.client, resolution, &parked.progress, output_);
 }
 
 void Recursion::send(const Parked& parked, Bytes answer) {

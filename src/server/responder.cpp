@@ -1,5 +1,7 @@
 #include "server/responder.h"
 
+#include "server/authority.h"
+#include "server/completion.h"
 #include "zones/zone_set.h"
 
 #include <algorithm>
@@ -40,31 +42,28 @@ bool is_forwardable(RecordType type) noexcept {
   return number != 0 && type != RecordType::OPT && !(number >= 249 && number <= 254);
 }
 
-// The data that owns a name: one of the cluster's zones, a static zone, or nobody.
-struct Authority {
-  const records::Apex* cluster = nullptr;
-  const zones::Zone* zone = nullptr;
-
-  bool is_none() const noexcept { return cluster == nullptr && zone == nullptr; }
-};
-
 }  // namespace
 
 // What one response is made with, on the stack.
 class Answer {
  public:
-  // `uptime` is a Moment's, `unusable` an AnswerPolicy's.
+  // `unusable` is an AnswerPolicy's.
   Answer(const Views& views, const records::Index& index, const dns::Query& query,
-         std::uint32_t uptime, RecordType unusable, const resolver::Resolution* resolution,
-         resolver::Question& elsewhere, dns::Rotation& rotation, dns::MessageWriter& out) noexcept
+         const Client& client, RecordType unusable, const resolver::Resolution* resolution,
+         search::WalkProgress* progress, resolver::Question& elsewhere, dns::Rotation& rotation,
+         dns::MessageWriter& out) noexcept
       : index_(index),
         zones_(*views.zones.load(std::memory_order_acquire)),
         answers_(views.answers.load(std::memory_order_acquire)),
         is_stale_(views.is_stale.load(std::memory_order_relaxed)),
+        pods_(views.pods.load(std::memory_order_acquire)),
+        rules_(pods_ == nullptr ? nullptr : views.rules.load(std::memory_order_acquire)),
         query_(query),
-        uptime_(uptime),
+        client_(client),
+        uptime_(client.time.uptime),
         unusable_(unusable),
         resolution_(resolution),
+        progress_(progress),
         elsewhere_(elsewhere),
         rotation_(rotation),
         out_(out) {}
@@ -88,12 +87,15 @@ class Answer {
   bool is_from_cache() const noexcept { return is_from_cache_; }
   bool wants_refresh() const noexcept { return wants_refresh_; }
   bool is_unusable() const noexcept { return is_unusable_; }
+  SearchOutcome search_outcome() const noexcept { return search_; }
 
   std::optional<dns::ExtendedError> extended_error() const noexcept { return extended_error_; }
   std::string_view extended_text() const noexcept { return extended_text_; }
 
  private:
-  Authority find_authority(const dns::NameKey& name, Search& search) const noexcept;
+  Authority find_authority(const dns::NameKey& name, Search& search) const noexcept {
+    return server::find_authority(index_, zones_, name, search);
+  }
   Outcome solve(const Authority& authority, const dns::Lookup& lookup, Search& search,
                 dns::Target& next) noexcept;
   // Whether a name that does not exist there is asked elsewhere.
@@ -106,16 +108,21 @@ class Answer {
                        std::uint16_t owner) noexcept;
   void conclude(Outcome outcome, const Authority& authority, const dns::Lookup& lookup) noexcept;
   void add_root_soa() noexcept;
+  bool complete(const Authority& authority, dns::Target& next) noexcept;
   void fail(Rcode rcode, dns::ExtendedError error, std::string_view text) noexcept;
 
   const records::Index& index_;
   const zones::ZoneSet& zones_;
   const resolver::AnswerCache* answers_;
   const bool is_stale_;
+  const search::PodDirectory* pods_;
+  const policy::Policy* rules_;  // For completion.
   const dns::Query& query_;
+  const Client& client_;
   const std::uint32_t uptime_;
   const RecordType unusable_;
   const resolver::Resolution* resolution_;
+  search::WalkProgress* progress_;
   resolver::Question& elsewhere_;
   dns::Rotation& rotation_;
   dns::MessageWriter& out_;
@@ -125,6 +132,8 @@ class Answer {
   bool is_from_cache_ = false;
   bool wants_refresh_ = false;
   bool is_unusable_ = false;
+  bool has_other_family_ = false;  // What is asked elsewhere exists, with the other type.
+  SearchOutcome search_ = SearchOutcome::None;
 };
 
 void Answer::fail(Rcode rcode, dns::ExtendedError error, std::string_view text) noexcept {
@@ -146,20 +155,6 @@ void Answer::add_root_soa() noexcept {
   if (!out_.add_soa(Section::Authority, {}, DenialTtl, {}, {}, Times)) {
     out_.set_truncated(true);
   }
-}
-
-// The zone with the longest apex owns a name.  Reverse zones overlap (10.in-addr.arpa is an empty
-// zone by RFC 6303 and holds ClusterIPs at the same time): there, a name that the cluster has is
-// the cluster's.
-Authority Answer::find_authority(const dns::NameKey& name, Search& search) const noexcept {
-  const records::Apex* cluster = index_.enclosing(name);
-  const zones::Zone* zone = zones_.closest(name);
-  if (cluster != nullptr && zone != nullptr) {
-    const bool is_cluster = zone->apex().label_count() <= cluster->labels ||
-                            (cluster->is_reverse && index_.has(name, search));
-    return is_cluster ? Authority{cluster, nullptr} : Authority{nullptr, zone};
-  }
-  return {cluster, zone};
 }
 
 Outcome Answer::solve(const Authority& authority, const dns::Lookup& lookup, Search& search,
@@ -193,8 +188,14 @@ void Answer::resolve(Search& search, dns::Target& first, dns::Target& second) no
   Search* current = &search;
   for (unsigned hops = 0;; ++hops) {
     const dns::Lookup lookup{*name, query_.type, owner, rotation_};
-    const Outcome outcome = solve(authority, lookup, *current, *next);
+    Outcome outcome = solve(authority, lookup, *current, *next);
     seen[hops] = name->hash;
+    if (outcome == Outcome::NoName && hops == 0 && pods_ != nullptr) {
+      if (!complete(authority, *next)) {
+        return;
+      }
+      outcome = next->name.size != 0 ? Outcome::Follow : outcome;
+    }
     if (outcome == Outcome::NoName && falls_through(authority)) {
       extended_error_.reset();
       out_.set_authoritative(hops != 0);
@@ -218,6 +219,26 @@ void Answer::resolve(Search& search, dns::Target& first, dns::Target& second) no
     owner = next->owner;
     next = next == &first ? &second : &first;
   }
+}
+
+// The name that was asked for does not exist.  True when that is to be gone on with: the answer is
+// a CNAME to `next`, or, where that is empty, what it would be without completion.
+bool Answer::complete(const Authority& authority, dns::Target& next) noexcept {
+  Completion completion({index_, zones_, answers_, *pods_, rules_, unusable_}, query_, uptime_,
+                        resolution_, progress_, rotation_, out_);
+  next.name.size = 0;
+  const Completion::Result result = completion.run(authority, client_.address, next, elsewhere_);
+  search_ = result.outcome;
+  is_missing_ = result.is_missing;
+  wants_refresh_ = result.wants_refresh;
+  has_other_family_ = result.has_other_family;
+  if (result.outcome == SearchOutcome::Failed) {
+    out_.set_authoritative(false);
+    out_.set_rcode(resolution_->rcode);
+    extended_error_ = resolution_->reason;
+    extended_text_ = resolution_->text;
+  }
+  return !is_missing_ && result.outcome != SearchOutcome::Failed;
 }
 
 // A name that nobody here owns: that of the question, or where a CNAME of ours leads.
@@ -268,7 +289,8 @@ void Answer::note_elsewhere(const resolver::CacheKey& key) noexcept {
 
 void Answer::write_elsewhere(const resolver::CachedAnswer& answer, resolver::TtlMode ttl,
                              std::uint16_t owner) noexcept {
-  out_.set_rcode(answer.rcode());
+  const bool is_denied = answer.rcode() == Rcode::NxDomain && has_other_family_;
+  out_.set_rcode(is_denied ? Rcode::NoError : answer.rcode());
   // To who understands it (RFC 6840, 5.8).
   out_.set_authentic_data(answer.authentic_data() && out_.count(Section::Answer) == 0 &&
                           (query_.edns.dnssec_ok || query_.authentic_data));
@@ -428,7 +450,7 @@ void Responder::read(std::span<const Bytes> requests) noexcept {
 Reply Responder::answer(std::size_t index, const Client& client, MutableBytes out) noexcept {
   (client.transport == Transport::Udp ? counters_.udp_queries : counters_.tcp_queries).add();
   is_first_look_ = true;
-  const Reply reply = reply_to(requests_[index], client, nullptr, out);
+  const Reply reply = reply_to(requests_[index], client, nullptr, nullptr, out);
   if (reply.is_from_cache) {
     counters_.cache_hits.add();
   } else if (reply.resolve) {
@@ -438,11 +460,11 @@ Reply Responder::answer(std::size_t index, const Client& client, MutableBytes ou
 }
 
 Reply Responder::resume(Bytes request, const Client& client, const resolver::Resolution* resolution,
-                        MutableBytes out) noexcept {
+                        search::WalkProgress* progress, MutableBytes out) noexcept {
   index_ = views_.index.load(std::memory_order_acquire);
   read(request, requests_[0]);
   is_first_look_ = false;
-  return reply_to(requests_[0], client, resolution, out);
+  return reply_to(requests_[0], client, resolution, progress, out);
 }
 
 Reply Responder::refuse(std::size_t index, const Client& client, std::string_view text,
@@ -450,11 +472,12 @@ Reply Responder::refuse(std::size_t index, const Client& client, std::string_vie
   const resolver::Resolution refusal{
       .question = elsewhere_, .reason = dns::ExtendedError::Other, .text = text};
   is_first_look_ = false;
-  return reply_to(requests_[index], client, &refusal, out);
+  return reply_to(requests_[index], client, &refusal, nullptr, out);
 }
 
 Reply Responder::reply_to(Request& request, const Client& client,
-                          const resolver::Resolution* resolution, MutableBytes out) noexcept {
+                          const resolver::Resolution* resolution, search::WalkProgress* progress,
+                          MutableBytes out) noexcept {
   const dns::ReadVerdict verdict = request.verdict;
   const dns::Query& query = request.query;
   if (verdict == dns::ReadVerdict::Drop) {
@@ -472,7 +495,7 @@ Reply Responder::reply_to(Request& request, const Client& client,
     writer.reserve(dns::opt_size(nsid ? policy.nsid.size() : 0, cookie, false, 0));
   }
 
-  Answer answer(views_, *index_, query, client.time.uptime, policy.unusable, resolution, elsewhere_,
+  Answer answer(views_, *index_, query, client, policy.unusable, resolution, progress, elsewhere_,
                 rotation_, writer);
   switch (verdict) {
     case dns::ReadVerdict::Answer:
@@ -504,6 +527,9 @@ Reply Responder::reply_to(Request& request, const Client& client,
 
   if (query.edns.present) {
     add_opt(query, client, policy, answer, writer);
+  }
+  if (answer.search_outcome() != SearchOutcome::None) {
+    counters_.searches[std::to_underlying(answer.search_outcome())].add();
   }
   counters_.rcodes[rcode_index(writer.rcode(), counters_.rcodes.size())].add();
   if (writer.is_truncated()) {

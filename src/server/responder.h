@@ -16,6 +16,7 @@
 #include "records/index.h"
 #include "resolver/question.h"
 #include "resolver/resolution.h"
+#include "search/walk.h"
 #include "server/counters.h"
 
 #include <array>
@@ -30,6 +31,10 @@
 
 namespace waypost::zones {
 class ZoneSet;
+}
+
+namespace waypost::search {
+class PodDirectory;
 }
 
 namespace waypost::server {
@@ -58,6 +63,8 @@ struct Views {
   // Answers to names that nobody here owns; null: such names are refused.  Stays where it is until
   // the last worker has ended.
   std::atomic<const resolver::AnswerCache*> answers{nullptr};
+  // Whose names are completed (search/walk.h); null: nobody's.
+  std::atomic<const search::PodDirectory*> pods{nullptr};
   // The cluster's names are old: from a saved state, or from a source that was lost too long ago.
   // Answers say so (RFC 8914, 4.4).
   std::atomic<bool> is_stale{false};
@@ -117,8 +124,9 @@ class Responder {
 
   // As respond(), for a request that was not answered before.  Where its names lead to the question
   // of `resolution`, that is the answer; null: the cache is asked again.  Not counted as a query.
+  // `progress` is that of the request, empty at first; null where nothing is to be remembered.
   Reply resume(Bytes request, const Client& client, const resolver::Resolution* resolution,
-               MutableBytes out) noexcept;
+               search::WalkProgress* progress, MutableBytes out) noexcept;
 
   // Answers SERVFAIL with this text, right after the answer to the request at `index` (0 after
   // respond()) was Reply::resolve, in the same rcu::ReadSection.
@@ -139,7 +147,7 @@ class Responder {
   void read(Bytes packet, Request& request) noexcept;
 
   Reply reply_to(Request& request, const Client& client, const resolver::Resolution* resolution,
-                 MutableBytes out) noexcept;
+                 search::WalkProgress* progress, MutableBytes out) noexcept;
   // What is to be done after the part of an answer that is about its question.
   enum class Course : std::uint8_t {
     Send,      // The answer is complete but for OPT.

@@ -21,11 +21,12 @@ ARROWS = {
     "proxy": {"base", "kube", "cache"},
     "node": {"base", "kube"},
     "records": {"base", "kube", "cache", "dns"},
+    "search": {"base", "kube", "cache", "dns", "node"},
     "zones": {"base", "dns"},
     "resolver": {"base", "dns"},
-    "server": {"base", "dns", "policy", "records", "resolver", "zones"},
+    "server": {"base", "dns", "policy", "records", "resolver", "search", "zones"},
     "ops": {"base", "corefile", "dns", "kube", "cache", "node", "policy", "proxy", "sources", "records", "resolver",
-            "zones", "server"},
+            "search", "zones", "server"},
     "programs": {"base", "ops"},
 }
 

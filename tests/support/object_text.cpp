@@ -80,6 +80,16 @@ std::string show(const Pod& pod) {
             std::string(to_text(port.protocol));
   }
   text += pod.labels.empty() ? "" : " labels " + show(pod.labels);
+  if (pod.search) {
+    static constexpr const char* Policies[] = {"ClusterFirst", "ClusterFirstWithHostNet", "Default",
+                                               "None"};
+    text += std::string(" dns ") + Policies[static_cast<int>(pod.search->policy)];
+    text += pod.search->host_network ? " host network" : "";
+    for (const std::string& domain : pod.search->searches) {
+      text += " search " + domain;
+    }
+    text += pod.search->ndots.empty() ? "" : " ndots:" + pod.search->ndots;
+  }
   return text + version_text(pod);
 }
 

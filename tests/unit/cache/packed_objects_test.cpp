@@ -99,6 +99,17 @@ TEST_CASE("a Pod is unpacked as it was packed") {
   pod.node_name = "node-1";
   pod.ports = {{"http", kube::Protocol::Tcp, 8080}};
   CHECK(unpacked(pod) == pod);
+
+  // How it finds names takes no room, unless it says something about that.
+  const std::size_t before = packed(pod).size();
+  pod.search.emplace();
+  CHECK(unpacked(pod) == pod);
+  CHECK(packed(pod).size() == before);
+  pod.search = kube::PodSearch{.policy = kube::DnsPolicy::Default,
+                               .host_network = true,
+                               .searches = {"a.example", ""},
+                               .ndots = "2"};
+  CHECK(unpacked(pod) == pod);
 }
 
 TEST_CASE("an endpoint takes five octets, and what is new in its names") {

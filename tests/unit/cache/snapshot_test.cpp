@@ -77,7 +77,11 @@ kube::Pod full_pod() {
           .hostname = "web-0",
           .subdomain = "web",
           .node_name = "node-1",
-          .ports = {{"metrics", kube::Protocol::Sctp, 9090}}};
+          .ports = {{"metrics", kube::Protocol::Sctp, 9090}},
+          .search = kube::PodSearch{.policy = kube::DnsPolicy::None,
+                                    .host_network = true,
+                                    .searches = {"a.example", "b.example"},
+                                    .ndots = "2"}};
 }
 
 kube::Node full_node() {

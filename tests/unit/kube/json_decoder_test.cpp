@@ -180,6 +180,24 @@ TEST_CASE("what is not wanted of an object is left out") {
   const std::string labeled = R"({"metadata":{"name":"x","labels":{"a":"b"}}})";
   CHECK(decode_with({.labels = false}, ObjectKind::Pod, labeled) == "Pod default/x Pending");
   CHECK(decode_with({.labels = false}, ObjectKind::Node, labeled) == "Node x");
+  // How a Pod finds names.
+  const auto pod_search = [&](const std::string& spec) {
+    return decode_with({.pod_search = true}, ObjectKind::Pod,
+                       R"({"metadata":{"name":"x"},"spec":{)" + spec + "}}");
+  };
+  CHECK(pod_search("") == "Pod default/x Pending dns ClusterFirst");
+  CHECK(pod_search(R"("hostNetwork":true,"dnsPolicy":"Default")") ==
+        "Pod default/x Pending dns Default host network");
+  CHECK(pod_search(R"("dnsPolicy":"ClusterFirstWithHostNet","dnsConfig":null)") ==
+        "Pod default/x Pending dns ClusterFirstWithHostNet");
+  CHECK(pod_search(R"("dnsPolicy":"None","dnsConfig":{"nameservers":["10.0.0.1"],)"
+                   R"("searches":["a.b","c"],"options":[{"name":"debug"},)"
+                   R"({"name":"ndots","value":"2"}]})") ==
+        "Pod default/x Pending dns None search a.b search c ndots:2");
+  CHECK(pod_search(R"("dnsPolicy":"ClusterLast")") == "Pod default/x Pending dns None");
+  CHECK(decode_with({}, ObjectKind::Pod,
+                    R"({"metadata":{"name":"x"},"spec":{"hostNetwork":true}})") ==
+        "Pod default/x Pending");
   // The API server sets this one on every Namespace.
   CHECK(decode_with({.labels = false}, ObjectKind::Namespace, labeled) ==
         "Namespace x kubernetes.io/metadata.name=x");

@@ -118,6 +118,8 @@ pods: verified
 ttl: 30
 negativeTtl: 7
 ptr: single
+searchCompletion: true
+searchDomains: [corp.example., b.example]
 endpointPodNames: true
 ignoreEmptyServices: true
 namespaces: [shop, kube-system]
@@ -173,6 +175,9 @@ logLevel: debug
   CHECK(config->records.ttl == 30U);
   CHECK(config->records.negative_ttl == 7U);
   CHECK(config->records.ptr == records::PtrMode::Single);
+  CHECK(config->completion.is_on);
+  CHECK(config->completion.domains == std::vector<std::string>{"corp.example", "b.example"});
+  CHECK(config->completion.resolv_conf == "/etc/resolv.conf");
   CHECK(config->records.endpoint_pod_names);
   CHECK(config->records.ignore_empty_services);
   CHECK(config->records.namespaces == std::vector<std::string>{"shop", "kube-system"});
@@ -272,6 +277,18 @@ TEST_CASE("a problem names file, line, key, what was found and what was expected
            {"namespaces: [shop]\nnamespaceLabels: tier=prod",
             "waypost.yaml:3: namespaceLabels: found together with waypost.yaml:2: namespaces, "
             "expected only one of them\n"},
+           {"searchCompletion: true\nsearchDomains: [a.example]\nsearchResolvConf: /a",
+            "waypost.yaml:4: searchResolvConf: found together with waypost.yaml:3: searchDomains, "
+            "expected only one of them\n"},
+           {"searchDomains: [a.example]",
+            "waypost.yaml:2: searchDomains: found without searchCompletion: true, expected them "
+            "together\n"},
+           {"searchCompletion: true\nsearchNode: a",
+            "waypost.yaml:3: searchNode: found together with waypost.yaml:1: manifests, expected "
+            "only one of them\n"},
+           {"searchCompletion: true\nsearchDomains: [a..b]",
+            "waypost.yaml:3: searchDomains: found 'a..b', expected a list of domain names such as "
+            "corp.example\n"},
            {"negativTtl: 5",
             "waypost.yaml:2: negativTtl: found an unknown key, expected perhaps 'negativeTtl'\n"},
            {"negative-ttl: 5",

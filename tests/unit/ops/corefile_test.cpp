@@ -99,6 +99,9 @@ TEST_CASE("a block of each kind becomes keys") {
            {in_block("chaos one"), "chaosVersion: \"one\"\nchaosId: \"@hostname\"\n"},
            {in_block("nsid"), "nsid: \"@hostname\"\n"},
            {in_block("nsid Use The \"Force\""), "nsid: \"Use The Force\"\n"},
+           {in_block("autopath @kubernetes"), "searchCompletion: true\n"},
+           {in_block("autopath cluster.local /run/resolv.conf"),
+            "searchCompletion: true\nsearchResolvConf: \"/run/resolv.conf\"\n"},
            {in_block("debug"), "logLevel: \"debug\"\n"},
            {in_block("local"), "builtInZones: true\n"},
            {in_block("cancel"), "queryDeadline: \"5001ms\"\n"},
@@ -212,6 +215,10 @@ TEST_CASE("what has no meaning here is refused with its place") {
            {in_kubernetes("noendpoints"),
             "Corefile:3: kubernetes noendpoints: not offered here: endpoints are always served; "
             "leave it out\n"},
+           {in_block("autopath"), "Corefile:2: autopath: found 0 arguments, expected at least 1\n"},
+           {in_block("autopath @file"),
+            "Corefile:2: autopath: found '@file', expected @kubernetes or the path of a "
+            "resolv.conf\n"},
            {in_block("loop now"), "Corefile:2: loop: found 1 argument, expected none\n"},
            {in_block("loop {\n x\n}"), "Corefile:3: loop x: found an unknown option" + Lists},
            {in_block("health {\n lameduck\n}"),
@@ -347,6 +354,9 @@ TEST_CASE("what is built in and what differs is noted") {
   CHECK(notes(in_block("loop")) ==
         "built in: Corefile:2: loop: built in. An upstream that leads back here is found out and "
         "not asked any more; the others are.\n");
+  CHECK(notes(in_block("autopath /run/resolv.conf")) ==
+        "differs: Corefile:2: autopath: /run/resolv.conf is taken for the nodes' resolver file; "
+        "its domains follow the cluster's, and only Pods are completed\n");
   CHECK(notes(in_block("kubernetes cluster.local {\n fallthrough\n}")) ==
         "differs: Corefile:2: kubernetes fallthrough: leads nowhere, for its server block has no "
         "forward\n");

@@ -110,6 +110,9 @@ std::string everything() {
   metrics.add([](Scrape& scrape) { collect_process(scrape, read_process_status()); });
   metrics.add([&](Scrape& scrape) { collect_server(scrape, workers, "dns://:53"); });
   metrics.add([&](Scrape& scrape) { collect_world(scrape, cache); });
+  rcu::RetireList retired;
+  const search::PodDirectory pods(cache, {}, retired);
+  metrics.add([&](Scrape& scrape) { collect_searches(scrape, workers, pods, "dns://:53"); });
   metrics.add([](Scrape& scrape) { collect_http(scrape, {.replies = {{200, 1}}}); });
   metrics.add([](Scrape& scrape) {
     collect_snapshot(scrape, {.created = system_clock::time_point()}, system_clock::now());

@@ -1,6 +1,7 @@
 // A program of its own, because it replaces the program's allocator to count its calls.
 
 #include "base/file.h"
+#include "search/pod_directory.h"
 #include "support/allocation_counter.h"
 #include "support/cluster.h"
 #include "support/dns_text.h"
@@ -125,6 +126,45 @@ TEST_CASE("no rule of an operator makes an answer allocate") {
   CHECK(counters.access_filtered.value() != 0);
   CHECK(counters.access_dropped.value() != 0);
   CHECK(counters.access_allowed.value() != 0);
+}
+
+TEST_CASE("completing a name does not allocate, found here, in the cache, or not yet") {
+  const auto world = read_file(data_path("schema/world.yaml"));
+  REQUIRE(world);
+  TestCluster cluster;
+  load_world(cluster.cache, *world);
+  cluster.cache.put(kube::Pod{.key = {"shop", "asks"},
+                              .ips = {IpAddress::v4(10, 244, 9, 9)},
+                              .phase = kube::PodPhase::Running,
+                              .search = kube::PodSearch()});
+  rcu::RetireList retired;
+  const search::PodDirectory pods(
+      cluster.cache, {*dns::Name::from_text("cluster.local"), {"host.example"}}, retired);
+  const resolver::AnswerCache cache(1 << 20);
+  server::Views views;
+  views.index = cluster.views().index.load();
+  views.zones = cluster.views().zones.load();
+  views.policy = cluster.views().policy.load();
+  views.answers = &cache;
+  views.pods = &pods;
+  server::Counters counters;
+  server::Responder responder(views, counters, 3);
+  std::vector<std::uint8_t> out(dns::MaxMessageSize);
+  std::size_t resolves = 0;
+  for (const char* name :
+       {"web.shop.shop.svc.cluster.local.", "web.shop.svc.shop.svc.cluster.local.",
+        "nobody.shop.svc.cluster.local.", "nobody.other.svc.cluster.local."}) {
+    for (const auto& address : {IpAddress::v4(10, 244, 9, 9), IpAddress::v4(10, 244, 9, 8)}) {
+      const auto query = make_query({.name = name, .edns = true});
+      const std::size_t before = count_allocations();
+      const server::Reply reply = responder.respond(query, {.address = address}, out);
+      CHECK(count_allocations() == before);
+      resolves += reply.resolve ? 1 : 0;
+    }
+  }
+  CHECK(counters.searches[std::to_underlying(server::SearchOutcome::InCluster)].value() == 2);
+  CHECK(counters.searches[std::to_underlying(server::SearchOutcome::UnknownAddress)].value() == 4);
+  CHECK(resolves == 1);
 }
 
 TEST_CASE("no kind of request allocates, read alone or with others") {
