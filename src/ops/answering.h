@@ -67,6 +67,10 @@ class Answering {
   const std::vector<SocketAddress>& addresses() const noexcept { return server_->addresses(); }
   // Those of every worker, and of what the resolver's thread answered; valid while the server runs.
   std::vector<const server::Counters*> counters() const;
+  // As Server::drain_samples().
+  std::uint64_t drain_samples(const std::function<void(const server::QuerySample&)>& use) {
+    return server_->drain_samples(use);
+  }
   Forwarding& forwarding() noexcept { return *forwarding_; }
   // So far, of both protocols.
   std::uint64_t queries() const;

@@ -88,6 +88,7 @@ struct LifeCycle::State {
   std::optional<std::chrono::milliseconds> data_age() const;
   bool is_too_old() const;
   Result<void> serve_status();
+  DnsPageParts::Samples sample_source();
   DnsPageFacts page_facts() const;
   void announce() const;
   void announce_counts() const;
@@ -423,9 +424,17 @@ Result<void> LifeCycle::State::serve_status() {
                             .forwarding = answering->forwarding(),
                             .counters = [this] { return answering->counters(); },
                             .zone = [this] { return config.records.zone; },
-                            .facts = [this] { return page_facts(); }});
+                            .facts = [this] { return page_facts(); },
+                            .samples = sample_source()});
   status->show(page->pages());
   return status->open();
+}
+
+DnsPageParts::Samples LifeCycle::State::sample_source() {
+  if (!started.status.has_tops()) {
+    return {};
+  }
+  return [this](const auto& use) { return answering->drain_samples(use); };
 }
 
 // What the top of the status page says.
@@ -511,8 +520,10 @@ Result<std::unique_ptr<LifeCycle>> LifeCycle::start(ConfigOrigin origin, Config 
   } else if (Result<void> served = state->serve_api(); !served) {
     return std::unexpected(std::move(served.error()));
   }
+  server::Options options = state->config.server;
+  options.samples_queries = state->config.status.has_tops();
   if (Result<void> started = state->answering->start(
-          state->config.server,
+          options,
           [one = state.get()]() -> const records::Publisher& { return one->world.publisher(); });
       !started) {
     return std::unexpected(std::move(started.error()));

@@ -612,6 +612,10 @@ constexpr auto Table = std::to_array<Option>({
      "address "
      "(as kubectl port-forward makes them), or everybody.",
      put_status_page},
+    {"statusTops", "status-tops", Boolean, "BOOL", "true or false", "true", "", AtRestart,
+     "Whether the status page has the names that are asked for most, and the clients that ask "
+     "most.",
+     [](Config& c, const std::string& t) { return put_boolean(c.status.tops, t); }},
     {"lameduck", "lameduck", Text, "DURATION", "a duration from 0s to 10m such as 5s", "",
      "5s; 0s with manifests", Live,
      "How long queries are answered after SIGTERM, while /ready fails; less when none has come for "

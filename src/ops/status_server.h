@@ -30,6 +30,9 @@ struct StatusListen {
   std::vector<SocketAddress> metrics;
   std::vector<SocketAddress> control;
   PageAccess page = PageAccess::Local;  // Where metrics are.
+  bool tops = true;                     // Names and clients on the page.
+
+  bool has_tops() const noexcept { return tops && page != PageAccess::Off && !metrics.empty(); }
 };
 
 // Control thread only.

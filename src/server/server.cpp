@@ -90,4 +90,13 @@ std::vector<const Counters*> Server::counters() const {
   return counters;
 }
 
+std::uint64_t Server::drain_samples(const std::function<void(const QuerySample&)>& use) {
+  std::uint64_t missed = 0;
+  for (Worker& worker : state_->workers) {
+    worker.samples().drain(use);
+    missed += worker.samples().missed();
+  }
+  return missed;
+}
+
 }  // namespace waypost::server

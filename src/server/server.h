@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/ip_address.h"
 #include "server/counters.h"
+#include "server/query_sampler.h"
 #include "server/responder.h"
 
 #include <chrono>
@@ -38,6 +39,7 @@ struct Options {
   unsigned max_tcp_pipeline = 64;
   // Without a complete message (RFC 7766, 6.2.3); also how long a transfer may take to be made.
   std::chrono::milliseconds tcp_idle_timeout{10000};
+  bool samples_queries = false;  // For drain_samples().
   // For the client to take what was written at once.
   std::chrono::milliseconds tcp_write_timeout{5000};
 };
@@ -83,6 +85,11 @@ class Server {
   // One for each worker; valid as long as the server.  Asks the kernel what it has dropped since
   // the last call, so that workers need not: one thread at a time calls it.
   std::vector<const Counters*> counters() const;
+
+  // Hands over the samples of queries that workers have taken since the last call, and returns how
+  // many queries stood behind those that were lost so far.  One thread at a time calls it, at least
+  // once a second, or few samples have room.
+  std::uint64_t drain_samples(const std::function<void(const QuerySample&)>& use);
 
  private:
   struct State;

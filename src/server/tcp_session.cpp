@@ -201,6 +201,9 @@ std::size_t TcpSession::answer(Bytes& input) {
     const std::size_t index = next++;
     const Bytes message = group[index];
     input = input.subspan(2 + message.size());
+    if (shared_.sampler.is_due()) {
+      shared_.sampler.take(message, client_.address);
+    }
     const MutableBytes room = MutableBytes(shared_.output).subspan(size);
     const MutableBytes out = room.subspan(2, dns::MaxMessageSize);
     Reply reply = shared_.responder.answer(index, client_, out);

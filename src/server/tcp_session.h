@@ -18,6 +18,7 @@
 #include "base/bytes.h"
 #include "base/ip_address.h"
 #include "server/counters.h"
+#include "server/query_sampler.h"
 #include "server/responder.h"
 #include "server/server.h"
 
@@ -59,6 +60,7 @@ struct TcpShared {
   const TransferSource& transfers;
   Responder& responder;
   Counters& counters;
+  QuerySampler& sampler;
   std::atomic<unsigned>& open_connections;  // Of all workers.
   Recursion* recursion = nullptr;           // Absent: nothing is resolved elsewhere.
   std::size_t pending = 0;                  // Queries that are being resolved, of all connections.

@@ -140,14 +140,15 @@ std::size_t UdpBatch::send(int fd) noexcept {
 }
 
 UdpWorker::UdpWorker(asio::ip::udp::socket socket, UdpBatch& batch, Responder& responder,
-                     Handover& handover, Counters& counters) noexcept
+                     Handover& handover, Counters& counters, QuerySampler& sampler) noexcept
     : socket_(std::move(socket)),
       protocol_(asio::ip::udp::v4()),
       fd_(socket_.native_handle()),
       batch_(batch),
       responder_(responder),
       handover_(handover),
-      counters_(counters) {
+      counters_(counters),
+      sampler_(sampler) {
   boost::system::error_code ignored;
   protocol_ = socket_.local_endpoint(ignored).protocol();
 }
@@ -264,6 +265,9 @@ void UdpWorker::answer(std::size_t in_group, std::size_t in_batch, const Moment&
     counters_.udp_queries.add();
     counters_.dropped.add();
     return;
+  }
+  if (sampler_.is_due()) {
+    sampler_.take(batch_.request(in_batch), source.address);
   }
   const Client client{.address = source.address, .transport = Transport::Udp, .time = time};
   Reply reply = responder_.answer(in_group, client, batch_.answer());

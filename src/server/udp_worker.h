@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "server/counters.h"
 #include "server/handover_ring.h"
+#include "server/query_sampler.h"
 #include "server/recursion.h"
 #include "server/responder.h"
 
@@ -92,7 +93,7 @@ class UdpBatch {
 class UdpWorker {
  public:
   UdpWorker(boost::asio::ip::udp::socket socket, UdpBatch& batch, Responder& responder,
-            Handover& handover, Counters& counters) noexcept;
+            Handover& handover, Counters& counters, QuerySampler& sampler) noexcept;
   ~UdpWorker();
   UdpWorker(const UdpWorker&) = delete;
   UdpWorker& operator=(const UdpWorker&) = delete;
@@ -135,6 +136,7 @@ class UdpWorker {
   Responder& responder_;
   Handover& handover_;
   Counters& counters_;
+  QuerySampler& sampler_;
 };
 
 }  // namespace waypost::server

@@ -24,6 +24,7 @@ Worker::Worker(const Options& options, const Views& views, const TransferSource&
     : udp_buffer_size_(options.udp_buffer_size),
       locality_(options.free_bind ? Locality::MayCome : Locality::Required),
       open_connections_(open_connections),
+      sampler_(options.samples_queries, seed),
       context_(std::make_shared<asio::io_context>(1)),
       responder_(views, counters_, seed),
       handover_(recursion),
@@ -32,6 +33,7 @@ Worker::Worker(const Options& options, const Views& views, const TransferSource&
                      .transfers = transfers,
                      .responder = responder_,
                      .counters = counters_,
+                     .sampler = sampler_,
                      .open_connections = open_connections,
                      .recursion = recursion}) {}
 
@@ -65,7 +67,7 @@ Result<SocketAddress> Worker::listen(const SocketAddress& address, Claim claim) 
       error = std::move(tcp).error();
       continue;
     }
-    udp_.emplace_back(*std::move(udp), udp_batch_, responder_, handover_, counters_);
+    udp_.emplace_back(*std::move(udp), udp_batch_, responder_, handover_, counters_, sampler_);
     tcp_.add(*std::move(tcp));
     return bound;
   }

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/ip_address.h"
 #include "server/counters.h"
+#include "server/query_sampler.h"
 #include "server/recursion.h"
 #include "server/responder.h"
 #include "server/server.h"
@@ -48,6 +49,8 @@ class Worker {
   // Brings receive_drops up to date; on the thread that owns the worker.
   void count_drops() noexcept;
   const Counters& counters() const noexcept { return counters_; }
+  // To be read on the thread that owns the worker.
+  QuerySampler& samples() noexcept { return sampler_; }
 
  private:
   void run();
@@ -56,6 +59,7 @@ class Worker {
   Locality locality_;
   std::atomic<unsigned>& open_connections_;  // Of all workers.
   Counters counters_;
+  QuerySampler sampler_;
   std::shared_ptr<boost::asio::io_context> context_;
   Responder responder_;
   Handover handover_;

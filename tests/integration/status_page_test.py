@@ -1,65 +1,15 @@
 #!/usr/bin/env python3
 """The status page of a running waypost-dns: what it says is what was asked before."""
 
-import html.parser
 import http.client
 import re
+import socket
 import time
 
 from harness import SHOP, Checks, Folder, Server
+from page import Page
 
 checks = Checks()
-VOID = {"meta", "link", "input", "br"}
-
-
-class Page(html.parser.HTMLParser):
-    """A page taken apart: the text of each table's rows by caption, and what no browser would forgive."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tables, self.problems, self.headings, self.scripts = {}, [], [], 0
-        self._open, self._caption, self._row = [], None, None
-        self.feed(text)
-        if self._open:
-            self.problems.append(f"not closed: {self._open}")
-
-    def handle_starttag(self, tag, attributes):
-        names = dict(attributes)
-        if tag not in VOID:
-            self._open.append(tag)
-        if tag == "tr":
-            self._row = []
-        elif tag in ("td", "th") and self._row is not None:
-            self._row.append("")
-        elif tag == "caption":
-            self._caption = ""
-        elif tag == "script":
-            self.scripts += 1
-        elif tag in ("h1", "h2"):
-            self.headings.append(tag)
-        for name, value in names.items():
-            if name.startswith("on") or name == "style":
-                self.problems.append(f"<{tag} {name}>")
-            if name in ("src", "href", "action") and not re.match(r"[/#]|data:,$", value or ""):
-                self.problems.append(f"<{tag} {name}={value}>")
-
-    def handle_endtag(self, tag):
-        if not self._open or self._open.pop() != tag:
-            self.problems.append(f"</{tag}> closes nothing")
-        if tag == "tr" and self._caption is not None:
-            self.tables.setdefault(self._caption, []).append([cell.strip() for cell in self._row])
-            self._row = None
-
-    def handle_data(self, data):
-        if self._open and self._open[-1] == "caption":
-            self._caption += data
-        elif self._row:
-            self._row[-1] += data
-
-    def facts(self, caption):
-        return {row[0]: row[1] for row in self.tables.get(caption, [])[1:]}
-
-
 def place_of(server):
     for line in server.out:
         found = re.fullmatch(r"status page on http://(.+):(\d+)/", line)
@@ -127,6 +77,43 @@ def says_what_was_asked():
             checks.equal("it stops as usual", server.stop(), 0)
 
 
+def ask_for(server, wire):
+    """One query with a name in wire form."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(2)
+        client.sendto(b"\0\1\0\0\0\1\0\0\0\0\0\0" + wire + b"\0\1\0\1", (server.address, server.port))
+        client.recv(4096)
+
+
+def names_who_asks_for_what():
+    names, clients = "Names that are asked for most", "Clients that ask most"
+    with Folder() as folder:
+        folder.write("shop.yaml", SHOP)
+        with Server("--manifests", folder.path, "--metrics-listen", "127.0.0.1:0") as server:
+            place = place_of(server)
+            for _ in range(6):
+                server.dig("WEB.shop.svc.cluster.local", "A")
+            for _ in range(2):
+                server.dig("web.shop.svc.cluster.local", "AAAA", "+tcp")
+            ask_for(server, b"\x1a<script>alert(1)</script>\"\0")
+            end = time.monotonic() + 5
+            page = Page("")
+            while len(page.tables.get(names, [])) < 3 and time.monotonic() < end:
+                time.sleep(0.2)
+                page = Page(get(place, "/")[2])
+            checks.equal("names, of UDP and TCP, in any case, exactly while they are few",
+                         [row[:3] for row in page.tables[names][1:]],
+                         [["web.shop.svc.cluster.local.", "8", "0"], ['<script>alert\\(1\\)</script>\\".', "1", "0"]])
+            checks.equal("clients", [row[:4] for row in page.tables[clients][1:]], [["127.0.0.1", "9", "0", "100.0 %"]])
+            checks.equal("a name that is markup becomes none", (page.problems, page.scripts), ([], 1))
+        with Server("--manifests", folder.path, "--metrics-listen", "127.0.0.1:0", "--status-tops", "false") as server:
+            server.dig("web.shop.svc.cluster.local", "A")
+            time.sleep(1.2)
+            body = get(place_of(server), "/")[2]
+            checks.contains("switched off: it says so", body, "statusTops")
+            checks.lacks("switched off: nobody is named", body, "web.shop.svc")
+
+
 def is_closed_to_others():
     with Folder() as folder:
         folder.write("shop.yaml", SHOP)
@@ -164,5 +151,6 @@ def is_closed_to_others():
 
 if __name__ == "__main__":
     says_what_was_asked()
+    names_who_asks_for_what()
     is_closed_to_others()
     checks.finish()

@@ -36,7 +36,18 @@ DnsPage::DnsPage(DnsPageParts parts) : parts_(std::move(parts)) {
 }
 
 void DnsPage::sample() {
-  history_.sample(std::chrono::steady_clock::now(), parts_.counters());
+  const SteadyTime now = std::chrono::steady_clock::now();
+  history_.sample(now, parts_.counters());
+  if (parts_.samples) {
+    const std::uint64_t missed =
+        parts_.samples([this](const server::QuerySample& sample) { tops_.note(sample); });
+    tops_.advance(now, missed);
+  }
+}
+
+Html DnsPage::tops() const {
+  return parts_.samples ? tops_.tables(std::chrono::steady_clock::now())
+                        : Html().markup("<p>Switched off by <code>statusTops</code>.</p>\n");
 }
 
 PageServer::Pages DnsPage::pages() {
@@ -59,6 +70,7 @@ PageContent DnsPage::overview() {
                                     {"known", known(facts)},
                                     {"source", source(facts)},
                                     {"rates", rates_table(history_)},
+                                    {"tops", tops()},
                                     {"latency", latency_table(upstreams)},
                                     {"upstreams", upstreams_table(upstreams)},
                                     {"cache", cache()},

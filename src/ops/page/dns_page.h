@@ -7,6 +7,7 @@
 #include "ops/forwarding.h"
 #include "ops/page/page_server.h"
 #include "ops/page/rate_history.h"
+#include "ops/page/top_queries.h"
 #include "ops/world.h"
 #include "server/counters.h"
 #include "server/responder.h"
@@ -35,12 +36,17 @@ struct DnsPageFacts {
 
 // All are borrowed and outlive the page.
 struct DnsPageParts {
+  // As Server::drain_samples().
+  using Samples =
+      std::function<std::uint64_t(const std::function<void(const server::QuerySample&)>&)>;
+
   const World& world;
   const server::Views& views;
   Forwarding& forwarding;
   std::function<std::vector<const server::Counters*>()> counters;
   std::function<dns::Name()> zone;
   std::function<DnsPageFacts()> facts;
+  Samples samples = {};  // Empty: nobody counts names and clients.
 };
 
 // Control thread only.
@@ -62,9 +68,11 @@ class DnsPage {
   Html known(const DnsPageFacts& facts) const;
   Html source(const DnsPageFacts& facts) const;
   Html cache() const;
+  Html tops() const;
 
   DnsPageParts parts_;
   RateHistory history_;
+  TopQueries tops_{std::chrono::steady_clock::now()};
 };
 
 }  // namespace waypost::ops

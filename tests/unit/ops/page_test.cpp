@@ -8,9 +8,11 @@
 #include "ops/page/page_server.h"
 #include "ops/page/rate_history.h"
 #include "ops/page/table.h"
+#include "ops/page/top_queries.h"
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <vector>
@@ -225,6 +227,71 @@ TEST_CASE("of a kind, the page says whether it is followed, and how old it is") 
   CHECK(text.find(">123<") != std::string::npos);
   kind.is_connected = true;
   CHECK(kinds_table(kinds, now).to_text().find("<span class=\"good\">connected</span>") !=
+        std::string::npos);
+}
+
+TEST_CASE("names and clients are counted over one to two windows, with how wrong that may be") {
+  const auto sample = [](std::string_view wire, std::uint8_t client, std::uint32_t weight) {
+    server::QuerySample made;
+    made.client = IpAddress::v4(10, 0, 0, client);
+    made.weight = weight;
+    made.name_size = static_cast<std::uint16_t>(wire.size());
+    std::ranges::copy(as_bytes(wire), made.octets.begin());
+    return made;
+  };
+  constexpr std::string_view Web = "\3web\4shop\0"sv;
+  SteadyTime now{};
+  TopQueries tops(now);
+  CHECK(tops.tables(now).to_text().find("nothing was asked of late") != std::string::npos);
+  for (int i = 0; i < 3; ++i) {
+    tops.note(sample(Web, 1, 1));
+  }
+  tops.note(sample("\10<script>\0"sv, 2, 1));
+  tops.note(sample("", 2, 1));
+  std::string text = tops.tables(now).to_text();
+  CHECK(text.find("<th scope=\"row\">web.shop.</th><td class=\"number\">3</td>"
+                  "<td class=\"number\">0</td><td class=\"number\">60.0 %</td>") !=
+        std::string::npos);
+  CHECK(text.find("<th scope=\"row\">10.0.0.2</th><td class=\"number\">2</td>") !=
+        std::string::npos);
+  CHECK(text.find("&lt;script&gt;.") != std::string::npos);
+  CHECK(text.find("<script") == std::string::npos);
+  CHECK(text.find("(not readable)") != std::string::npos);
+  CHECK(text.find("5 samples of about 5 queries") != std::string::npos);
+  CHECK(text.find("not looked at") == std::string::npos);
+
+  tops.advance(now += TopQueries::Window, 40);
+  for (int i = 0; i < 4; ++i) {
+    tops.note(sample(Web, 1, 100));
+  }
+  text = tops.tables(now).to_text();
+  // Four samples that stand for 100 each: 2 * sqrt(4 * 100 * 99), as far as they are this name's.
+  CHECK(text.find("web.shop.</th><td class=\"number\">403</td><td class=\"number\">398</td>") !=
+        std::string::npos);
+  CHECK(text.find("About 40 queries were not looked at") != std::string::npos);
+
+  tops.advance(now += TopQueries::Window, 40);
+  CHECK(tops.tables(now).to_text().find("web.shop.</th><td class=\"number\">400</td>") !=
+        std::string::npos);
+  tops.advance(now += TopQueries::Window, 40);
+  CHECK(tops.tables(now).to_text().find("nothing was asked of late") != std::string::npos);
+}
+
+TEST_CASE("a flood of names takes no more room, and says what that does to the counts") {
+  TopQueries tops(SteadyTime{});
+  for (unsigned i = 0; i < 100 * TopQueries::Capacity; ++i) {
+    server::QuerySample sample;
+    sample.client = IpAddress::v4(10, 0, static_cast<std::uint8_t>(i >> 8U & 0xffU),
+                                  static_cast<std::uint8_t>(i & 0xffU));
+    sample.weight = 1;
+    const std::string wire = "\5" + std::to_string(10000 + i % 90000) + '\0';
+    sample.name_size = static_cast<std::uint16_t>(wire.size());
+    std::ranges::copy(as_bytes(wire), sample.octets.begin());
+    tops.note(sample);
+  }
+  const std::string text = tops.tables(SteadyTime{}).to_text();
+  CHECK(count(text, "<tr><th scope=\"row\">") == 2 * TopQueries::Shown);
+  CHECK(text.find("<td class=\"number\">100</td><td class=\"number\">100</td>") !=
         std::string::npos);
 }
 

@@ -19,14 +19,15 @@ InlineWorker::InlineWorker(server::Options options)
                              .transfers = transfers_,
                              .responder = responder_,
                              .counters = counters_,
+                             .sampler = sampler_,
                              .open_connections = open_connections_}) {
   auto udp =
       server::open_udp(*context_, AnyPort, server::Claim::Alone, options_.udp_buffer_size).value();
   auto tcp = server::open_tcp(*context_, AnyPort, server::Claim::Alone).value();
   udp_address_ = {AnyPort.address, udp.local_endpoint().port()};
   tcp_address_ = {AnyPort.address, tcp.local_endpoint().port()};
-  udp_ =
-      std::make_unique<server::UdpWorker>(std::move(udp), batch_, responder_, handover_, counters_);
+  udp_ = std::make_unique<server::UdpWorker>(std::move(udp), batch_, responder_, handover_,
+                                             counters_, sampler_);
   udp_->start();
   tcp_.add(std::move(tcp));
   tcp_.start();

@@ -39,6 +39,7 @@ class InlineWorker {
   server::TransferSource transfers_;
   std::atomic<unsigned> open_connections_{0};
   server::Counters counters_;
+  server::QuerySampler sampler_{true, 1};
   rcu::ReaderThread reader_;
   std::shared_ptr<boost::asio::io_context> context_ = std::make_shared<boost::asio::io_context>(1);
   server::Responder responder_;
