@@ -35,6 +35,7 @@ struct NodeConfig {
   proxy::Config proxy;                    // drop_invalid is as asked for; the host has a say, too.
   std::optional<proxy::Backend> backend;  // Nothing: auto.
   std::vector<SocketAddress> metrics_listen;  // At most one; empty: not served.
+  PageAccess status_page = PageAccess::Local;  // Where metrics are.
   std::vector<SocketAddress> healthz_listen;
   std::chrono::milliseconds sync_period{30'000};  // How often everything is read back.
   std::chrono::milliseconds min_sync_period{0};

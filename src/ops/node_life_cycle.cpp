@@ -13,6 +13,7 @@
 #include "ops/node_facts.h"
 #include "ops/node_metrics.h"
 #include "ops/node_source.h"
+#include "ops/page/node_page.h"
 #include "ops/probes.h"
 #include "ops/problem_log.h"
 #include "ops/run_to_end.h"
@@ -90,6 +91,7 @@ struct NodeLifeCycle::State : cache::Consumer {
   Result<void> serve_probes();
   Result<void> serve_dns();
   void serve_rules();
+  NodePageFacts page_facts() const;
   proxy::NodeFacts facts() const;
   void apply_facts();
   void follow_pod_cidrs();
@@ -137,6 +139,8 @@ struct NodeLifeCycle::State : cache::Consumer {
   ProbeCounts probes;
   Metrics metrics;
   std::optional<HealthCheckPorts> health_check_ports;
+  NodePage page{{.cache = cache, .facts = [this] { return page_facts(); }}};
+  std::string origin;  // Where Services come from, for people.
   std::optional<HttpServer> http;
   bool is_ready = false;
 };
@@ -169,6 +173,7 @@ Result<void> NodeLifeCycle::State::open_source() {
   if (config.manifests.folder.empty()) {
     return open_api();
   }
+  origin = config.manifests.folder.string();
   source.emplace(config.manifests, cache);
   follow_manifests();
   load_manifests();
@@ -184,6 +189,7 @@ Result<void> NodeLifeCycle::State::open_api() {
     return std::unexpected(std::move(access.error()));
   }
   const std::string name = node_name(config);
+  origin = access->endpoint.to_text();
   print(fmt::format("node {}: Services come from {}", name, access->endpoint.to_text()));
   auto opened = open_node_source(context, std::move(*access), name,
                                  {.rules = config.programs_services,
@@ -435,6 +441,10 @@ Result<void> NodeLifeCycle::State::serve_probes() {
     http->act(address, "/flush",
               [this](std::string_view query) { return flush_reply(query, dns->flush()); });
   }
+  PageServer pages("waypost-node", config.status_page);
+  for (const SocketAddress& address : config.metrics_listen) {
+    pages.serve(*http, address, page.pages());
+  }
   for (const SocketAddress& address : config.healthz_listen) {
     // A load balancer is told to leave a node that is about to go, or that has no rules yet; that
     // is no reason to restart us.  Differs from kube-proxy: its /healthz says 200 before the first
@@ -451,6 +461,9 @@ Result<void> NodeLifeCycle::State::serve_probes() {
   }
   for (const HttpPlace& place : http->places()) {
     print(fmt::format("serving http://{}{}", place.address.to_text(), place.path));
+    if (place.path == "/metrics" && config.status_page != PageAccess::Off) {
+      print(fmt::format("status page on http://{}/", place.address.to_text()));
+    }
   }
   return {};
 }
@@ -500,6 +513,31 @@ void NodeLifeCycle::State::serve_rules() {
                  "Services whose health-check port another program or Service has.",
                  static_cast<double>(health_check_ports->unserved()));
   });
+}
+
+// What the status page says of the program.
+NodePageFacts NodeLifeCycle::State::page_facts() const {
+  NodePageFacts facts{.node = node_name(config),
+                      .source = origin,
+                      .backend = backend.backend,
+                      .is_healthy = is_healthy(),
+                      .is_in_force = is_in_force(),
+                      .kinds = {},
+                      .problems = {},
+                      .families = {}};
+  if (api != nullptr) {
+    facts.kinds = api->statuses();
+  }
+  if (source) {
+    for (const Error& problem : source->errors()) {
+      facts.problems.push_back(problem.message);
+    }
+  }
+  for (const auto& family : families) {
+    facts.families.push_back(
+        {label_of(family->family), family->family, &family->metrics, family->proxy.get()});
+  }
+  return facts;
 }
 
 void NodeLifeCycle::State::report_ready() {

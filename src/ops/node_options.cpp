@@ -246,6 +246,15 @@ Result<void> put_healthz(NodeConfig& config, const std::string& text) {
   return put_address(config.healthz_listen, text, 10256);
 }
 
+Result<void> put_status_page(NodeConfig& config, const std::string& text) {
+  const auto access = page_access_from_text(text);
+  if (!access) {
+    return unlike_expected();
+  }
+  config.status_page = *access;
+  return {};
+}
+
 Result<void> put_log_level(NodeConfig& config, const std::string& text) {
   for (const char* level : {"debug", "info", "warn", "error"}) {
     if (text == level) {
@@ -369,6 +378,10 @@ constexpr std::array Options = {
     NodeOption{"metrics-listen", "metrics-bind-address", "metricsBindAddress", Text, "ADDRESS:PORT",
                "an address and a port", "127.0.0.1:10249", "", "Where /metrics is served.",
                put_metrics},
+    NodeOption{"status-page", "", "", Text, "WHO", "off, local or open", "local", "",
+               "Who sees the status page, at / where metrics are: nobody, clients on the loopback "
+               "address, or everybody.",
+               put_status_page},
     NodeOption{"healthz-listen", "healthz-bind-address", "healthzBindAddress", Text, "ADDRESS:PORT",
                "an address and a port", "0.0.0.0:10256", "",
                "Where /healthz and /livez are served.", put_healthz},
