@@ -8,6 +8,7 @@
 #include "base/ip_address.h"
 #include "ops/text.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <initializer_list>
@@ -45,6 +46,16 @@ Result<void> put_word(Value& target, const std::string& text,
     }
   }
   return unlike_expected();
+}
+
+// Adds a value that the list does not have yet.
+template <typename Value>
+Result<void> add_once(std::vector<Value>& list, Value value) {
+  if (std::find(list.begin(), list.end(), value) != list.end()) {
+    return because("it is given twice");
+  }
+  list.push_back(std::move(value));
+  return {};
 }
 
 // "true" or "false".
