@@ -56,8 +56,7 @@ class Answer {
         zones_(*views.zones.load(std::memory_order_acquire)),
         answers_(views.answers.load(std::memory_order_acquire)),
         is_stale_(views.is_stale.load(std::memory_order_relaxed)),
-        pods_(views.pods.load(std::memory_order_acquire)),
-        rules_(pods_ == nullptr ? nullptr : views.rules.load(std::memory_order_acquire)),
+        views_(views),
         query_(query),
         client_(client),
         uptime_(client.time.uptime),
@@ -108,15 +107,16 @@ class Answer {
                        std::uint16_t owner) noexcept;
   void conclude(Outcome outcome, const Authority& authority, const dns::Lookup& lookup) noexcept;
   void add_root_soa() noexcept;
-  bool complete(const Authority& authority, dns::Target& next) noexcept;
+  // Kept out of resolve(), whose look-ups would pay for what it takes on the stack.
+  [[gnu::noinline]] bool complete(const search::PodDirectory& pods, const Authority& authority,
+                                  dns::Target& next) noexcept;
   void fail(Rcode rcode, dns::ExtendedError error, std::string_view text) noexcept;
 
   const records::Index& index_;
   const zones::ZoneSet& zones_;
   const resolver::AnswerCache* answers_;
   const bool is_stale_;
-  const search::PodDirectory* pods_;
-  const policy::Policy* rules_;  // For completion.
+  const Views& views_;
   const dns::Query& query_;
   const Client& client_;
   const std::uint32_t uptime_;
@@ -190,11 +190,14 @@ void Answer::resolve(Search& search, dns::Target& first, dns::Target& second) no
     const dns::Lookup lookup{*name, query_.type, owner, rotation_};
     Outcome outcome = solve(authority, lookup, *current, *next);
     seen[hops] = name->hash;
-    if (outcome == Outcome::NoName && hops == 0 && pods_ != nullptr) {
-      if (!complete(authority, *next)) {
-        return;
+    if (outcome == Outcome::NoName && hops == 0) {
+      const auto* const pods = views_.pods.load(std::memory_order_acquire);
+      if (pods != nullptr) {
+        if (!complete(*pods, authority, *next)) {
+          return;
+        }
+        outcome = next->name.size != 0 ? Outcome::Follow : outcome;
       }
-      outcome = next->name.size != 0 ? Outcome::Follow : outcome;
     }
     if (outcome == Outcome::NoName && falls_through(authority)) {
       extended_error_.reset();
@@ -223,9 +226,11 @@ void Answer::resolve(Search& search, dns::Target& first, dns::Target& second) no
 
 // The name that was asked for does not exist.  True when that is to be gone on with: the answer is
 // a CNAME to `next`, or, where that is empty, what it would be without completion.
-bool Answer::complete(const Authority& authority, dns::Target& next) noexcept {
-  Completion completion({index_, zones_, answers_, *pods_, rules_, unusable_}, query_, uptime_,
-                        resolution_, progress_, rotation_, out_);
+bool Answer::complete(const search::PodDirectory& pods, const Authority& authority,
+                      dns::Target& next) noexcept {
+  Completion completion(
+      {index_, zones_, answers_, pods, views_.rules.load(std::memory_order_acquire), unusable_},
+      query_, uptime_, resolution_, progress_, rotation_, out_);
   next.name.size = 0;
   const Completion::Result result = completion.run(authority, client_.address, next, elsewhere_);
   search_ = result.outcome;
@@ -266,7 +271,8 @@ void Answer::resolve_elsewhere(const dns::NameKey& name, std::uint16_t owner) no
   const auto found = answers_->find(key, uptime_);
   if (found.state == resolver::AnswerCache::State::Fresh) {
     is_from_cache_ = true;
-    if (found.wants_prefetch) {
+    // The cache tells one reader, a worker; who comes in its place knows already.
+    if (found.wants_prefetch || client_.is_refresh) {
       wants_refresh_ = true;
       note_elsewhere(key);
     }

@@ -472,6 +472,28 @@ TEST_CASE("an answer that does not fit is cut behind its CNAME, and whole over T
   CHECK(whole.answer.size() == 200);
 }
 
+TEST_CASE("a popular answer is asked for again by who comes in the worker's place") {
+  Fixture f;
+  f.outside = {{"www.example.org.", Both}};
+  CHECK(f.answer("www.example.org.").starts_with("NOERROR"));
+  const auto request = make_query({.name = "www.example.org."});
+  std::vector<std::uint8_t> out(dns::MaxMessageSize);
+  const auto reply = [&](std::uint32_t uptime) {
+    const server::Client who{.address = *IpAddress::from_text("10.244.1.5"),
+                             .time = {.uptime = uptime}};
+    return f.responder.respond(request, who, out);
+  };
+  for (int i = 0; i < 5; ++i) {
+    CHECK_FALSE(reply(1010).refresh);
+  }
+  REQUIRE(reply(1056).refresh);
+  CHECK_FALSE(reply(1056).refresh);  // Once.
+  search::WalkProgress progress;
+  const server::Client nobody{.time = {.uptime = 1056}, .is_refresh = true};
+  CHECK(f.responder.resume(request, nobody, nullptr, &progress, out).refresh);
+  CHECK(f.responder.elsewhere().to_text() == "www.example.org. A");
+}
+
 TEST_CASE("a Pod that changes while other servers are asked is answered by its new list") {
   Fixture f;
   f.outside = {{"www.more.example.", Both}};
