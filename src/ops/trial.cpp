@@ -28,7 +28,7 @@ Bytes Trial::ask(const dns::Name& name, dns::RecordType type, server::Transport 
   const server::Client client{.address = IpAddress::v4(127, 0, 0, 1),
                               .transport = transport,
                               .time = server::Moment::now(),
-                              .is_refresh = true};  // Nobody whom rules or limits are for.
+                              .is_trial = true};
   const server::Reply reply = responder_.resume(request, client, nullptr, nullptr, reply_);
   return Bytes(reply_).first(reply.size);
 }

@@ -25,7 +25,7 @@ namespace waypost::server {
 struct ReturnPath {
   static constexpr std::size_t MaxControlSize = CMSG_SPACE(sizeof(in6_pktinfo));
 
-  int fd = -1;                    // The worker's socket; negative: nobody waits for the answer.
+  int fd = -1;                    // The worker's socket; negative: a question, without a client.
   std::uint32_t source_size = 0;  // Of `source`, as the kernel said.
   sockaddr_in6 source{};          // Also holds a sockaddr_in, which is smaller.
   std::uint32_t control_size = 0;

@@ -30,9 +30,6 @@ struct Recursion::Parked {
   ReturnPath path;  // UDP
   TakeAnswer take;  // TCP
   search::WalkProgress progress;
-
-  // False for an answer that is only asked for again.
-  bool has_client() const noexcept { return take != nullptr || path.fd >= 0; }
 };
 
 Recursion::Recursion(asio::io_context& context, resolver::Resolver& resolver, const Views& views,
@@ -84,8 +81,11 @@ void Recursion::ask(std::vector<std::uint8_t> request, const Client& client, Tak
   parked->request = std::move(request);
   parked->client = client;
   parked->take = std::move(take);
-  parked->client.is_refresh = !parked->has_client();
   asio::post(context_, [this, parked = std::move(parked)] { serve(parked, 0); });
+}
+
+void Recursion::refresh(const resolver::Question& question) {
+  asio::post(context_, [this, question] { resolver_.refresh(question); });
 }
 
 void Recursion::run() {
@@ -110,14 +110,17 @@ void Recursion::take_work() {
   [[maybe_unused]] const ssize_t size = read(wake_.native_handle(), &count, sizeof count);
   for (HandoverRing& ring : rings_) {
     ring.drain([&](const ReturnPath& path, Bytes request) {
+      if (path.fd < 0) {
+        resolver::Question question;
+        std::memcpy(&question, request.data(), sizeof question);
+        return resolver_.refresh(question);
+      }
       auto parked = std::make_shared<Parked>();
       parked->request.assign(request.begin(), request.end());
       parked->path = path;
       sockaddr_storage source{};
       std::memcpy(&source, &path.source, sizeof path.source);
-      parked->client = {.address = from_sockaddr(source).address,
-                        .transport = Transport::Udp,
-                        .is_refresh = !parked->has_client()};
+      parked->client = {.address = from_sockaddr(source).address, .transport = Transport::Udp};
       serve(parked, 0);
     });
   }
@@ -126,34 +129,31 @@ void Recursion::take_work() {
 // Answers, or has the resolver find out what is missing and then answers.
 void Recursion::serve(const std::shared_ptr<Parked>& parked, unsigned round) {
   const Reply reply = respond(*parked, nullptr);
-  if (!parked->has_client()) {
-    // In vain when its names lead elsewhere now, or nowhere.
-    return reply.refresh || reply.resolve ? resolver_.refresh(responder_.elsewhere()) : void();
-  }
   if (!reply.resolve) {
     return send(*parked, Bytes(output_).first(reply.size));
   }
-  resolver_.resolve(
-      responder_.elsewhere(), [this, parked, round](const resolver::Resolution& resolution) {
-        const unsigned known = parked->progress.known();
-        const Reply resumed = respond(*parked, &resolution);
-        if (!resumed.resolve) {
-          return send(*parked, Bytes(output_).first(resumed.size));
-        }
-        // The next step of a search walk.
-        if (parked->progress.known() != known) {
-          return asio::post(context_, [this, parked] { serve(parked, 0); });
-        }
-        // A CNAME of ours leads to another name now.
-        if (round < MaxRounds) {
-          return asio::post(context_, [this, parked, round] { serve(parked, round + 1); });
-        }
-        const resolver::Resolution refusal{.question = responder_.elsewhere(),
-                                           .reason = dns::ExtendedError::Other,
-                                           .text = "what the name leads to changes all the time"};
-        const Reply refused = respond(*parked, &refusal);
-        send(*parked, Bytes(output_).first(refused.size));
-      });
+  const resolver::Question question = responder_.elsewhere();  // Which answers overwrite.
+  resolver_.resolve(question, [this, parked, round](const resolver::Resolution& resolution) {
+    const unsigned known = parked->progress.known();
+    const Reply resumed = respond(*parked, &resolution);
+    if (!resumed.resolve) {
+      return send(*parked, Bytes(output_).first(resumed.size));
+    }
+    // The next step of a search walk.
+    if (parked->progress.known() != known) {
+      return asio::post(context_, [this, parked] { serve(parked, 0); });
+    }
+    // A CNAME of ours leads to another name now.
+    if (round < MaxRounds) {
+      return asio::post(context_, [this, parked, round] { serve(parked, round + 1); });
+    }
+    const resolver::Question asked = responder_.elsewhere();
+    const resolver::Resolution refusal{.question = asked,
+                                       .reason = dns::ExtendedError::Other,
+                                       .text = "what the name leads to changes all the time"};
+    const Reply refused = respond(*parked, &refusal);
+    send(*parked, Bytes(output_).first(refused.size));
+  });
 }
 
 Reply Recursion::respond(Parked& parked, const resolver::Resolution* resolution) {
@@ -165,6 +165,9 @@ Reply Recursion::respond(Parked& parked, const resolver::Resolution* resolution)
 void Recursion::send(const Parked& parked, Bytes answer) {
   if (parked.take) {
     parked.take({answer.begin(), answer.end()});
+    return;
+  }
+  if (answer.empty()) {  // By now a rule says so.
     return;
   }
   iovec part{const_cast<std::uint8_t*>(answer.data()), answer.size()};

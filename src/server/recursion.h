@@ -5,7 +5,9 @@
 // which says what has to be asked for (the name of the query, or where a CNAME of ours leads), has
 // the resolver find out, and lets the Responder write the answer: the same code, the same EDNS, the
 // same order of zones as on a worker.  UDP answers leave by the worker's socket, from the address
-// that was asked; TCP answers are given to the session's callback.
+// that was asked; TCP answers are given to the session's callback.  Of a popular answer that is to
+// be asked for again, before it expires, only the question is handed over: its client has been
+// answered.
 //
 // Not here: the cache, coalescing and bounds on questions (resolver/resolver.h).
 
@@ -29,6 +31,7 @@
 #include <memory>
 #include <string_view>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 namespace waypost::server {
@@ -65,6 +68,9 @@ class Recursion {
   // resolver's thread; not at all once stop() was called.
   void ask(std::vector<std::uint8_t> request, const Client& client, TakeAnswer take);
 
+  // Any thread: asks once more for what is popular (Reply::refresh).  For nobody.
+  void refresh(const resolver::Question& question);
+
   // Answers that this thread wrote, and what the kernel did not take of them.
   const Counters& counters() const noexcept { return counters_; }
 
@@ -88,6 +94,12 @@ class Recursion {
   std::thread thread_;
 };
 
+// How a question stands in the queue, in place of a request.
+inline Bytes octets_of(const resolver::Question& question) noexcept {
+  static_assert(std::is_trivially_copyable_v<resolver::Question>);
+  return {reinterpret_cast<const std::uint8_t*>(&question), sizeof question};
+}
+
 // One worker's end of its queue.  Used by that worker alone.
 class Handover {
  public:
@@ -100,6 +112,10 @@ class Handover {
     const bool taken = ring_ != nullptr && ring_->push(path, request);
     has_news_ = has_news_ || taken;
     return taken;
+  }
+  // As Recursion::refresh(), by the queue.
+  bool push_refresh(const resolver::Question& question) noexcept {
+    return push({}, octets_of(question));
   }
   // Has what was pushed be taken; to be called once for each batch.
   void flush() noexcept {

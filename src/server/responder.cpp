@@ -59,7 +59,6 @@ class Answer {
         views_(views),
         query_(query),
         client_(client),
-        uptime_(client.time.uptime),
         unusable_(unusable),
         resolution_(resolution),
         progress_(progress),
@@ -119,7 +118,6 @@ class Answer {
   const Views& views_;
   const dns::Query& query_;
   const Client& client_;
-  const std::uint32_t uptime_;
   const RecordType unusable_;
   const resolver::Resolution* resolution_;
   search::WalkProgress* progress_;
@@ -230,7 +228,7 @@ bool Answer::complete(const search::PodDirectory& pods, const Authority& authori
                       dns::Target& next) noexcept {
   Completion completion(
       {index_, zones_, answers_, pods, views_.rules.load(std::memory_order_acquire), unusable_},
-      query_, uptime_, resolution_, progress_, rotation_, out_);
+      query_, client_.time.uptime, resolution_, progress_, rotation_, out_);
   next.name.size = 0;
   const Completion::Result result = completion.run(authority, client_.address, next, elsewhere_);
   search_ = result.outcome;
@@ -268,11 +266,10 @@ void Answer::resolve_elsewhere(const dns::NameKey& name, std::uint16_t owner) no
     }
     return write_elsewhere(*resolution_->answer, resolution_->ttl, owner);
   }
-  const auto found = answers_->find(key, uptime_);
+  const auto found = answers_->find(key, client_.time.uptime);
   if (found.state == resolver::AnswerCache::State::Fresh) {
     is_from_cache_ = true;
-    // The cache tells one reader, a worker; who comes in its place knows already.
-    if (found.wants_prefetch || client_.is_refresh) {
+    if (found.wants_prefetch) {
       wants_refresh_ = true;
       note_elsewhere(key);
     }
@@ -300,7 +297,7 @@ void Answer::write_elsewhere(const resolver::CachedAnswer& answer, resolver::Ttl
   // To who understands it (RFC 6840, 5.8).
   out_.set_authentic_data(answer.authentic_data() && out_.count(Section::Answer) == 0 &&
                           (query_.edns.dnssec_ok || query_.authentic_data));
-  if (!resolver::write_answer(answer, uptime_, ttl, owner, rotation_, out_)) {
+  if (!resolver::write_answer(answer, client_.time.uptime, ttl, owner, rotation_, out_)) {
     out_.set_truncated(true);
   }
 }
@@ -475,8 +472,9 @@ Reply Responder::resume(Bytes request, const Client& client, const resolver::Res
 
 Reply Responder::refuse(std::size_t index, const Client& client, std::string_view text,
                         MutableBytes out) noexcept {
+  const resolver::Question asked = elsewhere_;  // Which the second look may overwrite.
   const resolver::Resolution refusal{
-      .question = elsewhere_, .reason = dns::ExtendedError::Other, .text = text};
+      .question = asked, .reason = dns::ExtendedError::Other, .text = text};
   is_first_look_ = false;
   return reply_to(requests_[index], client, &refusal, nullptr, out);
 }
@@ -597,8 +595,8 @@ std::optional<Responder::Course> Responder::follow_rules(const policy::Policy& r
     }
   }
   const policy::AccessRule* rule =
-      client.is_refresh ? nullptr
-                        : rules.find_rule(request.query.name, request.query.type, client.address);
+      client.is_trial ? nullptr
+                      : rules.find_rule(request.query.name, request.query.type, client.address);
   if (rule == nullptr) {
     return std::nullopt;
   }

@@ -86,7 +86,7 @@ struct Client {
   IpAddress address;
   Transport transport = Transport::Udp;
   Moment time;
-  bool is_refresh = false;  // There is none: a popular answer is only to be asked for again.
+  bool is_trial = false;  // Somebody only looks what would be answered: no rules are for them.
 };
 
 // What to do with a request.

@@ -220,7 +220,7 @@ std::size_t TcpSession::answer(Bytes& input) {
       transfer_request_.assign(message.begin(), message.end());
       break;
     }
-    if (reply.size == 0) {  // Whoever sends this does not speak DNS.
+    if (reply.size == 0) {  // No DNS, or what a rule says nothing to.
       closing_ = true;
       break;
     }
@@ -284,7 +284,7 @@ bool TcpSession::hand_over(Bytes message, const Reply& reply) {
     return false;
   }
   if (reply.refresh) {
-    shared_.recursion->ask({message.begin(), message.end()}, client_, nullptr);
+    shared_.recursion->refresh(shared_.responder.elsewhere());
     return false;
   }
   ++shared_.pending;

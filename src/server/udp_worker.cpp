@@ -280,10 +280,9 @@ void UdpWorker::answer(std::size_t in_group, std::size_t in_batch, const Moment&
   }
 }
 
-// A popular answer that is fetched again has nobody who waits for it.
 bool UdpWorker::hand_over(std::size_t index, const Reply& reply) noexcept {
-  const ReturnPath path = reply.resolve ? batch_.return_path(index, fd_) : ReturnPath{};
-  return handover_.push(path, batch_.request(index));
+  return reply.resolve ? handover_.push(batch_.return_path(index, fd_), batch_.request(index))
+                       : handover_.push_refresh(responder_.elsewhere());
 }
 
 }  // namespace waypost::server

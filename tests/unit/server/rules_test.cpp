@@ -141,6 +141,32 @@ TEST_CASE("a limit survives other rules, and is another one when it changes") {
   CHECK(policy::Policy::make(options, second.get(), 3)->admit(client, 5) == Verdict::Granted);
 }
 
+TEST_CASE("a query that had to wait for another server is charged and counted once") {
+  policy::RateLimit limit;
+  limit.rate = 1;
+  limit.burst = 1;
+  RuledCluster cluster(policy_of({"allow type A"}, limit));
+  resolver::AnswerCache cache(1U << 20U);
+  cluster.set_answers(&cache);
+  server::Counters counters;
+  server::Responder responder(cluster.views(), counters, 1);
+  const auto request = make_query({.name = "www.example.com."});
+  const server::Client client{.address = IpAddress::v4(10, 0, 0, 1)};
+  std::vector<std::uint8_t> out(dns::MaxMessageSize);
+  REQUIRE(responder.respond(request, client, out).resolve);
+  const resolver::Question question = responder.elsewhere();
+  const resolver::Resolution failed{.question = question, .text = "nobody answers"};
+  const server::Reply resumed = responder.resume(request, client, &failed, nullptr, out);
+  CHECK(response_text({out.begin(), out.begin() + std::ptrdiff_t(resumed.size)}).rcode ==
+        "SERVFAIL");
+  CHECK(counters.access_allowed.value() == 1);
+  CHECK(counters.rate_limited.value() == 0);
+  // And there is a limit.
+  const server::Reply second = responder.respond(request, client, out);
+  CHECK(response_text({out.begin(), out.begin() + std::ptrdiff_t(second.size)}).rcode == "REFUSED");
+  CHECK(counters.rate_limited.value() == 1);
+}
+
 TEST_CASE("of a family that nobody can use, nobody is asked; names of zones here keep it") {
   server::AnswerPolicy answers;
   answers.unusable = RecordType::AAAA;

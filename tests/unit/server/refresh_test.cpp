@@ -1,0 +1,170 @@
+// From a worker to who asks other servers: popular answers that are asked for again before they
+// expire, and queries that a rule has come to forbid meanwhile.
+
+#include "base/alarm.h"
+#include "policy/policy.h"
+#include "resolver/resolver.h"
+#include "search/pod_directory.h"
+#include "server/recursion.h"
+#include "server/server.h"
+#include "support/cluster.h"
+#include "support/dns_text.h"
+#include "unit/server/test_client.h"
+#include "unit/server/test_server.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace waypost::test {
+namespace {
+
+constexpr std::uint8_t Ttl = 100;
+constexpr std::uint32_t Age = 95;  // Of Ttl the last tenth has begun.
+constexpr int Asked = 6;           // More than enough to be popular.
+
+// A server with one worker, whose resolver tells what it is to ask, and whom only fail() answers.
+class Fixture {
+ public:
+  Fixture() {
+    load_world(cluster.cache, "{apiVersion: v1, kind: Namespace, metadata: {name: shop}}");
+    cluster.cache.put(kube::Pod{.key = {"shop", "web-0"},
+                                .ips = {IpAddress::v4(127, 0, 0, 1)},
+                                .phase = kube::PodPhase::Running,
+                                .search = kube::PodSearch()});
+    cluster.set_answers(&answers);
+    views.index = cluster.views().index.load();
+    views.zones = cluster.views().zones.load();
+    views.policy = cluster.views().policy.load();
+    views.answers = &answers;
+    views.pods = &pods;
+    keep("www.example.org.");
+    auto started =
+        server::Server::start(server::Options{.listen = {LoopbackV4}}, views, {}, &recursion);
+    REQUIRE(started);
+    server = *std::move(started);
+    REQUIRE(recursion.start());
+  }
+  ~Fixture() { recursion.stop(); }
+
+  // "NAME TYPE" of the next question, or "nothing".
+  std::string asked() {
+    std::unique_lock lock(mutex);
+    if (!news.wait_for(lock, Patience, [this] { return !questions.empty(); })) {
+      return "nothing";
+    }
+    std::string first = questions.front();
+    questions.erase(questions.begin());
+    return first;
+  }
+
+  // What was asked first fails.
+  void fail() {
+    const std::lock_guard lock(mutex);
+    boost::asio::post(context, [done = waiting.front()] {
+      done(std::unexpected(
+          resolver::ForwardFailure{resolver::FailureKind::Timeout, "192.0.2.53:53"}));
+    });
+  }
+  // From here on in force; borrowed.
+  void set_rules(const policy::Policy* rules) { views.rules.store(rules); }
+
+  const SocketAddress& address() const { return server->addresses().front(); }
+
+ private:
+  void keep(const std::string& name) {
+    resolver::Question question{.type = dns::RecordType::A};
+    question.name.assign(dns::Name::from_text(name)->wire());
+    Message packet = query(1, name);
+    packet[2] |= 0x80;
+    packet[7] = 1;
+    const Message record = {0xc0, 12, 0, 1, 0, 1, 0, 0, 0, Ttl, 0, 4, 192, 0, 2, 1};
+    packet.insert(packet.end(), record.begin(), record.end());
+    auto response = std::make_unique<dns::Response>();
+    REQUIRE(dns::read_response(packet, *response));
+    REQUIRE(answers.store(question, packet, *response, server::Moment::now().uptime - Age));
+  }
+
+  TestCluster cluster;
+  rcu::RetireList retired;
+  search::PodDirectory pods{cluster.cache, {*dns::Name::from_text("cluster.local"), {}}, retired};
+  resolver::AnswerCache answers{1 << 20};
+  server::Views views;
+  boost::asio::io_context context{1};
+  SystemAlarmClock clock{context.get_executor()};
+  std::mutex mutex;
+  std::condition_variable news;
+  std::vector<std::string> questions;
+  std::vector<std::function<void(resolver::Reply)>> waiting;
+  resolver::Resolver resolver{
+      answers,
+      clock,
+      {.ask =
+           [this](const resolver::Question& question, SteadyTime, auto done) {
+             const std::lock_guard lock(mutex);
+             questions.push_back(question.to_text());
+             waiting.push_back(std::move(done));
+             news.notify_one();
+           },
+       .can_ask = [](const resolver::Question&) { return true; },
+       .is_probe = [](const resolver::Question&) { return false; }},
+      {}};
+  server::Recursion recursion{context, resolver, views, 1};
+  std::unique_ptr<server::Server> server;
+};
+
+TEST_CASE("a popular answer is asked for again, over UDP, over TCP, and at the end of a walk") {
+  const auto over_udp = [](Fixture& f, const std::string& name) {
+    UdpClient client(f.address());
+    for (std::uint16_t id = 0; id < Asked; ++id) {
+      client.send(query(id, name));
+      CHECK(summary(client.receive()).starts_with(std::to_string(id) + " NOERROR"));
+    }
+  };
+  SUBCASE("UDP") {
+    Fixture f;
+    over_udp(f, "www.example.org.");
+    CHECK(f.asked() == "www.example.org. A");
+  }
+  SUBCASE("TCP") {
+    Fixture f;
+    TcpClient client(f.address());
+    for (std::uint16_t id = 0; id < Asked; ++id) {
+      CHECK(client.send(framed(query(id, "www.example.org."))));
+      CHECK(summary(client.receive()).starts_with(std::to_string(id) + " NOERROR"));
+    }
+    CHECK(f.asked() == "www.example.org. A");
+  }
+  SUBCASE("walk") {
+    Fixture f;
+    over_udp(f, "www.example.org.shop.svc.cluster.local.");
+    CHECK(f.asked() == "www.example.org. A");
+  }
+}
+
+TEST_CASE("a query that a rule has come to drop while it waited gets nothing") {
+  policy::Options options;
+  options.access.push_back(*policy::AccessRule::from_text("drop zone example.com"));
+  const auto rules = policy::Policy::make(options, nullptr, 1);
+  Fixture f;
+  UdpClient client(f.address());
+  client.send(query(1, "www.example.com."));
+  REQUIRE(f.asked() == "www.example.com. A");
+  f.set_rules(rules.get());
+  f.fail();
+  client.send(query(2, "nobody.default.svc.cluster.local."));
+  CHECK(summary(client.receive()) == "2 NXDOMAIN 0");
+  CHECK_FALSE(client.receive(std::chrono::milliseconds(300)));
+}
+
+}  // namespace
+}  // namespace waypost::test
