@@ -9,6 +9,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <type_traits>
@@ -45,6 +46,16 @@ void quiescent() noexcept;
 // Waits until every section that is open now has ended or passed quiescent().  Writer side; the
 // caller must not itself be inside a section.
 void synchronize() noexcept;
+
+// Puts `next` where readers load from, and into `owner`; frees what stood there once no reader can
+// see it.  As synchronize().
+template <typename T>
+void replace(std::atomic<const T*>& place, std::unique_ptr<const T>& owner,
+             std::type_identity_t<std::unique_ptr<const T>> next) {
+  place.store(next.get(), std::memory_order_release);
+  const std::unique_ptr<const T> old = std::exchange(owner, std::move(next));
+  synchronize();
+}
 
 // Objects that are unlinked but perhaps still seen.  One thread uses a list.  Bounded: reclaim()
 // runs by itself once `max_bytes` are waiting.

@@ -10,22 +10,12 @@
 #include <boost/asio/post.hpp>
 #include <spdlog/fmt/fmt.h>
 
-#include <atomic>
 #include <utility>
 
 namespace waypost::ops {
 namespace {
 
 namespace asio = boost::asio;
-
-// Publishes `next` at `view` and frees what stood there once no reader can see it.
-template <typename T>
-void publish(std::atomic<const T*>& view, std::unique_ptr<const T>& owner,
-             std::unique_ptr<const T> next) {
-  view.store(next.get(), std::memory_order_release);
-  const std::unique_ptr<const T> old = std::exchange(owner, std::move(next));
-  rcu::synchronize();
-}
 
 }  // namespace
 
@@ -84,7 +74,7 @@ void Answering::configure(const Config& next) {
 void Answering::load_zones() {
   zones::LoadedZones loaded = zones::load_zones(zone_folders_, built_in_zones_, zones_.get());
   zone_problems_.update(loaded.errors);
-  publish<zones::ZoneSet>(views_.zones, zones_, std::move(loaded.zones));
+  rcu::replace(views_.zones, zones_, std::move(loaded.zones));
 }
 
 void Answering::reload_zones() {
@@ -95,11 +85,7 @@ void Answering::reload_zones() {
 // Before anything is read, so that no change falls between reading and watching.
 void Answering::watch_zones() {
   zone_watch_.emplace(context_, [this] { reload_zones(); });
-  for (const std::filesystem::path& folder : zone_folders_) {
-    if (const Result<void> added = zone_watch_->add(folder); !added) {
-      log::warn("{}; its changes are seen on SIGHUP only", added.error().message);
-    }
-  }
+  zone_watch_->follow(zone_folders_);
 }
 
 server::TransferSource Answering::transfer_source(FindPublisher publisher) {
@@ -123,11 +109,9 @@ std::vector<const server::Counters*> Answering::counters() const {
 }
 
 std::uint64_t Answering::queries() const {
-  std::uint64_t sum = 0;
-  for (const server::Counters* counters : server_->counters()) {
-    sum += counters->udp_queries.value() + counters->tcp_queries.value();
-  }
-  return sum;
+  const std::vector<const server::Counters*> workers = server_->counters();
+  return sum(workers, &server::Counters::udp_queries) +
+         sum(workers, &server::Counters::tcp_queries);
 }
 
 std::string Answering::totals() const {

@@ -28,11 +28,7 @@ void ConfigFollower::watch() {
     return;
   }
   watch_.emplace(context_, [this] { on_folder_changed(); });
-  for (const std::filesystem::path& folder : text_.folders) {
-    if (const Result<void> added = watch_->add(folder); !added) {
-      log::warn("{}; its changes are seen on SIGHUP only", added.error().message);
-    }
-  }
+  watch_->follow(text_.folders);
 }
 
 void ConfigFollower::on_folder_changed() {

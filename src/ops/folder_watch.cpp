@@ -1,5 +1,7 @@
 #include "ops/folder_watch.h"
 
+#include "base/log.h"
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -227,6 +229,14 @@ FolderWatch::~FolderWatch() {
 
 Result<void> FolderWatch::add(const fs::path& folder) {
   return state_->add(folder);
+}
+
+void FolderWatch::follow(std::span<const fs::path> folders) {
+  for (const fs::path& folder : folders) {
+    if (const Result<void> added = add(folder); !added) {
+      log::warn("{}; its changes are seen on SIGHUP only", added.error().message);
+    }
+  }
 }
 
 }  // namespace waypost::ops

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <span>
 
 namespace boost::asio {
 class io_context;
@@ -31,6 +32,8 @@ class FolderWatch {
 
   // Fails when the folder does not exist or the kernel's limit on watches is reached.
   Result<void> add(const std::filesystem::path& folder);
+  // As add() for each; of a failure the log says that SIGHUP has to do.
+  void follow(std::span<const std::filesystem::path> folders);
 
  private:
   class State;

@@ -1,12 +1,10 @@
 #include "ops/forwarding.h"
 
-#include "base/file.h"
 #include "base/log.h"
 #include "ops/forward_metrics.h"
 
 #include <boost/asio/post.hpp>
 
-#include <algorithm>
 #include <future>
 #include <memory>
 
@@ -30,10 +28,9 @@ void log_event(const resolver::UpstreamEvent& event) {
 }  // namespace
 
 Forwarding::Forwarding(asio::io_context& context, server::Views& views, const ForwardConfig& config)
-    : control_(context),
-      views_(views),
+    : views_(views),
       config_(config),
-      next_look_(context),
+      files_(context, [this] { publish(); }),
       cache_(config.cache_size),
       forwarder_(context_.get_executor(), clock_, random_, log_event),
       resolver_(cache_, clock_, elsewhere(), config.resolver),
@@ -59,80 +56,22 @@ Result<void> Forwarding::start() {
     return started;
   }
   is_running_ = true;
-  follow();
+  files_.follow(config_.resolv_confs);
   publish();
   return {};
 }
 
 void Forwarding::configure(const ForwardConfig& config) {
   config_ = config;
-  follow();
+  files_.follow(config_.resolv_confs);
   publish();
 }
 
 void Forwarding::stop() {
   is_running_ = false;
-  next_look_.cancel();
-  watch_.reset();
+  files_.stop();
   views_.answers.store(nullptr, std::memory_order_release);
   recursion_.stop();
-}
-
-// Reads the files that the configuration names, and sees to it that they are read again.
-void Forwarding::follow() {
-  std::vector<Followed> before = std::exchange(files_, {});
-  watch_.reset();
-  if (!config_.resolv_confs.empty()) {
-    watch_.emplace(control_, [this] {
-      if (look()) {
-        publish();
-      }
-    });
-  }
-  for (const std::filesystem::path& path : config_.resolv_confs) {
-    const auto known =
-        std::ranges::find_if(before, [&](const Followed& each) { return each.path == path; });
-    files_.push_back(known != before.end() ? std::move(*known) : Followed{.path = path});
-    // Where this fails, looking again has to do.
-    [[maybe_unused]] const auto added = watch_->add(path.parent_path());
-  }
-  look();
-  look_again();
-}
-
-void Forwarding::look_again() {
-  if (files_.empty()) {
-    next_look_.cancel();
-    return;
-  }
-  next_look_.expires_after(LookInterval);
-  next_look_.async_wait([this](const boost::system::error_code& error) {
-    if (error) {
-      return;
-    }
-    if (look()) {
-      publish();
-    }
-    look_again();
-  });
-}
-
-// Reads the files; true when something is another than before.  One that is gone, perhaps for a
-// moment while somebody writes it, counts as it last was.
-bool Forwarding::look() {
-  bool is_other = false;
-  for (Followed& file : files_) {
-    auto text = read_file(file.path);
-    std::string problem = text ? "" : text.error().message;
-    if (text && (!file.was_read || *text != file.text)) {
-      file.text = std::move(*text);
-      file.was_read = true;
-      is_other = true;
-    }
-    is_other = is_other || problem != file.problem;
-    file.problem = std::move(problem);
-  }
-  return is_other;
 }
 
 // Hands the resolver's thread what is in force now.
@@ -143,7 +82,7 @@ void Forwarding::publish() {
   const auto add_problem = [&](const std::string& problem) {
     problems += (problems.empty() ? "" : "\n") + problem;
   };
-  for (const Followed& file : files_) {
+  for (const FollowedFile& file : files_.files()) {
     if (!file.problem.empty()) {
       add_problem(file.problem + (file.was_read ? "; its name servers stay as they were"
                                                 : "; it is looked for until it is there"));
@@ -167,7 +106,7 @@ void Forwarding::publish() {
     log::warn("{}", problems);
   }
   // Those who asked for forwarding are told why there is none; a stub domain alone is no such wish.
-  std::string nobody = table.upstreams.empty() && !files_.empty()
+  std::string nobody = table.upstreams.empty() && !files_.files().empty()
                            ? "no server can be asked: " + problems.substr(0, problems.find('\n'))
                            : "";
   asio::post(context_, [this, options, table = std::move(table), with = config_.resolver,

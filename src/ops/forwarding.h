@@ -8,7 +8,7 @@
 #include "base/alarm.h"
 #include "base/error.h"
 #include "base/random.h"
-#include "ops/folder_watch.h"
+#include "ops/followed_files.h"
 #include "ops/metrics.h"
 #include "resolver/answer_cache.h"
 #include "resolver/forwarder.h"
@@ -17,7 +17,6 @@
 #include "server/responder.h"
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -84,31 +83,15 @@ class Forwarding {
   const server::Counters& counters() const noexcept { return recursion_.counters(); }
 
  private:
-  // A resolv.conf, as it was when it could last be read.
-  struct Followed {
-    std::filesystem::path path;
-    std::string text;
-    std::string problem;  // Why it cannot be read now; empty: it can.
-    bool was_read = false;
-  };
-  // Without inotify: what is mounted over a file changes elsewhere.
-  static constexpr std::chrono::seconds LookInterval{2};
-
-  void follow();
-  void look_again();
-  bool look();
   void publish();
   template <typename Make>
   auto ask_thread(Make make, std::chrono::milliseconds patience)
       -> std::optional<std::invoke_result_t<Make>>;
   resolver::Elsewhere elsewhere();
 
-  boost::asio::io_context& control_;
   server::Views& views_;
   ForwardConfig config_;
-  std::vector<Followed> files_;
-  std::optional<FolderWatch> watch_;
-  boost::asio::steady_timer next_look_;
+  FollowedFiles files_;
   bool is_running_ = false;
   std::vector<resolver::UpstreamReport> upstreams_;  // As they were last reported.
   std::string told_;                                 // What was last said about resolv.conf files.

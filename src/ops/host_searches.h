@@ -6,12 +6,10 @@
 
 #pragma once
 
-#include "ops/folder_watch.h"
+#include "ops/followed_files.h"
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 
-#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -39,23 +37,15 @@ class HostSearches {
   // Puts `config` in force and looks at the file, if it counts.
   void configure(const CompletionConfig& config);
 
-  // As the file was when it could last be read.  Never read: none.
+  // As the file was when it could last be read.  Never read: as they were before.
   const std::vector<std::string>& domains() const noexcept { return domains_; }
 
  private:
-  // Without inotify: what is mounted over a file changes elsewhere.
-  static constexpr std::chrono::seconds LookInterval{2};
+  bool take();
 
-  void look_again();
-  bool look();
-
-  boost::asio::io_context& context_;
-  const std::function<void()> changed_;
-  std::filesystem::path path_;  // Empty: no file counts.
+  FollowedFiles file_;  // One, if it counts.
   std::vector<std::string> domains_;
   std::string problem_;  // What was last said about the file.
-  std::optional<FolderWatch> watch_;
-  boost::asio::steady_timer next_look_;
 };
 
 }  // namespace waypost::ops

@@ -241,9 +241,7 @@ bool LifeCycle::State::is_too_old() const {
 // Before anything is read, so that no change falls between reading and watching.
 void LifeCycle::State::watch_manifests() {
   manifest_watch.emplace(context, [this] { on_manifests_changed(); });
-  if (const Result<void> added = manifest_watch->add(config.manifests.folder); !added) {
-    log::warn("{}; its changes are seen on SIGHUP only", added.error().message);
-  }
+  manifest_watch->follow({&config.manifests.folder, 1});
 }
 
 void LifeCycle::State::await_signal() {

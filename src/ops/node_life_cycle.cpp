@@ -211,9 +211,7 @@ void NodeLifeCycle::State::load_manifests() {
 
 void NodeLifeCycle::State::follow_manifests() {
   manifest_watch.emplace(context, [this] { load_manifests(); });
-  if (const Result<void> added = manifest_watch->add(config.manifests.folder); !added) {
-    log::warn("{}; its changes are seen on SIGHUP only", added.error().message);
-  }
+  manifest_watch->follow({&config.manifests.folder, 1});
 }
 
 void NodeLifeCycle::State::add_family(kube::IpFamily its, const proxy::Config& rules) {

@@ -19,15 +19,6 @@ dns::CookieMaker::Secret random_secret() {
   return secret;
 }
 
-// Publishes `next` at `view` and frees what stood there once no reader can see it.
-template <typename T>
-void publish(std::atomic<const T*>& view, std::unique_ptr<const T>& owner,
-             std::unique_ptr<const T> next) {
-  view.store(next.get(), std::memory_order_release);
-  const std::unique_ptr<const T> old = std::exchange(owner, std::move(next));
-  rcu::synchronize();
-}
-
 }  // namespace
 
 QueryRules::QueryRules(server::Views& views) : views_(views), own_secret_(random_secret()) {}
@@ -48,8 +39,8 @@ void QueryRules::configure(const Config& config) {
     signs_ = {};
   }
   publish_answers();
-  publish<policy::Policy>(views_.rules, rules_,
-                          policy::Policy::make(config.rules, rules_.get(), SystemRandom().next()));
+  rcu::replace(views_.rules, rules_,
+               policy::Policy::make(config.rules, rules_.get(), SystemRandom().next()));
 }
 
 void QueryRules::look_at(const cache::ServiceCache& cache) {
@@ -74,7 +65,7 @@ void QueryRules::look_at(const cache::ServiceCache& cache) {
 void QueryRules::publish_answers() {
   auto next = std::make_unique<server::AnswerPolicy>(answers_);
   next->unusable = unusable_type(families_, signs_);
-  publish<server::AnswerPolicy>(views_.policy, policy_, std::move(next));
+  rcu::replace(views_.policy, policy_, std::move(next));
 }
 
 }  // namespace waypost::ops
