@@ -324,21 +324,14 @@ void decode_pod_ips(FieldReader& reader, const Field& status, Pod& pod) {
   });
 }
 
-// What the API server admits (pkg/apis/core/validation, MaxDNSSearchPaths).
-constexpr std::size_t MaxPodSearches = 32;
-
 // A policy that is not known here, and what else the API server would refuse, says nothing about
 // the names that the Pod has: it is taken for a list of its own that nobody can know.
 PodSearch decode_pod_search(FieldReader& reader, const Field& spec) {
   PodSearch search;
   search.host_network = reader.boolean(spec.at("hostNetwork"), false);
   const std::string_view policy = reader.text(spec.at("dnsPolicy"));
-  if (policy == "ClusterFirstWithHostNet") {
-    search.policy = DnsPolicy::ClusterFirstWithHostNet;
-  } else if (policy == "Default") {
-    search.policy = DnsPolicy::Default;
-  } else if (!policy.empty() && policy != "ClusterFirst") {
-    search.policy = DnsPolicy::None;
+  if (!policy.empty()) {
+    search.policy = policy_from_text(policy).value_or(DnsPolicy::None);
   }
   const Field config_field = spec.at("dnsConfig");
   const Field config = reader.mapping(config_field);

@@ -1,8 +1,20 @@
 #include "kube/objects.h"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 namespace waypost::kube {
+namespace {
+
+constexpr std::array<std::pair<DnsPolicy, std::string_view>, 4> PolicyNames = {{
+    {DnsPolicy::ClusterFirst, "ClusterFirst"},
+    {DnsPolicy::ClusterFirstWithHostNet, "ClusterFirstWithHostNet"},
+    {DnsPolicy::Default, "Default"},
+    {DnsPolicy::None, "None"},
+}};
+
+}  // namespace
 
 std::string_view to_text(ObjectKind kind) noexcept {
   switch (kind) {
@@ -18,6 +30,19 @@ std::string_view to_text(ObjectKind kind) noexcept {
       return "Node";
   }
   return {};
+}
+
+std::string_view to_text(DnsPolicy policy) noexcept {
+  return PolicyNames[static_cast<std::size_t>(policy)].second;
+}
+
+std::optional<DnsPolicy> policy_from_text(std::string_view text) noexcept {
+  for (const auto& [policy, name] : PolicyNames) {
+    if (text == name) {
+      return policy;
+    }
+  }
+  return std::nullopt;
 }
 
 void EndpointSlice::add(Endpoint endpoint, std::string_view hostname, std::string_view pod_name) {

@@ -168,6 +168,12 @@ struct ContainerPort {
 
 // spec.dnsPolicy
 enum class DnsPolicy : std::uint8_t { ClusterFirst, ClusterFirstWithHostNet, Default, None };
+std::string_view to_text(DnsPolicy policy) noexcept;
+std::optional<DnsPolicy> policy_from_text(std::string_view text) noexcept;
+
+// Names in a dnsConfig's searches: what the API server admits (pkg/apis/core/validation,
+// MaxDNSSearchPaths), and the kubelet writes.
+inline constexpr std::size_t MaxPodSearches = 32;
 
 // What of a Pod's spec says which names its containers look up where they were given another one.
 struct PodSearch {
@@ -176,7 +182,7 @@ struct PodSearch {
   std::vector<std::string> searches;  // spec.dnsConfig.searches, as written.
   std::string ndots;                  // The value of that option in spec.dnsConfig; empty: none.
 
-  friend bool operator==(const PodSearch&, const PodSearch&) = default;
+  friend auto operator<=>(const PodSearch&, const PodSearch&) = default;
 };
 
 enum class PodPhase : std::uint8_t { Pending, Running, Succeeded, Failed, Unknown };

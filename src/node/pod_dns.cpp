@@ -7,13 +7,6 @@
 namespace waypost::node {
 namespace {
 
-constexpr std::array<std::pair<DnsPolicy, std::string_view>, 4> PolicyNames = {{
-    {DnsPolicy::ClusterFirst, "ClusterFirst"},
-    {DnsPolicy::ClusterFirstWithHostNet, "ClusterFirstWithHostNet"},
-    {DnsPolicy::Default, "Default"},
-    {DnsPolicy::None, "None"},
-}};
-
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) {
@@ -117,19 +110,6 @@ bool is_search_label(std::string_view label) noexcept {
 }
 
 }  // namespace
-
-std::string_view to_text(DnsPolicy policy) noexcept {
-  return PolicyNames[static_cast<std::size_t>(policy)].second;
-}
-
-std::optional<DnsPolicy> policy_from_text(std::string_view text) noexcept {
-  for (const auto& [policy, name] : PolicyNames) {
-    if (text == name) {
-      return policy;
-    }
-  }
-  return std::nullopt;
-}
 
 bool is_nameserver(std::string_view text) noexcept {
   return IpAddress::from_text(text).has_value();

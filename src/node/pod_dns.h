@@ -23,15 +23,14 @@ namespace waypost::node {
 
 // What the API server lets a dnsConfig have, and the kubelet lets a file have.
 inline constexpr std::size_t MaxNameservers = 3;
-inline constexpr std::size_t MaxSearches = 32;
+inline constexpr std::size_t MaxSearches = kube::MaxPodSearches;
 inline constexpr std::size_t MaxSearchLength = 253;       // Of one domain, in octets.
 inline constexpr std::size_t MaxSearchListLength = 2048;  // With one blank between domains.
 
 using kube::DnsPolicy;
+using kube::policy_from_text;
 
 // "ClusterFirst", as in spec.dnsPolicy.
-std::string_view to_text(DnsPolicy policy) noexcept;
-std::optional<DnsPolicy> policy_from_text(std::string_view text) noexcept;
 inline constexpr std::string_view DnsPolicyRule =
     "ClusterFirst, ClusterFirstWithHostNet, Default or None";
 

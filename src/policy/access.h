@@ -33,7 +33,6 @@ struct AccessRule {
   // Reads "ACTION [type TYPE...] [net PREFIX...] [zone ZONE...]".  "*" stands for any.
   static Result<AccessRule> from_text(std::string_view text);
 
-  // `name` is what is looked up, after rewriting.
   bool fits(const dns::NameKey& name, dns::RecordType type, const IpAddress& client) const noexcept;
 };
 

@@ -1,5 +1,7 @@
 #include "policy/words.h"
 
+#include <algorithm>
+
 namespace waypost::policy {
 
 Result<std::vector<std::string>> words_of(std::string_view text) {

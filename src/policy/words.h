@@ -17,9 +17,8 @@ namespace waypost::policy {
 inline constexpr std::size_t MaxRuleSize = 4096;
 
 // Splits `text` at blanks.  A word in "double" or 'single' quotes may hold blanks; "\"" and "\\"
-// are a quote and a backslash within double quotes, any other backslash is itself, so that a
-// regular expression needs no more of them.  Fails for a quote that does not end, and for
-// MaxRuleSize.
+// are a quote and a backslash within double quotes, any other backslash is itself.  Fails for a
+// quote that does not end, and for MaxRuleSize.
 Result<std::vector<std::string>> words_of(std::string_view text);
 
 // Takes words one after the other.
@@ -34,11 +33,6 @@ class WordReader {
     return at_end() ? std::string_view() : std::string_view(words_[at_]);
   }
   std::string_view next() noexcept { return at_end() ? std::string_view() : words_[at_++]; }
-  bool take(std::string_view word) noexcept {
-    const bool is_next = !at_end() && peek() == word;
-    at_ += is_next ? 1 : 0;
-    return is_next;
-  }
 
  private:
   const std::vector<std::string>& words_;

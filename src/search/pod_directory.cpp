@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <tuple>
 #include <vector>
 
 namespace waypost::search {
@@ -49,14 +48,6 @@ struct PodDirectory::Slots {
   const std::size_t mask;
   const std::unique_ptr<std::atomic<Node*>[]> nodes;
 };
-
-bool PodDirectory::KeyOrder::operator()(const Key& left, const Key& right) const {
-  const auto fields = [](const Key& key) {
-    const auto& [policy, host_network, searches, ndots] = key.second;
-    return std::tie(key.first, policy, host_network, searches, ndots);
-  };
-  return fields(left) < fields(right);
-}
 
 PodDirectory::PodDirectory(cache::Feed& feed, SearchSurroundings surroundings,
                            rcu::RetireList& retired)

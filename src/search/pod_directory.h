@@ -75,9 +75,6 @@ class PodDirectory final : public cache::Consumer {
   struct Node;
   struct Slots;
   using Key = std::pair<std::string, kube::PodSearch>;
-  struct KeyOrder {
-    bool operator()(const Key& left, const Key& right) const;
-  };
 
   Profile& profile_of(const kube::Pod& pod);
   void claim(const kube::Pod& pod);
@@ -94,7 +91,7 @@ class PodDirectory final : public cache::Consumer {
   const std::unique_ptr<Profile> unknown_;
   const std::unique_ptr<Profile> host_;
   const std::unique_ptr<Profile> several_;
-  std::map<Key, std::unique_ptr<Profile>, KeyOrder> profiles_;
+  std::map<Key, std::unique_ptr<Profile>> profiles_;
   std::atomic<Slots*> slots_;
   std::size_t count_ = 0;  // Nodes with a claim.
   std::size_t used_ = 0;   // All nodes: those without one stay until the table is made anew.

@@ -27,8 +27,7 @@ std::size_t copy_name(Bytes request, std::array<std::uint8_t, dns::MaxNameSize>&
     }
     into[at] = static_cast<std::uint8_t>(label);
     for (std::size_t i = at + 1; i <= at + label; ++i) {
-      const std::uint8_t octet = from[i];
-      into[i] = octet >= 'A' && octet <= 'Z' ? static_cast<std::uint8_t>(octet | 0x20U) : octet;
+      into[i] = ascii_lower(from[i]);
     }
     at += 1 + label;
   }
