@@ -53,7 +53,7 @@ RuleSet without(const RuleSet& rules, const std::vector<OwnerId>& owners) {
   const auto is_theirs = [&](OwnerId owner) {
     return std::binary_search(owners.begin(), owners.end(), owner);
   };
-  for (const Table table : {Table::Filter, Table::Nat, Table::Raw}) {
+  for (const Table table : AllTables) {
     rules.for_each(table, [&](const ChainPointer& chain) {
       std::size_t theirs = 0;
       for (std::size_t i = 0; i < chain->size(); ++i) {

@@ -104,16 +104,19 @@ void FamilyProxy::note(const cache::ServiceDelta& delta) {
     const auto after = view_ports(delta.after, compiler_.family(), node);
     open_.stale.note(view_ports(delta.before, compiler_.family(), node), after);
     // What is still to be looked for was noted before these endpoints were there.
-    std::vector<StaleFlows*> noted = {&due_, &sweeping_};
-    for (Generation& generation : handed_on_) {
-      noted.push_back(&generation.stale);
-    }
-    std::erase_if(noted, [](const StaleFlows* flows) { return flows->empty(); });
-    if (!noted.empty()) {
-      const StaleFlows::Frontends frontends = StaleFlows::frontends_of(after);
-      for (StaleFlows* flows : noted) {
-        flows->learn(frontends);
+    std::optional<StaleFlows::Frontends> frontends;  // Made once, if anybody wants it.
+    const auto learn = [&](StaleFlows& flows) {
+      if (!flows.empty()) {
+        if (!frontends) {
+          frontends = StaleFlows::frontends_of(after);
+        }
+        flows.learn(*frontends);
       }
+    };
+    learn(due_);
+    learn(sweeping_);
+    for (Generation& generation : handed_on_) {
+      learn(generation.stale);
     }
   } else if (delta.after.service &&
              std::any_of(delta.after.service->ports.begin(), delta.after.service->ports.end(),

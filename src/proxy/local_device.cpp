@@ -1,20 +1,18 @@
 #include "proxy/local_device.h"
 
 #include <fcntl.h>
-#include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
-#include <span>
 #include <tuple>
 #include <utility>
 
@@ -68,8 +66,8 @@ Result<LocalDevice> LocalDevice::make(const std::string& name) {
   if (!socket) {
     return std::unexpected(socket.error());
   }
-  const int fd = ::open(TunDevice, O_RDWR | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) {
+  OwnedFd tun(::open(TunDevice, O_RDWR | O_CLOEXEC | O_NONBLOCK));
+  if (!tun.is_open()) {
     auto failed = system_failure(TunDevice);
     failed.error().message +=
         "; the node's DNS addresses need it, a container has to be given it as a device";
@@ -78,43 +76,24 @@ Result<LocalDevice> LocalDevice::make(const std::string& name) {
   ifreq wanted{};
   std::memcpy(wanted.ifr_name, name.data(), std::min(name.size(), MaxDeviceName));
   wanted.ifr_flags = static_cast<short>(IFF_TUN | IFF_NO_PI | IFF_TUN_EXCL);
-  if (::ioctl(fd, TUNSETIFF, &wanted) != 0) {
-    const int reason = errno;
-    ::close(fd);
-    if (reason == EBUSY || reason == EEXIST || reason == EINVAL) {
+  if (::ioctl(tun.get(), TUNSETIFF, &wanted) != 0) {
+    if (errno == EBUSY || errno == EEXIST || errno == EINVAL) {
       return failure(ErrorKind::System, "interface " + name +
                                             ": there is one of that name already; another "
                                             "waypost-node may be running");
     }
-    errno = reason;
     return system_failure("interface " + name);
   }
-  LocalDevice device(fd, 0, std::move(*socket));
-  ifreq asked{};
-  std::memcpy(asked.ifr_name, wanted.ifr_name, sizeof(asked.ifr_name));
-  const int query = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  const bool is_known = query >= 0 && ::ioctl(query, SIOCGIFINDEX, &asked) == 0;
-  if (!is_known) {
-    auto failed = system_failure("interface " + name);
-    ::close(query);
-    return failed;
+  const unsigned index = ::if_nametoindex(wanted.ifr_name);
+  if (index == 0) {
+    return system_failure("interface " + name);
   }
-  ::close(query);
-  device.index_ = static_cast<unsigned>(asked.ifr_ifindex);
+  LocalDevice device(std::move(tun), index, std::move(*socket));
   set_no_link_local(device.socket_, device.index_);
   if (const Result<void> up = set_up(device.socket_, device.index_); !up) {
     return std::unexpected(with_context(up.error(), "interface " + name));
   }
   return device;
-}
-
-LocalDevice::LocalDevice(LocalDevice&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), index_(other.index_), socket_(std::move(other.socket_)) {}
-
-LocalDevice::~LocalDevice() {
-  if (fd_ >= 0) {
-    ::close(fd_);
-  }
 }
 
 Result<void> LocalDevice::add(const IpAddress& address) {

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/ip_address.h"
+#include "base/owned_fd.h"
 #include "proxy/netlink.h"
 
 #include <string>
@@ -26,19 +27,16 @@ class LocalDevice {
   // opened or the right CAP_NET_ADMIN is missing, and when another process has an interface of that
   // name.
   static Result<LocalDevice> make(const std::string& name);
-  // Removes it.
-  ~LocalDevice();
-  LocalDevice(LocalDevice&& other) noexcept;
-  LocalDevice& operator=(LocalDevice&&) = delete;
+  // Destruction removes it.
 
   // Gives it an address, alone: /32, or /128 without duplicate address detection.  From here on
   // packets to the address are for this host, which never chooses it as a source by itself.
   Result<void> add(const IpAddress& address);
 
  private:
-  LocalDevice(int fd, unsigned index, NetlinkSocket socket) noexcept
-      : fd_(fd), index_(index), socket_(std::move(socket)) {}
-  int fd_;
+  LocalDevice(OwnedFd tun, unsigned index, NetlinkSocket socket) noexcept
+      : tun_(std::move(tun)), index_(index), socket_(std::move(socket)) {}
+  OwnedFd tun_;
   unsigned index_;
   NetlinkSocket socket_;
 };

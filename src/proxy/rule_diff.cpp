@@ -10,8 +10,6 @@
 namespace waypost::proxy {
 namespace {
 
-constexpr std::array<Table, TableCount> Tables = {Table::Filter, Table::Nat, Table::Raw};
-
 // KUBE-FIREWALL is filled by the kubelet as well: rules are added where missing, nothing else.
 bool is_shared_chain(std::string_view name) noexcept {
   return name == FirewallChain;
@@ -418,7 +416,7 @@ void put_table(KernelState& state, Table table, SavedTable saved) {
 RestoreInput make_restore(const KernelState& actual, const RuleSet& desired) {
   RestoreInput out;
   out.after.chains = desired;
-  for (const Table table : Tables) {
+  for (const Table table : AllTables) {
     TableWriter(table, actual, desired, out).write();
   }
   return out;

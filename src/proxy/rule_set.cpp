@@ -121,7 +121,7 @@ std::size_t RuleSet::memory() const noexcept {
 
 std::string to_text(const RuleSet& rules) {
   std::string out;
-  for (const Table table : {Table::Filter, Table::Nat, Table::Raw}) {
+  for (const Table table : AllTables) {
     if (table == Table::Raw && rules.chain_count(table) == 0) {
       continue;  // Only a node that answers DNS has rules there.
     }

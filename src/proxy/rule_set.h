@@ -10,6 +10,7 @@
 
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -23,6 +24,7 @@ namespace waypost::proxy {
 
 enum class Table : std::uint8_t { Filter, Nat, Raw };
 inline constexpr std::size_t TableCount = 3;
+inline constexpr std::array<Table, TableCount> AllTables = {Table::Filter, Table::Nat, Table::Raw};
 
 // "filter", "nat", "raw".
 std::string_view to_text(Table table) noexcept;

@@ -93,7 +93,7 @@ void SavedTextReader::take_line(std::string_view line) {
     const std::string_view name = line.substr(1);
     is_in_table_ = true;
     table_.reset();
-    for (const Table table : {Table::Filter, Table::Nat, Table::Raw}) {
+    for (const Table table : AllTables) {
       if (name == to_text(table)) {
         table_ = table;
       }

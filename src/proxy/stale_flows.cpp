@@ -100,9 +100,6 @@ void StaleFlows::note_present(const std::vector<ServicePortView>& ports) {
 }
 
 void StaleFlows::learn(const Frontends& frontends) {
-  if (empty()) {
-    return;
-  }
   for (const auto& [key, endpoints] : frontends) {
     if (const auto noted = frontends_.find(key); noted != frontends_.end()) {
       insert(noted->second.alive, endpoints);
