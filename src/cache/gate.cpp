@@ -140,6 +140,12 @@ void Gate::on_pod(const ObjectDelta<kube::Pod>& delta) {
   }
 }
 
+void Gate::on_node(const ObjectDelta<kube::Node>& delta) {
+  for (Consumer* consumer : consumers_) {
+    consumer->on_node(delta);
+  }
+}
+
 void Gate::on_resource_version(std::uint64_t version) {
   newest_version_ = version;
   for (Consumer* consumer : consumers_) {

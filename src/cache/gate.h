@@ -71,6 +71,7 @@ class Gate final : public Feed, private Consumer {
   void on_service(const ServiceDelta& delta) override;
   void on_namespace(const ObjectDelta<kube::Namespace>& delta) override;
   void on_pod(const ObjectDelta<kube::Pod>& delta) override;
+  void on_node(const ObjectDelta<kube::Node>& delta) override;
   void on_synced() override;
   void on_resource_version(std::uint64_t version) override;
 

@@ -48,6 +48,7 @@ class Client final : public Consumer {
   }
   void on_namespace(const ObjectDelta<kube::Namespace>& /*delta*/) override { ++namespaces; }
   void on_pod(const ObjectDelta<kube::Pod>& /*delta*/) override {}
+  void on_node(const ObjectDelta<kube::Node>& /*delta*/) override { ++nodes; }
   void on_synced() override { is_synced = true; }
   void on_resource_version(std::uint64_t now) override { version = now; }
 
@@ -60,6 +61,7 @@ class Client final : public Consumer {
   std::uint64_t version = 0;
   unsigned deltas = 0;
   unsigned namespaces = 0;
+  unsigned nodes = 0;
 
   static std::string text(const ServiceState& state) {
     if (!state.service && state.slices.empty()) {
@@ -173,6 +175,10 @@ TEST_CASE("what needs no rules does not wait") {
   shop.name = "shop";
   bench.cache.put(shop);
   CHECK(bench.client.namespaces == 1);
+  kube::Node node;
+  node.name = "a";
+  bench.cache.put(node);
+  CHECK(bench.client.nodes == 1);
 
   bench.cache.put(service("web"));
   bench.gate.open(3);
