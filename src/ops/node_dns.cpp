@@ -214,7 +214,6 @@ void NodeDns::on_in_force(std::uint64_t changes) {
 
 void NodeDns::on_tick() {
   world_.reclaim();
-  answering_->look_at(cache_);
   if (gate_) {
     if (const std::size_t late = gate_->let_overdue_through(std::chrono::steady_clock::now())) {
       log::warn(

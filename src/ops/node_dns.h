@@ -57,7 +57,7 @@ class NodeDns {
                                                 cache::ServiceCache& cache,
                                                 const NodeDnsConfig& config,
                                                 Surroundings surroundings);
-  // As stop().
+  // Removes the interface and closes the sockets; rules of table raw stay, and match nothing then.
   ~NodeDns();
   NodeDns(const NodeDns&) = delete;
   NodeDns& operator=(const NodeDns&) = delete;

@@ -130,6 +130,14 @@ TEST_CASE("a file says how a node answers, in the words of waypost-dns") {
   CHECK(told.find("dns.yaml:3: ttl: found '99999'") != std::string::npos);
   CHECK(told.find("dns.yaml:4: foo: found an unknown key") != std::string::npos);
 
+  for (const char* key : {"searchCompletion: true", "searchDomains: [a.example]",
+                          "searchResolvConf: /etc/resolv.conf", "searchNode: a"}) {
+    folder.write("dns.yaml", std::string(key) + "\n");
+    CHECK(
+        problems({"--dns=true", flag.c_str()}).find("not for a node: a node does not watch Pods") !=
+        std::string::npos);
+  }
+
   CHECK(problems({"--dns=true", "--dns-config=/nowhere/dns.yaml"}).find("/nowhere/dns.yaml") !=
         std::string::npos);
 }
