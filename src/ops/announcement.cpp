@@ -108,11 +108,7 @@ std::vector<std::string> example_queries(const cache::ServiceCache& cache, const
 
 std::string totals(std::span<const server::Counters* const> workers) {
   const auto sum = [&](server::Counter server::Counters::* counter) {
-    std::uint64_t total = 0;
-    for (const server::Counters* worker : workers) {
-      total += (worker->*counter).value();
-    }
-    return total;
+    return server::sum(workers, counter);
   };
   using server::Counters;
   const std::uint64_t udp = sum(&Counters::udp_queries);

@@ -210,24 +210,27 @@ void derive(const Chosen& chosen, Config& config) {
   }
 }
 
+// Of two settings that exclude each other, says so of the first; `value` is what the other has.
+void clash(const Chosen& chosen, Interpreter& interpreter, std::string_view key,
+           std::string_view other, std::string_view value) {
+  const Setting* const setting = chosen.find(key);
+  const Setting* const against = chosen.find(other);
+  if (setting != nullptr && against != nullptr) {
+    interpreter.add(problem(setting->where, "found together with " + against->where +
+                                                std::string(value) +
+                                                ", expected only one of them"));
+  }
+}
+
 // What says of search completion what cannot be.
 void check_completion(const Chosen& chosen, const Config& config, Interpreter& interpreter) {
-  const auto clash = [&](std::string_view key, std::string_view other, std::string_view value) {
-    const Setting* const setting = chosen.find(key);
-    const Setting* const against = chosen.find(other);
-    if (setting != nullptr && against != nullptr) {
-      interpreter.add(problem(setting->where, "found together with " + against->where +
-                                                  std::string(value) +
-                                                  ", expected only one of them"));
-    }
-  };
-  clash("searchResolvConf", "searchDomains", "");
-  clash("searchNode", "manifests", "");
+  clash(chosen, interpreter, "searchResolvConf", "searchDomains", "");
+  clash(chosen, interpreter, "searchNode", "manifests", "");
   if (config.records.pods == records::PodsMode::Verified) {
-    clash("searchNode", "pods", ": verified");
+    clash(chosen, interpreter, "searchNode", "pods", ": verified");
   }
   if (config.completion.is_on && !config.records.is_served) {
-    clash("searchCompletion", "kubernetes", ": false");
+    clash(chosen, interpreter, "searchCompletion", "kubernetes", ": false");
   }
   for (const std::string_view key : {"searchDomains", "searchResolvConf", "searchNode"}) {
     if (const Setting* setting = chosen.find(key); setting != nullptr && !config.completion.is_on) {
@@ -240,23 +243,13 @@ void check_completion(const Chosen& chosen, const Config& config, Interpreter& i
 // Values that are fine each and make no sense together.  A value that could not be read is reported
 // already and causes no second complaint.
 void check_together(const Chosen& chosen, const Config& config, Interpreter& interpreter) {
-  if (chosen.find("manifests") != nullptr) {
-    for (const std::string_view key : {"kubeconfig", "context", "apiServer", "snapshot"}) {
-      if (const Setting* other = chosen.find(key); other != nullptr) {
-        interpreter.add(problem(other->where, "found together with " +
-                                                  chosen.find("manifests")->where +
-                                                  ", expected only one of them"));
-      }
-    }
+  for (const std::string_view key : {"kubeconfig", "context", "apiServer", "snapshot"}) {
+    clash(chosen, interpreter, key, "manifests", "");
   }
   if (!config.records.is_served) {
     for (const std::string_view key :
          {"manifests", "kubeconfig", "context", "apiServer", "snapshot"}) {
-      if (const Setting* other = chosen.find(key); other != nullptr) {
-        interpreter.add(problem(other->where, "found together with " +
-                                                  chosen.find("kubernetes")->where +
-                                                  ": false, expected only one of them"));
-      }
+      clash(chosen, interpreter, key, "kubernetes", ": false");
     }
   }
   const Setting* context = chosen.find("context");

@@ -18,7 +18,7 @@ std::span<const Translator::Rule> Translator::rules() {
   using enum Fate;
   using T = Translator;
   static constexpr auto Table = std::to_array<Rule>({
-      {{"acl", "", Refused, "put a NetworkPolicy in front of the Pods"}, nullptr},
+      {{"acl", "", Refused, "write it as rules of access"}, nullptr},
       {{"any", "", BuiltIn, "ANY is answered with HINFO (RFC 8482)."}, nullptr},
       {{"auto", "", Refused, "name the folder in staticZones; its files are *.zone"}, nullptr},
       {{"autopath", "", Mapped,

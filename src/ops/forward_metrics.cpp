@@ -20,15 +20,6 @@ double number(std::uint64_t value) {
   return static_cast<double>(value);
 }
 
-std::uint64_t sum(std::span<const server::Counters* const> workers,
-                  Counter server::Counters::* counter) {
-  std::uint64_t all = 0;
-  for (const server::Counters* const worker : workers) {
-    all += (worker->*counter).value();
-  }
-  return all;
-}
-
 // Adds what collect_as_coredns() tells.
 void add(UpstreamCounters& sum, const UpstreamCounters& more) {
   sum.queries += more.queries;

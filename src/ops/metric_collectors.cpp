@@ -20,14 +20,6 @@ double to_double(std::uint64_t value) {
   return static_cast<double>(value);
 }
 
-double sum(std::span<const Counters* const> workers, Counter Counters::* counter) {
-  std::uint64_t total = 0;
-  for (const Counters* worker : workers) {
-    total += (worker->*counter).value();
-  }
-  return to_double(total);
-}
-
 }  // namespace
 
 void collect_build(Scrape& scrape) {
@@ -54,8 +46,8 @@ void collect_server(Scrape& scrape, std::span<const Counters* const> workers,
   };
   for (const auto& [protocol, counter] :
        {std::pair{"udp", &Counters::udp_queries}, std::pair{"tcp", &Counters::tcp_queries}}) {
-    scrape.counter("coredns_dns_requests_total", "Messages received.", sum(workers, counter),
-                   labels("proto", protocol));
+    scrape.counter("coredns_dns_requests_total", "Messages received.",
+                   to_double(sum(workers, counter)), labels("proto", protocol));
   }
   for (std::size_t i = 0; i < std::tuple_size_v<decltype(Counters::rcodes)>; ++i) {
     std::uint64_t answers = 0;
@@ -81,7 +73,7 @@ void collect_server(Scrape& scrape, std::span<const Counters* const> workers,
                    &Counters::access_dropped},
         std::tuple{"coredns_acl_filtered_requests_total", "Queries that a rule filtered.",
                    &Counters::access_filtered}}) {
-    scrape.counter(name, help, sum(workers, counter),
+    scrape.counter(name, help, to_double(sum(workers, counter)),
                    {{"server", std::string(server)}, {"zone", ""}});
   }
 
@@ -126,7 +118,7 @@ void collect_server(Scrape& scrape, std::span<const Counters* const> workers,
                "Clients that begin anew because others had to be kept in mind.",
                &Counters::buckets_evicted},
        }) {
-    scrape.counter(row.name, row.help, sum(workers, row.counter));
+    scrape.counter(row.name, row.help, to_double(sum(workers, row.counter)));
   }
 }
 

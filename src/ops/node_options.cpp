@@ -70,6 +70,16 @@ Result<void> put_node_zone(NodeConfig& config, const std::string& text) {
   return {};
 }
 
+Result<void> add_of_its_family(std::vector<IpAddress>& list, const IpAddress& address) {
+  for (const IpAddress& other : list) {
+    if (other.is_v4() == address.is_v4()) {
+      return because("it is the second of its family");
+    }
+  }
+  list.push_back(address);
+  return {};
+}
+
 Result<void> put_node_ip(NodeConfig& config, const std::string& text) {
   const auto address = IpAddress::from_text(text);
   if (!address) {
@@ -78,13 +88,7 @@ Result<void> put_node_ip(NodeConfig& config, const std::string& text) {
   if (address->is_unspecified() || *address == IpAddress::v4(0, 0, 0, 0)) {
     return {};  // kube-proxy's bindAddress by default: find out.
   }
-  for (const IpAddress& other : config.node_ips) {
-    if (other.is_v4() == address->is_v4()) {
-      return because("it is the second of its family");
-    }
-  }
-  config.node_ips.push_back(*address);
-  return {};
+  return add_of_its_family(config.node_ips, *address);
 }
 
 Result<void> put_cluster_cidr(NodeConfig& config, const std::string& text) {
@@ -170,13 +174,7 @@ Result<void> put_dns_address(std::vector<IpAddress>& target, const std::string& 
   if (address->is_unspecified() || address->is_loopback()) {
     return because("it is no address that Pods can reach");
   }
-  for (const IpAddress& other : target) {
-    if (other.is_v4() == address->is_v4()) {
-      return because("it is the second of its family");
-    }
-  }
-  target.push_back(*address);
-  return {};
+  return add_of_its_family(target, *address);
 }
 
 Result<void> put_dns_local(NodeConfig& config, const std::string& text) {

@@ -7,7 +7,7 @@ namespace waypost::ops {
 namespace {
 
 constexpr std::string_view NoInterface =
-    "give the address to an interface of the node and name it in bind";
+    "waypost-node --dns=true answers on addresses of the node's own";
 
 constexpr auto Table = std::to_array<PeerFlag>({
     {"conf", "CoreDNS", "conf", "The Corefile."},

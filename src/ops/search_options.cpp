@@ -4,7 +4,6 @@
 #include "node/pod_dns.h"
 #include "ops/option_values.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -21,11 +20,7 @@ Result<void> put_search_domain(Config& config, const std::string& text) {
   auto& domains =
       config.completion.domains ? *config.completion.domains : config.completion.domains.emplace();
   std::string domain = text.substr(0, text.size() - (text.ends_with('.') ? 1 : 0));
-  if (std::find(domains.begin(), domains.end(), domain) != domains.end()) {
-    return because("it is given twice");
-  }
-  domains.push_back(std::move(domain));
-  return {};
+  return add_once(domains, std::move(domain));
 }
 
 Result<void> put_search_resolv_conf(Config& config, const std::string& text) {

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <utility>
 
 namespace waypost::server {
@@ -60,5 +61,14 @@ struct alignas(64) Counters {
   Counter abandoned;          // Answers whose client had gone meanwhile.
   std::array<Counter, std::to_underlying(SearchOutcome::None)> searches;  // By SearchOutcome.
 };
+
+// Of all workers.
+inline std::uint64_t sum(std::span<const Counters* const> workers, Counter Counters::* counter) {
+  std::uint64_t all = 0;
+  for (const Counters* const worker : workers) {
+    all += (worker->*counter).value();
+  }
+  return all;
+}
 
 }  // namespace waypost::server

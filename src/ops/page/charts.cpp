@@ -50,6 +50,18 @@ Html sparkline(std::span<const double> values, std::string_view label) {
   return svg;
 }
 
+std::pair<std::size_t, std::size_t> used_range(std::span<const std::uint64_t> buckets) noexcept {
+  std::size_t end = buckets.size();
+  while (end > 0 && buckets[end - 1] == 0) {
+    --end;
+  }
+  std::size_t begin = 0;
+  while (begin < end && buckets[begin] == 0) {
+    ++begin;
+  }
+  return {begin, end};
+}
+
 Html bar(double share) {
   Html svg;
   svg.markup("<svg class=\"bar\" viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" ")

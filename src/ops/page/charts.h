@@ -4,8 +4,11 @@
 
 #include "ops/page/html.h"
 
+#include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string_view>
+#include <utility>
 
 namespace waypost::ops {
 
@@ -14,6 +17,10 @@ namespace waypost::ops {
 // read to those who cannot see it.
 inline constexpr std::size_t MaxSparkPoints = 100;
 Html sparkline(std::span<const double> values, std::string_view label);
+
+// From the first to behind the last of a histogram's buckets with anything in it; equal when there
+// is none.
+std::pair<std::size_t, std::size_t> used_range(std::span<const std::uint64_t> buckets) noexcept;
 
 // A bar that is `share` (0 to 1) of its cell wide.  It says what the number beside it says, and is
 // not read aloud.

@@ -14,21 +14,6 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr std::size_t MaxProblems = 20;
-
-std::string whole_seconds(std::chrono::duration<double> duration) {
-  return duration_text(duration.count());
-}
-
-std::uint64_t sum(std::span<const server::Counters* const> workers,
-                  server::Counter server::Counters::* counter) {
-  std::uint64_t total = 0;
-  for (const server::Counters* worker : workers) {
-    total += (worker->*counter).value();
-  }
-  return total;
-}
-
 }  // namespace
 
 DnsPage::DnsPage(DnsPageParts parts) : parts_(std::move(parts)) {
@@ -104,13 +89,16 @@ Html DnsPage::known(const DnsPageFacts& facts) const {
   FactTable table("The world");
   table.row("Synced", cache.is_synced() ? "yes" : "not yet");
   if (parts_.world.api() != nullptr) {
-    table.row("Age", facts.data_age ? whole_seconds(*facts.data_age) : "nothing is known yet");
+    table.row("Age", facts.data_age
+                         ? duration_text(std::chrono::duration<double>(*facts.data_age).count())
+                         : "nothing is known yet");
   }
   if (facts.is_stale) {
     table.row("Stale", "yes: answers say so (EDE 3)");
   }
   if (facts.snapshot_age) {
-    table.row("Age of the snapshot", whole_seconds(*facts.snapshot_age));
+    table.row("Age of the snapshot",
+              duration_text(std::chrono::duration<double>(*facts.snapshot_age).count()));
   }
   const cache::ServiceCache::Counts& counts = cache.counts();
   for (const auto& [name, count] :
@@ -130,12 +118,7 @@ Html DnsPage::source(const DnsPageFacts& facts) const {
     html.markup("<p>No object has a problem.</p>\n");
   }
   if (!facts.problems.empty()) {
-    HtmlTable problems("Problems in manifests", {{"What is wrong"}}, "");
-    for (std::size_t i = 0; i < std::min(facts.problems.size(), MaxProblems); ++i) {
-      problems.row({escaped(std::string_view(facts.problems[i]).substr(0, 500))});
-    }
-    problems.note(Html().number(std::uint64_t{facts.problems.size()}).markup(" in all."));
-    html.add(problems.finish());
+    html.add(problems_table(facts.problems));
   }
   return html;
 }
@@ -160,13 +143,7 @@ PageContent DnsPage::service(const PageQuery& query) {
   const kube::ObjectKey key = service_key(query);
   const auto state = parts_.world.cache().find(key);
   if (!state) {
-    return {.title = "Not found",
-            .html = Html()
-                        .markup("<p role=\"status\">There is no Service ")
-                        .text(key.to_text())
-                        .markup(" here.</p>\n")
-                        .add(service_form("")),
-            .status = 404};
+    return no_such_service(key);
   }
   Trial trial(parts_.views);
   return {

@@ -7,6 +7,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <optional>
 #include <string>
@@ -132,20 +133,9 @@ Html latency_table(std::span<const resolver::UpstreamReport> upstreams) {
   if (all == 0) {
     return table.finish();
   }
-  // From the first bucket with an answer to the last one.
-  std::size_t begin = 0;
-  std::size_t end = sum.counts.size();
-  while (sum.counts[begin] == 0) {
-    ++begin;
-  }
-  while (sum.counts[end - 1] == 0) {
-    --end;
-  }
-  double bound = LatencyBuckets::FirstBound;
-  for (std::size_t i = 0; i < end; ++i, bound *= 2) {
-    if (i < begin) {
-      continue;
-    }
+  const auto [begin, end] = used_range(sum.counts);
+  for (std::size_t i = begin; i < end; ++i) {
+    const double bound = std::ldexp(LatencyBuckets::FirstBound, static_cast<int>(i));
     const double share = static_cast<double>(sum.counts[i]) / static_cast<double>(all);
     table.row({escaped(i < LatencyBuckets::Count ? milliseconds(bound)
                                                  : "longer than " + milliseconds(bound / 2)),
@@ -188,6 +178,17 @@ Html upstreams_table(std::span<const resolver::UpstreamReport> upstreams) {
                count(counters.rcodes[static_cast<std::size_t>(dns::Rcode::ServFail)]),
                count(counters.timeouts),
                count(counters.connection_failures + counters.tls_failures)});
+  }
+  return table.finish();
+}
+
+Html problems_table(std::span<const std::string> problems) {
+  HtmlTable table("Problems in manifests", {{"What is wrong"}}, "none");
+  for (const std::string& problem : problems.first(std::min(problems.size(), MaxProblemRows))) {
+    table.row({escaped(std::string_view(problem).substr(0, 500))});
+  }
+  if (!problems.empty()) {
+    table.note(Html().number(std::uint64_t{problems.size()}).markup(" in all."));
   }
   return table.finish();
 }

@@ -8,7 +8,9 @@
 #include "resolver/upstream_report.h"
 #include "sources/kind_status.h"
 
+#include <cstddef>
 #include <span>
+#include <string>
 
 namespace waypost::ops {
 
@@ -20,6 +22,10 @@ Html rates_table(const RateHistory& history);
 
 // How long upstreams took to answer, all of them together.
 Html latency_table(std::span<const resolver::UpstreamReport> upstreams);
+
+// What is wrong with manifests, as lines: the first of them.
+inline constexpr std::size_t MaxProblemRows = 20;
+Html problems_table(std::span<const std::string> problems);
 
 inline constexpr std::size_t MaxUpstreamRows = 100;
 Html upstreams_table(std::span<const resolver::UpstreamReport> upstreams);

@@ -73,18 +73,6 @@ Html fill(std::string_view file, std::initializer_list<std::pair<std::string_vie
   return filled;
 }
 
-std::string query_encoded(std::string_view any) {
-  std::string encoded;
-  for (const char each : any) {
-    const bool is_plain = (each >= 'a' && each <= 'z') || (each >= 'A' && each <= 'Z') ||
-                          (each >= '0' && each <= '9') || each == '-' || each == '.' ||
-                          each == '_' || each == '~';
-    encoded +=
-        is_plain ? std::string(1, each) : fmt::format("%{:02X}", static_cast<unsigned char>(each));
-  }
-  return encoded;
-}
-
 std::string duration_text(double seconds) {
   if (seconds < 9.95) {
     return fmt::format("{:.1f} s", std::max(seconds, 0.0));

@@ -64,9 +64,6 @@ inline Html escaped(std::string_view any) {
 // places are exactly these.
 Html fill(std::string_view file, std::initializer_list<std::pair<std::string_view, Html>> places);
 
-// Fit for a value in a query string (RFC 3986, 2.3): everything but unreserved characters as %HH.
-std::string query_encoded(std::string_view any);
-
 // "12 s", "3 min", "5 h", "2 d": how long, in one unit; less than ten seconds with a digit more.
 std::string duration_text(double seconds);
 // "512 KiB", "12.3 MiB".

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <utility>
 
 namespace waypost::ops {
@@ -18,7 +19,7 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr std::size_t MaxProblems = 20;
+constexpr std::size_t MaxQuarantined = 20;
 
 double unix_now() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -81,7 +82,7 @@ Html quarantined(const NodePageFacts& facts) {
   HtmlTable table("Services without rules", {{"Service"}, {"Family"}, {"Why"}}, "there are none");
   for (const NodePageFamily& family : facts.families) {
     for (const auto& [key, reason] : family.proxy->compiler().quarantined()) {
-      if (table.size() == MaxProblems) {
+      if (table.size() == MaxQuarantined) {
         table.note(escaped("There are more."));
         return table.finish();
       }
@@ -100,31 +101,22 @@ Html durations(std::string_view caption, const NodePageFacts& facts,
     std::ranges::transform(counts, (family.metrics->*which).counts(), counts.begin(), std::plus());
   }
   HtmlTable table(caption, {{"Took at most"}, {"Times", Align::Number}, {""}}, "none yet");
-  const auto is_used = [](std::uint64_t count) { return count != 0; };
-  const auto first = std::ranges::find_if(counts, is_used);
   const auto most = static_cast<double>(*std::ranges::max_element(counts));
-  double bound = Histogram::FirstBound;
-  for (auto count = counts.begin(); count != counts.end(); ++count, bound *= 2) {
-    if (count < first || std::none_of(count, counts.end(), is_used)) {
-      continue;
-    }
-    table.row({escaped(bound < 1 ? fmt::format("{:.2f} ms", bound * 1000)
-                                 : fmt::format("{:.1f} s", bound)),
-               Html().number(*count), bar(static_cast<double>(*count) / most)});
+  const auto text = [](double bound) {
+    return bound < 1 ? fmt::format("{:.2f} ms", bound * 1000) : fmt::format("{:.1f} s", bound);
+  };
+  const auto [begin, end] = used_range(counts);
+  for (std::size_t i = begin; i < end; ++i) {
+    const double bound = std::ldexp(Histogram::FirstBound, static_cast<int>(i));
+    table.row({escaped(i < Histogram::BucketCount ? text(bound) : "longer than " + text(bound / 2)),
+               Html().number(counts[i]), bar(static_cast<double>(counts[i]) / most)});
   }
   return table.finish();
 }
 
 Html source(const NodePageFacts& facts) {
-  Html html;
-  if (!facts.kinds.empty()) {
-    html.add(kinds_table(facts.kinds, std::chrono::steady_clock::now()));
-  }
-  HtmlTable problems("Problems in manifests", {{"What is wrong"}}, "none");
-  for (std::size_t i = 0; i < std::min(facts.problems.size(), MaxProblems); ++i) {
-    problems.row({escaped(std::string_view(facts.problems[i]).substr(0, 500))});
-  }
-  return facts.kinds.empty() ? problems.finish() : html;
+  return facts.kinds.empty() ? problems_table(facts.problems)
+                             : kinds_table(facts.kinds, std::chrono::steady_clock::now());
 }
 
 }  // namespace
@@ -165,13 +157,7 @@ asio::awaitable<PageContent> NodePage::service(const PageQuery& query) {
   const kube::ObjectKey key = service_key(query);
   const auto state = parts_.cache.find(key);
   if (!state) {
-    co_return PageContent{.title = "Not found",
-                          .html = Html()
-                                      .markup("<p role=\"status\">There is no Service ")
-                                      .text(key.to_text())
-                                      .markup(" here.</p>\n")
-                                      .add(service_form("")),
-                          .status = 404};
+    co_return no_such_service(key);
   }
   // The state is good until something waits.
   Html html = service_facts(key, *state);

@@ -3,6 +3,7 @@
 #include "dns/ldns_bridge.h"
 #include "ops/page/service_search.h"
 #include "ops/page/table.h"
+#include "sources/api_kind.h"
 
 #include <algorithm>
 #include <string>
@@ -100,7 +101,7 @@ Html page_links(const FoundServices& found, std::string_view wanted) {
   links.markup("<nav class=\"pages\" aria-label=\"Pages of the list\">");
   const auto link = [&](std::size_t page, Markup rel, std::string_view text) {
     links.markup("<a rel=\"").markup(rel).markup("\" href=\"/services?q=");
-    links.text(query_encoded(wanted)).markup("&amp;page=").number(std::uint64_t{page});
+    links.text(sources::percent_encoded(wanted)).markup("&amp;page=").number(std::uint64_t{page});
     links.markup("\">").text(text).markup("</a> ");
   };
   if (found.page > 1) {
@@ -131,9 +132,9 @@ Html service_form(std::string_view wanted) {
 Html service_link(const kube::ObjectKey& key) {
   return Html()
       .markup("<a href=\"/service?namespace=")
-      .text(query_encoded(key.name_space))
+      .text(sources::percent_encoded(key.name_space))
       .markup("&amp;name=")
-      .text(query_encoded(key.name))
+      .text(sources::percent_encoded(key.name))
       .markup("\">")
       .text(key.to_text())
       .markup("</a>");
@@ -189,6 +190,16 @@ Html service_list(const cache::ServiceCache& cache, const dns::Name& zone, const
     table.row(cells);
   }
   return html.add(table.finish()).add(page_links(found, wanted));
+}
+
+PageContent no_such_service(const kube::ObjectKey& key) {
+  return {.title = "Not found",
+          .html = Html()
+                      .markup("<p role=\"status\">There is no Service ")
+                      .text(key.to_text())
+                      .markup(" here.</p>\n")
+                      .add(service_form("")),
+          .status = 404};
 }
 
 Html service_facts(const kube::ObjectKey& key, const cache::ServiceState& state) {

@@ -7,6 +7,7 @@
 #include "kube/objects.h"
 #include "ops/page/html.h"
 #include "ops/page/page_query.h"
+#include "ops/page/page_server.h"
 #include "ops/trial.h"
 
 #include <cstddef>
@@ -27,6 +28,9 @@ Html service_link(const kube::ObjectKey& key);
 
 // What `query` names: `namespace`, `name`.
 kube::ObjectKey service_key(const PageQuery& query);
+
+// What is told of a Service that is not there.
+PageContent no_such_service(const kube::ObjectKey& key);
 
 // What the Service is, and its endpoints.  REQUIRES: the cache has `state`.
 Html service_facts(const kube::ObjectKey& key, const cache::ServiceState& state);

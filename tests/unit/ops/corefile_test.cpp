@@ -514,8 +514,8 @@ TEST_CASE("flags of CoreDNS, kube-dns and node-cache become our own or are refus
         "process\n");
   CHECK(refusal({"--profiling", "-localip=169.254.20.10"}) ==
         "--profiling: a flag of kube-dns, not offered here: use perf(1)\n"
-        "-localip: a flag of node-cache, not offered here: give the address to an interface of the "
-        "node and name it in bind\n");
+        "-localip: a flag of node-cache, not offered here: waypost-node --dns=true answers on "
+        "addresses of the node's own\n");
   CHECK(refusal({"-conf", "/c", "--config", "/d"}) ==
         "-conf: found together with --config, expected one of them\n");
   CHECK(refusal({"-dns.port", "x"}) ==
