@@ -14,8 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("WAYPOST_BUILD_DIR", ROOT / "build"))
 
 # Instructions for each answer of the cluster mix.  1445 were counted with clang 19 on x86-64, and a few per cent are
-# left for what a compiler or a C library does differently.  Who makes the path shorter makes this smaller.  It was 1378
-# before rules, samples of queries and search completion, which all cost a look when they are off.
+# left for what a compiler or a C library does differently.  Who makes the path shorter makes this smaller.
 MIX_BOUND = 1490
 
 

@@ -106,7 +106,7 @@ def in_a_browser(space, scratch, keep):
         errors = full.run("--enable-logging=stderr", "--virtual-time-budget=1000", "--dump-dom", url).stderr
         checks.lacks("its own policy forbids it nothing", errors, "Content Security Policy")
 
-        for name, width, height, arguments in (("laptop", 1200, 1350, []), ("phone", 400, 900, [])):
+        for name, width, height in (("laptop", 1200, 1350), ("phone", 400, 900)):
             picture = full.picture(url, scratch / f"{name}.png", width, height)
             checks.equal(f"a picture on a {name}",
                          picture[:8] == b"\x89PNG\r\n\x1a\n" and struct.unpack(">2I", picture[16:24]), (width, height))

@@ -87,9 +87,9 @@ def page_of(backend):
 
         space.run(backend, "-t", "nat", "-F", next(row[0] for row in rules if to in row[3]))
         page = Page(get(space, "/service?namespace=test&name=echo")[1])
+        found = {row[2] for row in page.tables["IPv4 rules"][1:] if to in row[3]}
         checks.equal(f"{backend}: a rule that is gone is said to be gone, or was repaired",
-                     all(row[2] == "not in the kernel" or row[2] == "0"
-                         for row in page.tables["IPv4 rules"][1:] if to in row[3]), True)
+                     (len(found), found <= {"not in the kernel", "0"}), (1, True))
 
         checks.equal(f"{backend}: under another name", get(space, "/", "rebound.example")[0], 403)
         checks.equal(f"{backend}: no such Service", get(space, "/service?namespace=a&name=%3Cb%3E")[0], 404)

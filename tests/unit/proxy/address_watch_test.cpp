@@ -38,12 +38,12 @@ TEST_CASE("what cannot be read at first is told") {
 
 // Sets up the loopback interface of this thread's network namespace, so that the kernel tells of
 // it.
-void set_loopback_up() {
+bool set_loopback_up() {
   const OwnedFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   ifreq request{};
   std::snprintf(request.ifr_name, sizeof(request.ifr_name), "lo");
   request.ifr_flags = IFF_UP;
-  REQUIRE(::ioctl(socket.get(), SIOCSIFFLAGS, &request) == 0);
+  return ::ioctl(socket.get(), SIOCSIFFLAGS, &request) == 0;
 }
 
 TEST_CASE("addresses that cannot be read after a change are read again") {
@@ -69,8 +69,11 @@ TEST_CASE("addresses that cannot be read after a change are read again") {
           }
           return reads == 1 ? Addresses() : Addresses{IpAddress::v4(127, 0, 0, 1)};
         });
-    REQUIRE(watch);
-    set_loopback_up();
+    const bool is_told = watch && set_loopback_up();
+    CHECK(is_told);  // No REQUIRE: on this thread it would end the program.
+    if (!is_told) {
+      return;
+    }
     context.run_for(std::chrono::seconds(20));
     CHECK(reads == 3);
     CHECK(watch->addresses() == Addresses{IpAddress::v4(127, 0, 0, 1)});

@@ -140,7 +140,28 @@ TEST_CASE("completing a name does not allocate, found here, in the cache, or not
   rcu::RetireList retired;
   const search::PodDirectory pods(
       cluster.cache, {*dns::Name::from_text("cluster.local"), {"host.example"}}, retired);
-  const resolver::AnswerCache cache(1 << 20);
+  resolver::AnswerCache cache(1 << 20);
+  const auto keep = [&](const std::string& name, bool exists) {
+    resolver::Question question{.type = dns::RecordType::A};
+    question.name.assign(dns::Name::from_text(name)->wire());
+    auto packet = make_query({.name = name});
+    packet[2] |= 0x80;
+    packet[3] = exists ? 0 : 3;
+    packet[exists ? 7 : 9] = 1;
+    // An address, or the root's SOA.
+    std::vector<std::uint8_t> record = {0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 1};
+    if (!exists) {
+      record = {0, 0, 6, 0, 1, 0, 0, 0, 60, 0, 22, 0, 0};
+      record.resize(record.size() + 20, 0);
+      record.back() = 60;
+    }
+    packet.insert(packet.end(), record.begin(), record.end());
+    auto response = std::make_unique<dns::Response>();
+    REQUIRE(dns::read_response(packet, *response));
+    REQUIRE(cache.store(question, packet, *response, 0));
+  };
+  keep("www.example.org.host.example.", false);
+  keep("www.example.org.", true);
   server::Views views;
   views.index = cluster.views().index.load();
   views.zones = cluster.views().zones.load();
@@ -153,7 +174,8 @@ TEST_CASE("completing a name does not allocate, found here, in the cache, or not
   std::size_t resolves = 0;
   for (const char* name :
        {"web.shop.shop.svc.cluster.local.", "web.shop.svc.shop.svc.cluster.local.",
-        "nobody.shop.svc.cluster.local.", "nobody.other.svc.cluster.local."}) {
+        "www.example.org.shop.svc.cluster.local.", "nobody.shop.svc.cluster.local.",
+        "nobody.other.svc.cluster.local."}) {
     for (const auto& address : {IpAddress::v4(10, 244, 9, 9), IpAddress::v4(10, 244, 9, 8)}) {
       const auto query = make_query({.name = name, .edns = true});
       const std::size_t before = count_allocations();
@@ -163,7 +185,8 @@ TEST_CASE("completing a name does not allocate, found here, in the cache, or not
     }
   }
   CHECK(counters.searches[std::to_underlying(server::SearchOutcome::InCluster)].value() == 2);
-  CHECK(counters.searches[std::to_underlying(server::SearchOutcome::UnknownAddress)].value() == 4);
+  CHECK(counters.searches[std::to_underlying(server::SearchOutcome::AsGiven)].value() == 1);
+  CHECK(counters.searches[std::to_underlying(server::SearchOutcome::UnknownAddress)].value() == 5);
   CHECK(resolves == 1);
 }
 
