@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/rcu.h"
+#include "base/thread_role.h"
 #include "ops/announcement.h"
 #include "ops/metric_collectors.h"
 #include "server/transfer.h"
@@ -47,6 +48,8 @@ Result<void> Answering::start(const server::Options& options, FindPublisher publ
     log::info("receiveBuffer: {} octets were asked for, and the kernel grants {}",
               options.udp_buffer_size, granted);
   }
+  // From here on, workers and the resolver come first where they share a core with this thread.
+  yield_to_others();
   return forwarding_->start();
 }
 

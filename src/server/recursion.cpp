@@ -1,6 +1,7 @@
 #include "server/recursion.h"
 
 #include "base/rcu.h"
+#include "base/thread_role.h"
 #include "server/socket.h"
 
 #include <boost/asio/post.hpp>
@@ -55,7 +56,10 @@ Result<void> Recursion::start() {
   }
   wake_.assign(fd);
   try {
-    thread_ = std::thread([this] { run(); });
+    thread_ = std::thread([this] {
+      answer_first("resolver");
+      run();
+    });
   } catch (const std::system_error& error) {
     return failure(ErrorKind::System, std::string("cannot start a thread: ") + error.what());
   }

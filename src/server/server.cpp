@@ -51,8 +51,9 @@ Result<std::unique_ptr<Server>> Server::start(const Options& options, const View
     }
     state->addresses.push_back(address);
   }
+  unsigned number = 0;
   for (Worker& worker : state->workers) {
-    if (const Result<void> started = worker.start(); !started) {
+    if (const Result<void> started = worker.start(number++); !started) {
       return std::unexpected(started.error());
     }
   }

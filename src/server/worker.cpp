@@ -1,6 +1,7 @@
 #include "server/worker.h"
 
 #include "base/rcu.h"
+#include "base/thread_role.h"
 
 #include <boost/asio/post.hpp>
 
@@ -74,9 +75,12 @@ Result<SocketAddress> Worker::listen(const SocketAddress& address, Claim claim) 
   return std::unexpected(std::move(error));
 }
 
-Result<void> Worker::start() {
+Result<void> Worker::start(unsigned number) {
   try {
-    thread_ = std::thread([this] { run(); });
+    thread_ = std::thread([this, number] {
+      answer_first("worker-" + std::to_string(number));
+      run();
+    });
   } catch (const std::system_error& error) {
     return failure(ErrorKind::System, std::string("cannot start a thread: ") + error.what());
   }

@@ -39,7 +39,8 @@ class Worker {
   // Returns the address with its real port.
   Result<SocketAddress> listen(const SocketAddress& address, Claim claim);
 
-  Result<void> start();
+  // `number` tells its thread from the others'.
+  Result<void> start(unsigned number);
 
   // As Server::drain_tcp(); after start().
   void drain_tcp();

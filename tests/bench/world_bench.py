@@ -215,17 +215,29 @@ def change_to_answer(api, server, slices, options):
             "change_worst_ms": times[-1]}
 
 
+def worker_waits_ms(pid):
+    """Milliseconds that the worker was ready and had no core, since its start: `schedstat` of proc(5)."""
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        if (task / "comm").read_text().startswith("worker-"):
+            return int((task / "schedstat").read_text().split()[1]) / 1e6
+    raise RuntimeError("no thread is a worker")
+
+
 def answers_under_changes(api, server, slices, options):
     """Rounds at a fixed rate, in turn with changes that concern waypost-dns and with some that do not."""
     told = {"EndpointSlice": [], "Node": []}
     made = {"EndpointSlice": [], "Node": []}
+    waited = {"EndpointSlice": [], "Node": []}
     quiet = nodes(1000, len(json.dumps(slices[0], separators=(",", ":"))))
     api.load(objects=quiet)
     for _ in range(options.rounds):
         for kind, objects in (("Node", quiet), ("EndpointSlice", slices)):
             with Reader(api) as reader, Changes(api, options.change_rate, objects) as changes:
                 time.sleep(0.2)
+                before = worker_waits_ms(server.process.pid), time.monotonic()
                 told[kind].append(load(server, options, options.seconds, "--rate", str(options.rate)))
+                after = worker_waits_ms(server.process.pid), time.monotonic()
+            waited[kind].append((after[0] - before[0]) / (after[1] - before[1]))
             made[kind].append(changes.made / changes.seconds)
             if kind == "Node" and reader.octets < changes.made * 1000:
                 raise RuntimeError("the changes of Nodes were not sent")
@@ -233,6 +245,7 @@ def answers_under_changes(api, server, slices, options):
     for kind, name in (("Node", "quiet"), ("EndpointSlice", "changing")):
         for field in ("p50_us", "p99_us"):
             found[f"{name}_{field}"] = statistics.median(one[field] for one in told[kind])
+        found[f"{name}_waited_ms"] = statistics.median(waited[kind])
         found[f"{name}_lost"] = sum(one["lost"] for one in told[kind])
     return found
 

@@ -33,6 +33,8 @@ def rows(result):
         (f"the same beside {result['change_rate']:.0f} changes a second",
          f"p50 {result['changing_p50_us']:.0f} µs, p99 {result['changing_p99_us']:.0f} µs: {p50:.2f} and {p99:.2f} times",
          f"1.1 times: {kept(p50 <= 1.1 and p99 <= 1.1)}"),
+        ("how long the worker waited for its core meanwhile, in each second",
+         f"{result['quiet_waited_ms']:.1f} ms without changes for it, {result['changing_waited_ms']:.1f} ms with them", ""),
         ("pipelined TCP", f"{thousands(result['tcp_per_second'])} answers a second, {tcp:.1f} times UDP's",
          f"0.5 times: {kept(tcp >= 0.5)}"),
         (f"memory after {thousands(result['churn'])} changes",

@@ -2,6 +2,8 @@
 """Probes and scrapes of a running waypost-dns, also while it is busy."""
 
 import http.client
+import os
+import pathlib
 import re
 import socket
 import threading
@@ -104,6 +106,18 @@ class Load(threading.Thread):
         self.join(5)
 
 
+def threads():
+    """Those that answer come before the one that reads what changes, and have names."""
+    with Folder() as folder, Server("--manifests", folder.path, "--workers", "2") as server:
+        pid = server.process.pid
+        policies = {}
+        for task in (pathlib.Path("/proc") / str(pid) / "task").iterdir():
+            policies[(task / "comm").read_text().strip()] = os.sched_getscheduler(int(task.name))
+        checks.equal("threads and how they are scheduled", policies,
+                     {DNS_PROGRAM.name: os.SCHED_BATCH, "worker-0": os.SCHED_OTHER, "worker-1": os.SCHED_OTHER,
+                      "resolver": os.SCHED_OTHER})
+
+
 def a_scrape_during_load():
     with Folder() as folder:
         folder.write("shop.yaml", SHOP)
@@ -149,5 +163,6 @@ def a_scrape_during_load():
 
 nothing_unless_asked_for()
 probes()
+threads()
 a_scrape_during_load()
 checks.finish()
