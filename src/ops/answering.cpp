@@ -38,6 +38,7 @@ Answering::~Answering() {
 
 Result<void> Answering::start(const server::Options& options, FindPublisher publisher) {
   forwarding_.emplace(context_, views_, forward_);
+  forwarding_->offer();
   auto server = server::Server::start(options, views_, transfer_source(std::move(publisher)),
                                       &forwarding_->recursion());
   if (!server) {

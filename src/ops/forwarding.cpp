@@ -51,20 +51,22 @@ resolver::Elsewhere Forwarding::elsewhere() {
               [this](const resolver::Question& question) { return forwarder_.is_probe(question); }};
 }
 
+void Forwarding::offer() {
+  files_.follow(config_.resolv_confs);
+  publish();
+}
+
 Result<void> Forwarding::start() {
   if (auto started = recursion_.start(); !started) {
     return started;
   }
   is_running_ = true;
-  files_.follow(config_.resolv_confs);
-  publish();
   return {};
 }
 
 void Forwarding::configure(const ForwardConfig& config) {
   config_ = config;
-  files_.follow(config_.resolv_confs);
-  publish();
+  offer();
 }
 
 void Forwarding::stop() {

@@ -60,7 +60,10 @@ class Forwarding {
   // For Server::start().
   server::Recursion& recursion() noexcept { return recursion_; }
 
-  // Begins, once the server has started: from here on names are resolved.
+  // To be called before the server starts: from here on queries for other servers are taken, and
+  // wait for start().
+  void offer();
+  // Begins, once the server has started: names are resolved, those first that wait.
   Result<void> start();
   // Puts `config` in force; files that it names are read and followed, also if they are not there
   // yet.

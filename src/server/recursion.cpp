@@ -39,7 +39,13 @@ Recursion::Recursion(asio::io_context& context, resolver::Resolver& resolver, co
       resolver_(resolver),
       responder_(views, counters_, seed),
       wake_(context),
-      output_(dns::MaxMessageSize) {}
+      output_(dns::MaxMessageSize) {
+  const int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (fd < 0) {
+    throw std::system_error(errno, std::system_category(), "eventfd");
+  }
+  wake_.assign(fd);
+}
 
 Recursion::~Recursion() {
   stop();
@@ -50,11 +56,6 @@ HandoverRing& Recursion::add_worker() {
 }
 
 Result<void> Recursion::start() {
-  const int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (fd < 0) {
-    return system_failure("eventfd");
-  }
-  wake_.assign(fd);
   try {
     thread_ = std::thread([this] {
       answer_first("resolver");

@@ -46,7 +46,7 @@ class Recursion {
   static constexpr std::string_view TooManyWait = "too many queries wait for other servers";
 
   // All are borrowed and outlive this object; `resolver` lives on `context`, which is run by this
-  // object's thread alone.
+  // object's thread alone.  Throws std::system_error when the kernel gives no eventfd.
   Recursion(boost::asio::io_context& context, resolver::Resolver& resolver, const Views& views,
             std::uint64_t seed);
   ~Recursion();
@@ -56,6 +56,7 @@ class Recursion {
   // Makes the queue of one worker; before start().
   HandoverRing& add_worker();
 
+  // What workers have handed over before is taken first.
   Result<void> start();
   // Joins the thread: no answer is sent any more, and sockets of workers are not used.  Workers may
   // still hand over, to nobody.  To be called before they close their sockets.

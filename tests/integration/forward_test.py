@@ -8,7 +8,8 @@ import threading
 import time
 import urllib.request
 
-from harness import DNS_PROGRAM, SHOP, TOOL_PROGRAM, Checks, Folder, Server, run, skip_name
+from harness import (DNS_PROGRAM, SHOP, TOOL_PROGRAM, Checks, Folder, Server, decode_answer,
+                     encode_query, run, skip_name)
 
 checks = Checks()
 
@@ -385,6 +386,44 @@ def one_connection_with_a_slow_name():
                      [2, 1])
 
 
+def while_it_starts():
+    """Queries that come before the first one can be answered, and on."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        place = free.getsockname()
+    query = encode_query(1, "www.example.com", "A")
+    query = query[:2] + b"\x01" + query[3:]  # Recursion is desired.
+    with Folder() as folder, Upstream() as upstream:
+        folder.write("shop.yaml", SHOP)
+        for _ in range(4):
+            ended = threading.Event()
+            rcodes = []
+
+            def ask():
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                    client.setblocking(False)
+                    while not ended.is_set():
+                        try:
+                            client.sendto(query, place)
+                            rcodes.append(decode_answer(client.recv(4096))[0])
+                        except OSError:  # Nobody listens, or no answer yet.
+                            pass
+
+            clients = [threading.Thread(target=ask) for _ in range(2)]
+            for client in clients:
+                client.start()
+            try:
+                with Server("--manifests", folder.path, "--forward", upstream.where, "--workers", 2,
+                            listen=(f"{place[0]}:{place[1]}",)):
+                    until(lambda: rcodes.count(0) > 100)
+            finally:
+                ended.set()
+                for client in clients:
+                    client.join()
+            checks.less("a hundred answers while it starts", 100, rcodes.count(0))
+            checks.equal("and none says REFUSED", rcodes.count(5), 0)
+
+
 def a_popular_name():
     with Folder() as folder, Upstream(ttl=10) as upstream, serving(
             folder, "--forward", upstream.where) as server:
@@ -412,6 +451,7 @@ def an_upstream_that_is_this_server():
                          server.dig("www.example.com", "A", "+recurse").values(), ["192.0.2.1"])
 
 
+while_it_starts()
 an_upstream_that_is_this_server()
 a_resolv_conf_that_changes()
 a_resolv_conf_that_comes_later()

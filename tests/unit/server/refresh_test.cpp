@@ -1,5 +1,6 @@
 // From a worker to who asks other servers: popular answers that are asked for again before they
-// expire, and queries that a rule has come to forbid meanwhile.
+// expire, queries that come before anybody is there to ask, and queries that a rule has come to
+// forbid meanwhile.
 
 #include "base/alarm.h"
 #include "policy/policy.h"
@@ -32,10 +33,13 @@ constexpr std::uint8_t Ttl = 100;
 constexpr std::uint32_t Age = 95;  // Of Ttl the last tenth has begun.
 constexpr int Asked = 6;           // More than enough to be popular.
 
+enum class Resolver : std::uint8_t { Runs, IsLate };
+
 // A server with one worker, whose resolver tells what it is to ask, and whom only fail() answers.
 class Fixture {
  public:
-  Fixture() {
+  // A resolver that is late has to be started.
+  explicit Fixture(Resolver when = Resolver::Runs) {
     load_world(cluster.cache, "{apiVersion: v1, kind: Namespace, metadata: {name: shop}}");
     cluster.cache.put(kube::Pod{.key = {"shop", "web-0"},
                                 .ips = {IpAddress::v4(127, 0, 0, 1)},
@@ -52,10 +56,13 @@ class Fixture {
         server::Server::start(server::Options{.listen = {LoopbackV4}}, views, {}, &recursion);
     REQUIRE(started);
     server = *std::move(started);
-    REQUIRE(recursion.start());
+    if (when == Resolver::Runs) {
+      start_resolver();
+    }
   }
   ~Fixture() { recursion.stop(); }
 
+  void start_resolver() { REQUIRE(recursion.start()); }
   // "NAME TYPE" of the next question, or "nothing".
   std::string asked() {
     std::unique_lock lock(mutex);
@@ -149,6 +156,16 @@ TEST_CASE("a popular answer is asked for again, over UDP, over TCP, and at the e
     over_udp(f, "www.example.org.shop.svc.cluster.local.");
     CHECK(f.asked() == "www.example.org. A");
   }
+}
+
+TEST_CASE("a query that comes before anybody can ask for it is asked for afterwards") {
+  Fixture f(Resolver::IsLate);
+  UdpClient client(f.address());
+  client.send(query(1, "www.example.com."));
+  client.send(query(2, "nobody.default.svc.cluster.local."));
+  CHECK(summary(client.receive()) == "2 NXDOMAIN 0");
+  f.start_resolver();
+  CHECK(f.asked() == "www.example.com. A");
 }
 
 TEST_CASE("a query that a rule has come to drop while it waited gets nothing") {
