@@ -187,8 +187,8 @@ bool run(CLI::App& app, std::span<const char* const> arguments, Problems& proble
 
 // ---- plan and explain -------------------------------------------------------------------------
 
-// Those of waypost-node that say what the rules are, and those that its file may say besides.
-std::vector<KnownFlag> rule_flags() {
+// Those of waypost-node that say what it does while it runs, as its file may say most of them.
+std::vector<KnownFlag> running_flags() {
   std::vector<KnownFlag> flags = node_flags();
   std::erase_if(flags, [](const KnownFlag& flag) { return flag.flag == "cleanup"; });
   return flags;
@@ -215,7 +215,7 @@ class RuleCommandLine {
 
   CLI::App* command_;
   std::string name_;
-  std::vector<KnownFlag> flags_ = rule_flags();
+  std::vector<KnownFlag> flags_ = running_flags();
 };
 
 RuleCommandLine::RuleCommandLine(CLI::App& app, std::string name, bool& help)
@@ -327,6 +327,37 @@ RuleCommand RuleCommandLine::read(Problems& problems) const {
   check_source(command, problems);
   return command;
 }
+
+// ---- check-node-config ------------------------------------------------------------------------
+
+// Reads the flags of waypost-node as it reads them itself.
+class NodeCheckLine {
+ public:
+  NodeCheckLine(CLI::App& app, bool& help) : command_(app.add_subcommand("check-node-config")) {
+    command_->set_help_flag("");
+    command_->add_flag("-h,--help", help);
+    command_->allow_extras();
+    add_option_flags(*command_, flags_);
+    config_ = command_->add_option("--config", file_);
+  }
+
+  bool is_given() const { return command_->parsed(); }
+  NodeCheck read(Problems& problems) const {
+    NodeCheck check;
+    report_rest(command_->remaining(), flags_, "waypost-node", problems);
+    collect(*command_, flags_, check.node, problems);
+    if (config_->count() != 0) {
+      check.node.file = file_;
+    }
+    return check;
+  }
+
+ private:
+  CLI::App* command_;
+  std::vector<KnownFlag> flags_ = running_flags();
+  std::string file_;
+  const CLI::Option* config_ = nullptr;
+};
 
 // ---- flush ------------------------------------------------------------------------------------
 
@@ -549,6 +580,7 @@ std::expected<ToolCommandLine, Problems> parse_tool_command_line(
   std::string corefile;
   convert->add_flag("-h,--help", help);
   const CLI::Option* corefile_option = convert->add_option("FILE", corefile);
+  const NodeCheckLine check_node(app, help);
   const RuleCommandLine plan(app, "plan", help);
   const RuleCommandLine explain(app, "explain", help);
 
@@ -557,6 +589,7 @@ std::expected<ToolCommandLine, Problems> parse_tool_command_line(
 
   Problems problems;
   ConfigOrigin origin;
+  NodeCheck node_check;
   RuleCommand command;
   FlushRequest flush_from;
   if (run(app, arguments, problems)) {
@@ -568,6 +601,8 @@ std::expected<ToolCommandLine, Problems> parse_tool_command_line(
     }
     if (plan.is_given() || explain.is_given()) {
       command = (plan.is_given() ? plan : explain).read(problems);
+    } else if (check_node.is_given()) {
+      node_check = check_node.read(problems);
     } else if (convert->parsed()) {
       if (corefile_option->count() == 0) {
         problems.push_back(
@@ -577,9 +612,9 @@ std::expected<ToolCommandLine, Problems> parse_tool_command_line(
       flush_from = flush_request(flush_words, problems);
     } else if (!check->parsed()) {
       problems.push_back(problem(
-          "found no command, expected 'waypost check-config FILE', 'waypost convert-corefile "
-          "FILE', "
-          "'waypost plan FILE...', 'waypost explain SOURCE ADDRESS:PORT/PROTOCOL FILE...' or "
+          "found no command, expected 'waypost check-config FILE', 'waypost check-node-config', "
+          "'waypost convert-corefile FILE', 'waypost plan FILE...', 'waypost explain SOURCE "
+          "ADDRESS:PORT/PROTOCOL FILE...' or "
           "'waypost flush NAME'"));
     } else {
       if (file_option->count() == 0) {
@@ -596,6 +631,9 @@ std::expected<ToolCommandLine, Problems> parse_tool_command_line(
   }
   if (check->parsed()) {
     return origin;
+  }
+  if (check_node.is_given()) {
+    return node_check;
   }
   if (convert->parsed()) {
     return Conversion{corefile};

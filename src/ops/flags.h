@@ -32,6 +32,11 @@ struct Conversion {
   std::filesystem::path file;
 };
 
+// "check-node-config": say what waypost-node would do with these.
+struct NodeCheck {
+  ConfigOrigin node;
+};
+
 // plan or explain: what waypost-node would be given, and what is asked.
 struct RuleCommand {
   ConfigOrigin node;
@@ -42,7 +47,7 @@ struct RuleCommand {
 
 using CommandLine = std::variant<PrintText, ConfigOrigin>;
 using ToolCommandLine =
-    std::variant<PrintText, ConfigOrigin, FlushRequest, RuleCommand, Conversion>;
+    std::variant<PrintText, ConfigOrigin, NodeCheck, FlushRequest, RuleCommand, Conversion>;
 
 // Reads the arguments of waypost-dns, without the program's name, those of its peers among them
 // (ops/peer_flags.h).  Problems are about flags as such: unknown ones, values missing, one given
@@ -53,9 +58,9 @@ std::expected<CommandLine, Problems> parse_dns_command_line(std::span<const char
 std::expected<CommandLine, Problems> parse_node_command_line(
     std::span<const char* const> arguments);
 
-// Reads those of waypost: "check-config FILE [flags of waypost-dns]", "convert-corefile FILE",
-// "plan [FILE...]" and "explain SOURCE DESTINATION [FILE...]" with the flags of waypost-node,
-// "flush NAME" and "flush --zone ZONE".
+// Reads those of waypost: "check-config FILE [flags of waypost-dns]", "check-node-config [flags of
+// waypost-node]", "convert-corefile FILE", "plan [FILE...]" and "explain SOURCE DESTINATION
+// [FILE...]" with the flags of waypost-node, "flush NAME" and "flush --zone ZONE".
 std::expected<ToolCommandLine, Problems> parse_tool_command_line(
     std::span<const char* const> arguments);
 

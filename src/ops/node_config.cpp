@@ -34,6 +34,7 @@ class NodeInterpreter {
  public:
   void put_defaults() {
     for (const NodeOption& option : node_options()) {
+      config_.shown.push_back({option.flag, std::string(option.shown_default())});
       std::string_view rest = option.default_value;
       while (!rest.empty()) {
         const std::size_t end = std::min(rest.find(", "), rest.size());
@@ -173,6 +174,7 @@ class NodeInterpreter {
       add(problem(setting.where, "expected " + std::string(option.expected)));
       return;
     }
+    std::string shown;
     for (const SettingValue& value : values) {
       if (const Result<void> done = option.put(config_, value.text); !done) {
         const std::string& reason = done.error().message;
@@ -180,7 +182,10 @@ class NodeInterpreter {
                                        (reason.empty() ? "" : " (" + reason + ")") + ", expected " +
                                        std::string(option.expected)));
       }
+      shown.append(shown.empty() ? "" : ", ").append(value.text);
     }
+    config_.shown[static_cast<std::size_t>(&option - node_options().data())].text =
+        shown.empty() ? "none" : std::move(shown);
   }
 
   NodeConfig config_;

@@ -10,6 +10,7 @@
 
 #pragma once
 
+#include "base/log.h"
 #include "ops/config.h"
 #include "ops/node_dns_config.h"
 #include "proxy/config.h"
@@ -44,6 +45,8 @@ struct NodeConfig {
   bool programs_services = true;
   NodeDnsConfig dns;
   std::string log_level;
+  log::Format log_format = log::Format::Text;
+  std::vector<ShownValue> shown;  // Every option by its flag, in the table's order.
 };
 
 // Makes a NodeConfig, or says everything that is wrong.  `file` has flattened keys

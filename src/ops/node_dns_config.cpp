@@ -39,7 +39,7 @@ constexpr auto ForeignKeys = std::to_array<Foreign>({
     {"searchNode", "a node does not watch Pods"},
     {"lameduck", "the cluster's DNS takes over when the node's goes"},
     {"logLevel", "--log-level says what is logged"},
-    {"logFormat", "--log-level says what is logged"},
+    {"logFormat", "--log-format says how"},
 });
 
 bool has(const std::vector<Setting>& settings, std::string_view key) {

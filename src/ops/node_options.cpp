@@ -263,6 +263,11 @@ Result<void> put_log_level(NodeConfig& config, const std::string& text) {
   return unlike_expected();
 }
 
+Result<void> put_log_format(NodeConfig& config, const std::string& text) {
+  using enum log::Format;
+  return put_word(config.log_format, text, {{"text", Text}, {"json", Json}});
+}
+
 Result<void> put_cleanup(NodeConfig& config, const std::string& text) {
   return put_boolean(config.cleanup, text);
 }
@@ -385,6 +390,10 @@ constexpr std::array Options = {
                "Where /healthz and /livez are served.", put_healthz},
     NodeOption{"log-level", "", "", Text, "LEVEL", "debug, info, warn or error", "info", "",
                "What is logged.", put_log_level},
+    NodeOption{"log-format", "logging-format", "logging.format", Text, "FORMAT", "text or json",
+               "text", "",
+               "Whether a line of the log is text or a JSON object with time, level and message.",
+               put_log_format},
     NodeOption{"cleanup", "", "", Boolean, "BOOL", "true or false", "false", "",
                "Removes all rules and chains of a Service proxy, of both backends, and exits.",
                put_cleanup},
@@ -413,8 +422,8 @@ constexpr std::array ForeignNames = {
     Foreign{"logging", "--log-level says what is logged"},
     Foreign{"vmodule", "--log-level says what is logged"},
     Foreign{"log-flush-frequency", "every line is written at once"},
-    Foreign{"log-json", "there is one format of lines"},
-    Foreign{"log-text", "there is one format of lines"},
+    Foreign{"log-json", "--log-format json is all there is to choose"},
+    Foreign{"log-text", "--log-format text is all there is to choose"},
     Foreign{"showHiddenMetricsForVersion", "there are no hidden metrics"},
     Foreign{"show-hidden-metrics-for-version", "there are no hidden metrics"},
     Foreign{"bindAddressHardFail", "an address that cannot be bound is always an error"},

@@ -10,22 +10,41 @@
 
 #include <cstdio>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace {
 
 using namespace waypost;
+
+void print_checked(std::string_view what, const std::vector<ops::ShownValue>& values) {
+  std::printf("%.*s: ok\n", static_cast<int>(what.size()), what.data());
+  for (const ops::ShownValue& value : values) {
+    std::printf("  %.*s: %s\n", static_cast<int>(value.key.size()), value.key.data(),
+                value.text.c_str());
+  }
+}
 
 int check_config(const ops::ConfigOrigin& origin) {
   const auto config = ops::load_config(origin.file, origin.flags);
   if (!config) {
     return programs::fail("", config.error());
   }
-  std::printf("%s: ok\n", origin.file->c_str());
-  for (const ops::ShownValue& value : config->shown) {
-    std::printf("  %.*s: %s\n", static_cast<int>(value.key.size()), value.key.data(),
-                value.text.c_str());
+  print_checked(origin.file->native(), config->shown);
+  return 0;
+}
+
+int check_config(const ops::NodeCheck& check) {
+  const auto config = ops::load_node_config(check.node.file, check.node.flags);
+  if (!config) {
+    return programs::fail("", config.error());
+  }
+  print_checked(check.node.file ? check.node.file->native() : "waypost-node", config->shown);
+  if (config->dns.is_on) {
+    print_checked(config->dns.file ? config->dns.file->native() : "the node's DNS",
+                  config->dns.answers.shown);
   }
   return 0;
 }
@@ -76,6 +95,9 @@ int run(std::span<const char* const> arguments) {
   if (const auto* request = std::get_if<ops::FlushRequest>(&*line)) {
     const auto said = ops::request_flush(*request);
     return said ? programs::print_text(*said + "\n") : programs::fail("", said.error());
+  }
+  if (const auto* check = std::get_if<ops::NodeCheck>(&*line)) {
+    return check_config(*check);
   }
   return check_config(std::get<ops::ConfigOrigin>(*line));
 }

@@ -33,7 +33,7 @@ int run(std::span<const char* const> arguments) {
   if (!config) {
     return programs::fail(Name, config.error());
   }
-  log::set_up(config->log_level);
+  log::set_up(config->log_level, config->log_format);
   if (config->cleanup) {
     const Result<void> done = ops::clean_up(programs::print_line);
     return done ? 0 : programs::fail(Name, done.error());

@@ -12,7 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 from api_server import ApiServer  # noqa: E402
-from harness import Checks, Folder, run  # noqa: E402
+from harness import TOOL_PROGRAM, Checks, Folder, run  # noqa: E402
 from netns import (NODE_PROGRAM, POD_A, Namespace, NodeProgram, service, slices, wait_until, why_not)  # noqa: E402
 
 checks = Checks()
@@ -187,11 +187,72 @@ def files_and_flags():
         checks.contains("--help names kube-proxy's keys", out, "[iptables.masqueradeBit]")
 
 
+def check_node_config():
+    check = (TOOL_PROGRAM, "check-node-config")
+    with Folder() as folder:
+        head = "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n"
+        config = folder.write("kube-proxy.yaml", head + "clusterCIDR: 10.244.0.0/16,fd00:244::/48\n"
+                                                        "logging: {format: json}\nhostnameOverride: n1\n")
+        names = folder.write("dns.yaml", "ttl: 7\n")
+        code, out, err = run(*check, "--config", config, "--node-name", "n2", "--dns", "--dns-config", names)
+        lines = out.splitlines()
+        checks.equal("check-node-config of what is good", (code, err), (0, ""))
+        checks.equal("what is checked", [line for line in lines if not line.startswith("  ")],
+                     [f"{config}: ok", f"{names}: ok"])
+        for what, line in (("a value of the file", "  cluster-cidr: 10.244.0.0/16, fd00:244::/48"),
+                           ("a flag wins over the file", "  node-name: n2"), ("a default", "  backend: auto"),
+                           ("a default in words", "  kubeconfig: the service account of the Pod around the program"),
+                           ("the format of the log", "  log-format: json"), ("a value of the node's DNS", "  ttl: 7"),
+                           ("a default of the node's DNS", "  workers: 1")):
+            checks.equal(f"check-node-config shows {what}", line in lines, True)
+        code, out, err = run(*check, "--dns=false")
+        checks.equal("without a file", (code, out.splitlines()[0], "  ttl: 5" in out.splitlines()),
+                     (0, "waypost-node: ok", False))
+
+        config.write_text(head + "mode: ipvs\nlogging: {format: xml}\nipvs: {scheduler: rr}\n")
+        names.write_text("listen: ['127.0.0.1:53']\nttl: 3601\nlogFormat: json\n")
+        code, out, err = run(*check, "--config", config, "--backend", "bpf", "--v=2")
+        checks.equal("check-node-config of flags that are not there", (code, out, err),
+                     (1, "", "--v: a flag of kube-proxy, not offered here: --log-level says what is logged\n"))
+        code, out, err = run(*check, "--config", config, "--backend", "bpf")
+        checks.equal("of bad values", (code, out, err.splitlines()), (1, "", [
+            f"{config}:3: mode: found 'ipvs', expected iptables",
+            f"{config}:4: logging.format: found 'xml', expected text or json",
+            f"{config}:5: ipvs.scheduler: not offered here: there is no IPVS mode",
+            "--backend: found 'bpf', expected auto, iptables-nft or iptables-legacy"]))
+        _, _, said = run(NODE_PROGRAM, "--config", config, "--backend", "bpf")
+        checks.equal("waypost-node says the same", said, "".join(f"waypost-node: {line}\n" for line in err.splitlines()))
+        code, out, err = run(*check, "--dns", "--dns-config", names)
+        checks.equal("of a bad file for DNS", (code, out, err.splitlines()), (1, "", [
+            f"{names}:1: listen: not for a node: --dns-addresses and --dns-cluster-addresses say where",
+            f"{names}:3: logFormat: not for a node: --log-format says how",
+            f"{names}:2: ttl: found '3601', expected a whole number of seconds from 0 to 3600"]))
+        code, out, err = run(*check, "--config", folder.path / "absent.yaml")
+        checks.equal("of a file that is not there", (code, out, "absent.yaml" in err), (1, "", True))
+
+
+def the_log_as_json():
+    space = Namespace("logs")
+    space.run("ip", "route", "add", "default", "dev", "lo")
+    with Folder() as folder:
+        folder.write("broken.yaml", "kind: Service\n")
+        node = NodeProgram(space, folder.path, "--log-format", "json")
+        checks.equal("it stops in order", node.stop(), 0)
+        wait_until(lambda: node.logged("SIGTERM"), 5)
+        lines = [json.loads(line) for line in node.log]
+        checks.equal("what every line of the log has", {tuple(sorted(line)) for line in lines},
+                     {("level", "message", "time")})
+        checks.contains("a problem is told in one", " ".join(line["message"] for line in lines), "broken.yaml")
+    space.remove()
+
+
 files_and_flags()
+check_node_config()
 reason = why_not()
 if reason:
     checks.skip(reason)
 else:
     probes_and_metrics()
+    the_log_as_json()
     api_server()
 checks.finish()

@@ -512,8 +512,18 @@ TEST_CASE("the tool takes the file and the server's flags") {
   CHECK(std::get<ConfigOrigin>(*origin).file == "a.yaml");
   REQUIRE(std::get<ConfigOrigin>(*origin).flags.size() == 2);
   CHECK(std::get<ConfigOrigin>(*origin).flags[0].key == "ttl");
+  const auto node = parse_tool_command_line(std::vector<const char*>{
+      "check-node-config", "--config", "a.yaml", "--proxy", "--logging-format", "json"});
+  REQUIRE(node);
+  REQUIRE(std::holds_alternative<NodeCheck>(*node));
+  CHECK(std::get<NodeCheck>(*node).node.file == "a.yaml");
+  REQUIRE(std::get<NodeCheck>(*node).node.flags.size() == 2);
+  CHECK(std::get<NodeCheck>(*node).node.flags[1].key == "log-format");
   for (const auto& arguments :
        std::vector<std::vector<const char*>>{{},
+                                             {"check-node-config", "a.yaml"},
+                                             {"check-node-config", "--cleanup"},
+                                             {"check-node-config", "--ttl", "5"},
                                              {"check-config"},
                                              {"check"},
                                              {"check-config", "a", "b"},

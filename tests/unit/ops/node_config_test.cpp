@@ -204,10 +204,9 @@ TEST_CASE("what has no meaning here is refused by name, and nothing is ignored")
 }
 
 TEST_CASE("flags of kube-proxy that have no meaning here are refused by name, with the reason") {
-  for (const char* flag :
-       {"--ipvs-scheduler=rr", "--feature-gates=A=true", "--v=2", "--profiling",
-        "--log-json-split-stream", "--log-text-info-buffer-size=0", "--logging-format=json",
-        "--kube-api-qps=5", "--conntrack-max-per-core=1", "--oom-score-adj=1"}) {
+  for (const char* flag : {"--ipvs-scheduler=rr", "--feature-gates=A=true", "--v=2", "--profiling",
+                           "--log-json-split-stream", "--log-text-info-buffer-size=0",
+                           "--kube-api-qps=5", "--conntrack-max-per-core=1", "--oom-score-adj=1"}) {
     CHECK_MESSAGE(problems("", {flag}).find("not offered here: ") != std::string::npos,
                   flag << ": " << problems("", {flag}));
   }
@@ -217,6 +216,34 @@ TEST_CASE("flags of kube-proxy that have no meaning here are refused by name, wi
   CHECK(read("", {"--kubeconfig=/k", "--master=http://127.0.0.1:1"})->api.server ==
         "http://127.0.0.1:1");
   CHECK(read("", {"--cleanup"}).has_value());
+}
+
+TEST_CASE("the log's format is kube-proxy's, by flag and by key") {
+  CHECK(read("", {})->log_format == log::Format::Text);
+  CHECK(read("", {"--logging-format=json"})->log_format == log::Format::Json);
+  CHECK(read(file_with("logging: {format: json}"), {})->log_format == log::Format::Json);
+  CHECK(read(file_with("logging: {format: json}"), {"--log-format=text"})->log_format ==
+        log::Format::Text);
+  CHECK(problems(file_with("logging: {verbosity: 3}")).find("--log-level says") !=
+        std::string::npos);
+}
+
+TEST_CASE("what is in force is shown for every option, in the table's order") {
+  const auto config =
+      read(file_with("hostnameOverride: a\nmode: iptables"),
+           {"--node-name=b", "--node-zone=", "--service-cidrs=10.96.0.0/12,fd00::/112"});
+  REQUIRE_MESSAGE(config, (config ? "" : config.error()));
+  REQUIRE(config->shown.size() == node_options().size());
+  std::string text;
+  for (std::size_t i = 0; i < config->shown.size(); ++i) {
+    CHECK(config->shown[i].key == node_options()[i].flag);
+    text += std::string(config->shown[i].key) + ": " + config->shown[i].text + "\n";
+  }
+  for (const char* line :
+       {"node-name: b\n", "node-zone: none\n", "service-cidrs: 10.96.0.0/12, fd00::/112\n",
+        "proxy-mode: iptables\n", "node-ip: those of the default routes\n", "dns: false\n"}) {
+    CHECK_MESSAGE(text.find(line) != std::string::npos, line << "in\n" << text);
+  }
 }
 
 TEST_CASE("podCIDRs come from the node's object, where they tell which packets are Pods'") {
