@@ -60,6 +60,19 @@ def same_octets(folder, first):
     checks.equal("another time gives others", set(digests(later)) & set(digests(first)), set())
 
 
+def sizes(told):
+    """What docs/install.md says is what is printed, to a megabyte or a tenth."""
+    page = (ROOT / "docs" / "install.md").read_text()
+    said = {name: (float(packed), float(whole)) for name, packed, whole in re.findall(
+        r"^\| `(waypost-\w+)` \|.*\| about (\d+) MB \| (\d+) MB \|", page, re.MULTILINE)}
+    found = {name: (float(packed), float(whole)) for name, packed, whole in re.findall(
+        r"(waypost-\w+): \S+, \S+, ([\d.]+) MB, ([\d.]+) MB unpacked$", told, re.MULTILINE)}
+    checks.equal("sizes are told of both images", sorted(found), ["waypost-dns", "waypost-node"])
+    for name, now in found.items():
+        near = [abs(one - other) <= max(1, other / 10) for one, other in zip(said.get(name, (0, 0)), now)]
+        checks.equal(f"docs/install.md and the size of {name}: {said.get(name)}, {now}", near, [True, True])
+
+
 def unpacked(folder, name):
     """What another program makes of an image: (root file system, configuration)."""
     layout = folder / "first" / name
@@ -268,6 +281,7 @@ containerfile()
 with Folder() as scratch:
     told = build(scratch / "first", BUILD / "src" / "programs", "--unpack")
     print(told)
+    sizes(told)
     same_octets(scratch, told)
     if os.geteuid() != 0 or shutil.which("umoci") is None:
         checks.skip("nothing is run from the images: that needs root, and umoci")
