@@ -25,13 +25,20 @@ void World::complete_searches(const std::vector<std::string>& hosts) {
   }
 }
 
-void World::publish(const records::Options& records) {
+// What is followed is another one than before, or the options are others.
+void World::publish(const records::Options& records, cache::Feed& feed) {
+  const bool is_other_feed = std::exchange(feed_, &feed) != &feed;
   records_ = records;
   auto publisher = std::make_unique<records::Publisher>(records, *feed_, retired_);
   views_.index.store(&publisher->index(), std::memory_order_release);
   const std::unique_ptr<records::Publisher> old = std::exchange(publisher_, std::move(publisher));
-  const std::unique_ptr<search::PodDirectory> old_pods = std::exchange(pods_, follow_pods());
-  views_.pods.store(pods_.get(), std::memory_order_release);
+  std::unique_ptr<search::PodDirectory> old_pods;
+  if (is_other_feed) {
+    old_pods = std::exchange(pods_, follow_pods());
+    views_.pods.store(pods_.get(), std::memory_order_release);
+  } else if (pods_ != nullptr) {
+    pods_->set_surroundings({records_.zone, *hosts_});
+  }
   rcu::synchronize();
 }
 
@@ -52,8 +59,7 @@ void World::serve_folder(const records::Options& records,
   service_cidrs_ = manifests.service_cidrs;
   // The old publisher unsubscribes from the old cache in publish(), before that goes.
   const std::unique_ptr<Content> old = std::exchange(content_, std::move(content));
-  feed_ = &content_->cache;
-  publish(records);
+  publish(records, content_->cache);
 }
 
 void World::serve_api(const records::Options& records, const cache::Kept& kept,
@@ -61,19 +67,17 @@ void World::serve_api(const records::Options& records, const cache::Kept& kept,
   auto content = std::make_unique<Content>(kept);
   content->api = connect(content->cache);
   const std::unique_ptr<Content> old = std::exchange(content_, std::move(content));
-  feed_ = &content_->cache;
-  publish(records);
+  publish(records, content_->cache);
   content_->api->start();
 }
 
 void World::serve_feed(const records::Options& records, cache::Feed& feed) {
-  feed_ = &feed;
-  publish(records);
+  publish(records, feed);
 }
 
 void World::apply(const records::Options& records) {
   if (records_ != records) {
-    publish(records);
+    publish(records, *feed_);
   }
 }
 

@@ -83,7 +83,7 @@ class World {
     std::unique_ptr<sources::ApiSource> api;
   };
 
-  void publish(const records::Options& records);
+  void publish(const records::Options& records, cache::Feed& feed);
   std::unique_ptr<search::PodDirectory> follow_pods();
 
   server::Views& views_;

@@ -22,6 +22,13 @@ spec:
   ports: [{name: http, port: 80}]
 )";
 
+constexpr const char* WebPod = R"(
+apiVersion: v1
+kind: Pod
+metadata: {name: web-0, namespace: shop}
+status: {phase: Running, podIP: 10.244.1.5}
+)";
+
 constexpr const char* Api = R"(
 apiVersion: v1
 kind: Service
@@ -47,6 +54,7 @@ class WorldCase {
   void write(const char* name, const char* text) { folder_.write(name, text); }
   void apply() { world_.serve_folder(records_, manifests_); }
   void reload() { world_.reload(); }
+  World& world() { return world_; }
   const World& world() const { return world_; }
   records::Options& records() { return records_; }
   sources::ManifestOptions& manifests() { return manifests_; }
@@ -87,6 +95,34 @@ TEST_CASE("the same options again change nothing, new ones a new index over the 
   CHECK(test.index()->options().ttl == 30U);
   CHECK(test.index()->is_ready());
   CHECK(&test.world().cache() == cache);
+}
+
+TEST_CASE("who asks stays known when options change, and follows the cluster's domain") {
+  WorldCase test;
+  test.write("manifests/pod.yaml", WebPod);
+  test.manifests().decode.pod_search = true;
+  test.world().complete_searches({"host.example"});
+  test.apply();
+  const search::PodDirectory* const pods = test.world().pods();
+  REQUIRE(pods != nullptr);
+  const auto domain = [&] {
+    const search::Caller caller = test.world().pods()->find(IpAddress::v4(10, 244, 1, 5));
+    return caller.identity == search::Identity::Pod
+               ? dns::Name::from_wire((*caller.list)[0].wire)->to_text()
+               : "nobody";
+  };
+  CHECK(domain() == "shop.svc.cluster.local.");
+  test.records().ttl = 30;
+  test.apply();
+  CHECK(test.world().pods() == pods);
+  test.records().zone = *dns::Name::from_text("k8s.example.");
+  test.apply();
+  CHECK(test.world().pods() == pods);
+  CHECK(domain() == "shop.svc.k8s.example.");
+  test.write("more/api.yaml", Api);
+  test.manifests().folder = test.folder() / "more";
+  test.apply();
+  CHECK(domain() == "nobody");
 }
 
 TEST_CASE("another folder starts over with what it holds") {
