@@ -3,24 +3,32 @@
 #include "base/log.h"
 #include "node/resolver_file.h"
 
+#include <spdlog/fmt/fmt.h>
+
 #include <utility>
 
 namespace waypost::ops {
 
-HostSearches::HostSearches(boost::asio::io_context& context, std::function<void()> changed)
-    : file_(context, [this, changed = std::move(changed)] {
+HostSearches::HostSearches(boost::asio::io_context& context, bool is_on, Use use)
+    : is_on_(is_on), use_(std::move(use)), file_(context, [this] {
         if (take()) {
-          changed();
+          use_(domains_);
+          log::info("search domains of the hosts: {}", fmt::join(domains_, ", "));
         }
       }) {}
 
 void HostSearches::configure(const CompletionConfig& config) {
+  if (!is_on_) {
+    return;
+  }
   if (config.domains) {
     domains_ = *config.domains;
+    problem_.clear();
   }
-  const bool counts = config.is_on && !config.domains;
-  file_.follow(counts ? std::vector{config.resolv_conf} : std::vector<std::filesystem::path>());
+  file_.follow(config.domains ? std::vector<std::filesystem::path>()
+                              : std::vector{config.resolv_conf});
   take();
+  use_(domains_);
 }
 
 // True when the file's domains are others than before.  What cannot be read, perhaps for a moment
@@ -39,10 +47,19 @@ bool HostSearches::take() {
       }
     }
   }
-  if (problem != std::exchange(problem_, problem) && !problem.empty()) {
+  tell(problem);
+  return is_other;
+}
+
+void HostSearches::tell(const std::string& problem) {
+  if (problem == std::exchange(problem_, problem)) {
+    return;
+  }
+  if (problem.empty()) {
+    log::info("the hosts' search domains can be read again");
+  } else {
     log::warn("{}; the hosts' search domains stay as they were", problem);
   }
-  return is_other;
 }
 
 }  // namespace waypost::ops

@@ -30,19 +30,23 @@ struct CompletionConfig {
 // Control thread only.
 class HostSearches {
  public:
-  // `context` is borrowed and outlives this object.  `changed` is called on its thread when the
-  // domains have become others, but not from configure().
-  HostSearches(boost::asio::io_context& context, std::function<void()> changed);
+  using Use = std::function<void(const std::vector<std::string>& domains)>;
 
-  // Puts `config` in force and looks at the file, if it counts.
+  // `context` is borrowed and outlives this object.  `is_on`: names are completed, which is settled
+  // at start, because it takes a watch of Pods; otherwise nothing is read and nobody called.  `use`
+  // is given the domains on the context's thread: by configure(), and when the file has others.
+  HostSearches(boost::asio::io_context& context, bool is_on, Use use);
+
+  // Puts `config` in force, but for `is_on`, and looks at the file, if it counts.  Of a file that
+  // cannot be read, the domains are those that were in force before.
   void configure(const CompletionConfig& config);
-
-  // As the file was when it could last be read.  Never read: as they were before.
-  const std::vector<std::string>& domains() const noexcept { return domains_; }
 
  private:
   bool take();
+  void tell(const std::string& problem);
 
+  const bool is_on_;
+  const Use use_;
   FollowedFiles file_;  // One, if it counts.
   std::vector<std::string> domains_;
   std::string problem_;  // What was last said about the file.

@@ -59,7 +59,6 @@ struct LifeCycle::State {
 
   // Putting things in force.
   void apply_world();
-  void apply_searches();
   Result<void> serve_api();
   void load_snapshot(cache::ServiceCache& cache);
   records::Options record_options() const;
@@ -70,7 +69,6 @@ struct LifeCycle::State {
   void on_signal(int signal);
   void reload();
   void on_manifests_changed();
-  void on_host_searches_changed();
   void put_in_force(Config next);
 
   void on_synced();
@@ -109,7 +107,8 @@ struct LifeCycle::State {
   server::Views views;
   SourceLog source_log{[this] { on_synced(); }};
   World world{views};
-  HostSearches host_searches{context, [this] { on_host_searches_changed(); }};
+  HostSearches host_searches{context, started.completion.is_on,
+                             [this](const auto& domains) { world.complete_searches(domains); }};
   std::string origin_of_world;  // For people: a folder or a URL.
   bool is_announced_ready = false;
   cache::ServiceCache* api_cache = nullptr;  // What the API server fills.
@@ -149,16 +148,6 @@ void LifeCycle::State::apply_world() {
   manifests.decode.pod_search = started.completion.is_on;
   world.serve_folder(record_options(), manifests);
   manifest_problems.update(world.problems());
-}
-
-// Whether names are completed is settled at start, because it takes a watch of Pods.
-void LifeCycle::State::apply_searches() {
-  if (started.completion.is_on) {
-    CompletionConfig completion = config.completion;
-    completion.is_on = true;
-    host_searches.configure(completion);
-    world.complete_searches(host_searches.domains());
-  }
 }
 
 Result<void> LifeCycle::State::serve_api() {
@@ -282,11 +271,6 @@ void LifeCycle::State::on_manifests_changed() {
   log::info("manifests read again: {} services, {} endpoints", counts.services, counts.endpoints);
 }
 
-void LifeCycle::State::on_host_searches_changed() {
-  world.complete_searches(host_searches.domains());
-  log::info("search domains of the hosts: {}", fmt::join(host_searches.domains(), ", "));
-}
-
 // What nobody else begins: aging, and freeing what changes left behind.
 void LifeCycle::State::on_tick() {
   world.reclaim();
@@ -334,7 +318,7 @@ void LifeCycle::State::put_in_force(Config next) {
     watch_manifests();
   }
   answering->configure(config);
-  apply_searches();
+  host_searches.configure(config.completion);
   apply_world();
   answering->look_at(world.cache());
   report_changes(started, before, config);
@@ -511,7 +495,7 @@ Result<std::unique_ptr<LifeCycle>> LifeCycle::start(ConfigOrigin origin, Config 
     state->watch_manifests();
   }
   state->answering.emplace(state->context, state->views, state->config);
-  state->apply_searches();
+  state->host_searches.configure(state->config.completion);
   if (state->started.is_from_manifests()) {
     state->origin_of_world = state->config.manifests.folder.string();
     state->apply_world();

@@ -133,7 +133,9 @@ class AddressWatch::State : public std::enable_shared_from_this<State> {
       read_after(RetryTime);
       return;
     }
-    is_failing_ = false;
+    if (std::exchange(is_failing_, false)) {
+      log::info("own addresses: can be read again");
+    }
     if (addresses_ != before && changed_) {
       changed_(addresses_);
     }

@@ -1,6 +1,7 @@
 #include "proxy/address_watch.h"
 
 #include "base/owned_fd.h"
+#include "support/caught_log.h"
 
 #include <boost/asio/io_context.hpp>
 #include <doctest/doctest.h>
@@ -49,6 +50,7 @@ bool set_loopback_up() {
 TEST_CASE("addresses that cannot be read after a change are read again") {
   bool has_namespace = false;
   std::vector<Addresses> told;
+  test::CaughtLog log;
   std::thread([&] {  // Whose network namespace goes with it.
     has_namespace = ::unshare(CLONE_NEWNET) == 0;
     if (!has_namespace) {
@@ -84,6 +86,9 @@ TEST_CASE("addresses that cannot be read after a change are read again") {
     return;
   }
   CHECK(told == std::vector<Addresses>{{IpAddress::v4(127, 0, 0, 1)}});
+  CHECK(log.take() ==
+        "warning own addresses: not now; trying every second\n"
+        "info own addresses: can be read again\n");
 }
 
 }  // namespace
