@@ -54,10 +54,13 @@ NodeDns::NodeDns(asio::io_context& context, cache::ServiceCache& cache, const No
       interface_(config.interface),
       config_(config.answers),
       started_(config.answers),
+      host_searches_(context, started_.completion.is_on,
+                     [this](const auto& domains) { world_.complete_searches(domains); }),
       tick_(context) {
   if (surroundings_.has_rules) {
     gate_.emplace(cache_, MaxNameHold);
   }
+  host_searches_.configure(config_.completion);
   world_.serve_feed(record_options(config_.records),
                     gate_ ? static_cast<cache::Feed&>(*gate_) : cache_);
   answering_.emplace(context_, views_, config_);
@@ -156,8 +159,8 @@ bool NodeDns::add_addresses(const std::vector<IpAddress>& addresses) {
       return false;
     }
   }
-  if (!addresses.empty()) {
-    problem_.clear();
+  if (!addresses.empty() && !std::exchange(problem_, {}).empty()) {
+    log::info("interface {}: the addresses that were missing are there", interface_);
   }
   return true;
 }
@@ -196,6 +199,7 @@ void NodeDns::put_in_force(Config next) {
         "is so at restart");
   }
   answering_->configure(config_);
+  host_searches_.configure(config_.completion);
   world_.apply(record_options(config_.records));
   report_changes(started_, before, config_);
 }
@@ -239,6 +243,9 @@ void NodeDns::await_tick() {
 
 void NodeDns::collect(Scrape& scrape) {
   answering_->collect(scrape);
+  if (world_.pods() != nullptr) {
+    answering_->collect_searches(scrape, *world_.pods());
+  }
   for (const auto& family : families_) {
     scrape.counter("waypost_node_dns_rule_failures_total",
                    "Times that rules against connection tracking could not be written.",

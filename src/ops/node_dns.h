@@ -18,6 +18,7 @@
 #include "cache/service_cache.h"
 #include "ops/answering.h"
 #include "ops/config_follower.h"
+#include "ops/host_searches.h"
 #include "ops/node_dns_config.h"
 #include "ops/world.h"
 #include "proxy/applier.h"
@@ -118,6 +119,7 @@ class NodeDns {
   std::optional<cache::Gate> gate_;  // Where rules are made.
   server::Views views_;
   World world_{views_};
+  HostSearches host_searches_;
   std::optional<Answering> answering_;
   std::optional<ConfigFollower> follower_;
   std::vector<std::unique_ptr<Family>> families_;

@@ -33,10 +33,7 @@ constexpr auto ForeignKeys = std::to_array<Foreign>({
     {"metricsListen", "--metrics-listen says where metrics are served"},
     {"statusPage", "--status-page says who sees the status page"},
     {"statusTops", "a node's status page counts no names and no clients"},
-    {"searchCompletion", "a node does not watch Pods"},
-    {"searchDomains", "a node does not watch Pods"},
-    {"searchResolvConf", "a node does not watch Pods"},
-    {"searchNode", "a node does not watch Pods"},
+    {"searchNode", "--node-name says whose Pods are watched"},
     {"lameduck", "the cluster's DNS takes over when the node's goes"},
     {"logLevel", "--log-level says what is logged"},
     {"logFormat", "--log-format says how"},
@@ -88,7 +85,7 @@ std::expected<LoadedConfig, Problems> load_node_dns_config(const ConfigOrigin& o
                setting.values.front().text == "verified") {
       problems.push_back({ErrorKind::InvalidInput,
                           setting.where + ": found 'verified', expected disabled or insecure: a "
-                                          "node does not watch the cluster's Pods"});
+                                          "node watches no Pods but its own"});
     }
   }
   std::vector<Setting> settings = read.settings;

@@ -52,6 +52,11 @@ cache::Kept kept_by(const NodeConfig& config) {
                           : cache::Kept{.labels = false, .selectors = false, .pod_names = false};
 }
 
+// Whether names are completed for this node's Pods; without that nobody asks for Pods.
+bool completes_searches(const NodeConfig& config) {
+  return config.dns.is_on && config.dns.answers.completion.is_on;
+}
+
 constexpr std::string_view label_of(kube::IpFamily family) noexcept {
   return family == kube::IpFamily::V4 ? "IPv4" : "IPv6";
 }
@@ -174,7 +179,12 @@ Result<void> NodeLifeCycle::State::open_source() {
     return open_api();
   }
   origin = config.manifests.folder.string();
-  source.emplace(config.manifests, cache);
+  sources::ManifestOptions manifests = config.manifests;
+  if (completes_searches(config)) {
+    manifests.decode.pod_search = true;
+    manifests.pods_of_node = node_name(config);
+  }
+  source.emplace(std::move(manifests), cache);
   follow_manifests();
   load_manifests();
   const auto& counts = cache.counts();
@@ -194,7 +204,8 @@ Result<void> NodeLifeCycle::State::open_api() {
   auto opened = open_node_source(context, std::move(*access), name,
                                  {.rules = config.programs_services,
                                   .names = config.dns.is_on,
-                                  .service_labels = !config.dns.answers.records.labels.empty()},
+                                  .service_labels = !config.dns.answers.records.labels.empty(),
+                                  .own_pods = completes_searches(config)},
                                  "waypost-node", cache, source_log);
   if (!opened) {
     return std::unexpected(std::move(opened.error()));

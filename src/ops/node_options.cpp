@@ -374,10 +374,12 @@ constexpr std::array Options = {
                put_dns_cluster},
     NodeOption{"dns-interface", "", "", Text, "NAME", "the name of an interface", "waypost-dns", "",
                "The interface that is made for these addresses.", put_dns_interface},
-    NodeOption{"dns-config", "", "", Text, "FILE", "a file in the words of waypost-dns", "", "",
-               "What is answered and who is asked for other names, as docs/configuration.md says; "
-               "followed while the program runs.",
-               put_dns_config},
+    NodeOption{
+        "dns-config", "", "", Text, "FILE", "a file in the words of waypost-dns", "", "",
+        "What is answered, who is asked for other names, and whether names of this node's Pods "
+        "are completed (searchCompletion), as docs/configuration.md says; followed while the "
+        "program runs.",
+        put_dns_config},
     NodeOption{"metrics-listen", "metrics-bind-address", "metricsBindAddress", Text, "ADDRESS:PORT",
                "an address and a port", "127.0.0.1:10249", "", "Where /metrics is served.",
                put_metrics},

@@ -26,6 +26,11 @@ std::vector<sources::KindRequest> kinds_for(const NodeNeeds& needs, const std::s
                                 "!service.kubernetes.io/headless",
               .decode = Traffic}};
   }
+  if (needs.own_pods) {
+    kinds.push_back({.kind = kube::ObjectKind::Pod,
+                     .field_selector = "spec.nodeName=" + node_name,
+                     .decode = {.labels = false, .selectors = false, .pod_search = true}});
+  }
   if (needs.rules) {
     kinds.push_back(
         {.kind = kube::ObjectKind::Node, .field_selector = "metadata.name=" + node_name});

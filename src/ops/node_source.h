@@ -1,5 +1,5 @@
 // The API server as the source of what a node needs to know: Services, their EndpointSlices, the
-// node's own object, and for names the Namespaces.
+// node's own object, and for names the Namespaces and its Pods.
 
 #pragma once
 
@@ -21,6 +21,7 @@ struct NodeNeeds {
   bool rules = true;
   bool names = false;
   bool service_labels = false;  // For names that a selector chooses.
+  bool own_pods = false;        // For search completion: the Pods of this node.
 };
 
 // Makes the source and starts it; `program` is what it calls itself to the server.  For rules

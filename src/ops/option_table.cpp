@@ -361,7 +361,8 @@ constexpr auto Table = std::to_array<Option>({
     {"searchCompletion", "search-completion", Boolean, "BOOL", "true or false", "false", "",
      AtRestart,
      "Whether a name that does not exist and is the first that a Pod's resolver makes of a shorter "
-     "one is answered with the name that the others would lead to. Takes a watch of Pods.",
+     "one is answered with the name that the others would lead to. Takes a watch of Pods; on "
+     "waypost-node, of those of its node.",
      [](Config& c, const std::string& t) { return put_boolean(c.completion.is_on, t); }},
     {"searchDomains", "search-domains", List, "DOMAIN",
      "a list of domain names such as corp.example", "", "those of searchResolvConf", Live,

@@ -351,6 +351,10 @@ void ManifestSource::State::note_nodes(const Changes<kube::Node>& changes,
 
 void ManifestSource::State::note_pods(const Changes<kube::Pod>& changes,
                                       CacheOperations& operations) {
+  const auto is_wanted = [this](const std::shared_ptr<const kube::Pod>& pod) {
+    return pod != nullptr &&
+           (options.pods_of_node.empty() || pod->node_name == options.pods_of_node);
+  };
   std::set<std::string> name_spaces;
   for (const auto& change : changes) {
     if (change.before != nullptr) {
@@ -358,8 +362,10 @@ void ManifestSource::State::note_pods(const Changes<kube::Pod>& changes,
     }
     if (change.after != nullptr) {
       pods.add(*change.after);
+    }
+    if (is_wanted(change.after)) {
       operations.pods.push_back(*change.after);
-    } else {
+    } else if (is_wanted(change.before)) {
       operations.erased_pods.push_back(change.key);
     }
     name_spaces.insert(change.key.name_space);

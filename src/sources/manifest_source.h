@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace waypost::sources {
@@ -32,6 +33,9 @@ struct ManifestOptions {
   std::vector<IpPrefix> service_cidrs = {};
   kube::DecodeOptions decode = {};
   std::vector<std::filesystem::path> files = {};  // Unless empty: these are read, and no folder.
+  // Unless empty: of Pods, only those of this node are put into the cache, which takes
+  // decode.traffic.  Slices are derived from all of them.
+  std::string pods_of_node = {};
 };
 
 // Control thread only.

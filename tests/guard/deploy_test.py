@@ -238,8 +238,8 @@ def node_kube_proxy():
 
 def node_dns():
     """Both overlays with DNS on the node: flags, their file, rights."""
-    for name, kinds in (("node-kube-proxy-dns", {"namespaces", "nodes", "services"}),
-                        ("node-dns-beside", {"namespaces", "services"})):
+    for name, kinds in (("node-kube-proxy-dns", {"namespaces", "nodes", "pods", "services"}),
+                        ("node-dns-beside", {"namespaces", "pods", "services"})):
         things, container, ports = node(name, ["NET_ADMIN", "NET_BIND_SERVICE", "NET_RAW"], [LOCK, DEVICE])
         flags = dict(arg.split("=", 1) for arg in container["args"] if arg.startswith("--") and "=" in arg)
         checks.equal(f"{name}: DNS is on", flags["--dns"], "true")

@@ -14,7 +14,7 @@ from api_server import ApiServer
 from apiserver.certificates import Authority
 from harness import DNS_PROGRAM, ROOT, Answer, Checks, Folder, Server
 from netns import NODE_PROGRAM, Namespace, for_each_backend, service, slices, why_not
-from pod import DEPLOY, Program, ambient, asked, container_of, objects, restrictions, rights
+from pod import DEPLOY, Program, ambient, asked, container_of, objects, patched, restrictions, rights
 
 checks = Checks()
 CONFIGURATION = DEPLOY / "cluster-dns" / "waypost.yaml"
@@ -143,6 +143,48 @@ def node_as_in_its_pod(backend):
     space.remove()
 
 
+def node_dns_as_in_its_pod(backend):
+    """Both overlays with DNS on the node: its addresses are answered with three capabilities, and each right is used."""
+    component = "components/node-dns"
+    for overlay, own in (("node-kube-proxy-dns", ()), ("node-dns-beside", ("node-dns-beside/kustomization.yaml",))):
+        what = f"{backend}, {overlay}"
+        changes = (f"{component}/kustomization.yaml", *own)
+        base, = objects("base/node/daemonset.yaml")
+        workload = patched(base, *changes)
+        more, = objects(f"{component}/daemonset.yaml")
+        container_of(workload)["securityContext"]["capabilities"] = \
+            container_of(more)["securityContext"]["capabilities"]
+        port, = (one["containerPort"] for one in container_of(workload)["ports"])
+        probe = f"http://127.0.0.1:{port}{container_of(workload)['readinessProbe']['httpGet']['path']}"
+        requests = []
+        for is_streaming in (True, False):
+            space = Namespace("dns-node")
+            space.run("ip", "route", "add", "default", "dev", "lo")
+            with Folder() as folder, ApiServer(unix=folder / "api.sock", watch_list=is_streaming) as api:
+                shop(api)
+                api.put(web("10.96.3.3"))
+                api.put(NODE)
+                folder.write("dns.yaml", (DEPLOY / component / "dns.yaml").read_text())
+                here = {"$(NODE_NAME)": "node-1", "/etc/waypost": str(folder.path)}
+                arguments = container_of(workload)["args"]
+                for place, there in here.items():
+                    arguments = [word.replace(place, there) for word in arguments]
+                command = [*restrictions(workload), NODE_PROGRAM, *arguments, "--backend", backend,
+                           "--api-server", f"unix://{folder / 'api.sock'}"]
+                with Program(space, command, {**os.environ, "XTABLES_LOCKFILE": str(folder / "lock")}) as node:
+                    if not checks.equal(f"{what}: waypost-node is ready with its capabilities", node.is_ready, True):
+                        print("\n".join(node.lines))
+                        return
+                    answer = Answer(space.run("dig", "@169.254.20.10", "+tries=1", "+time=2", WEB))
+                    checks.equal(f"{what}: it answers", (answer.status, answer.values()), ("NOERROR", ["10.96.3.3"]))
+                    checks.equal(f"{what}: readinessProbe", status_of(space, probe), 200)
+                    checks.equal(f"{what}: it stops in order", node.stop(), 0)
+                requests += api.requests()
+            space.remove()
+        checks.equal(f"{what}: it asks for what its role allows", asked(requests),
+                     rights("base/node/rights.yaml", *changes))
+
+
 rights_of_dns()
 reason = why_not()
 if reason:
@@ -150,4 +192,5 @@ if reason:
 else:
     dns_as_in_its_pod()
     for_each_backend(checks, node_as_in_its_pod)
+    for_each_backend(checks, node_dns_as_in_its_pod)
 checks.finish()

@@ -1,5 +1,6 @@
 """The programs as container/deploy starts them: with their arguments, as their user, with their capabilities."""
 
+import copy
 import pathlib
 import subprocess
 import sys
@@ -37,9 +38,29 @@ def ambient(workload):
     return ["--inh-caps", "-all" + only, "--ambient-caps", "-all" + only]
 
 
-def rights(path):
-    """{(verb, group, resource)} of the one ClusterRole of a file."""
-    role, = (thing for thing in objects(path) if thing["kind"] == "ClusterRole")
+def patched(thing, *kustomizations):
+    """A copy of an object with the JSON patches that kustomizations have for its kind, in this order."""
+    thing = copy.deepcopy(thing)
+    for kustomization in kustomizations:
+        for patch in objects(kustomization)[0]["patches"]:
+            if patch.get("target", {}).get("kind") == thing["kind"]:
+                for step in yaml.safe_load(patch["patch"]):
+                    *way, last = [int(part) if part.isdecimal() else part for part in step["path"].split("/")[1:]]
+                    place = thing
+                    for part in way:
+                        place = place[part]
+                    if step["op"] == "add" and last == "-":
+                        place.append(step["value"])
+                    elif step["op"] == "replace":
+                        place[last] = step["value"]
+                    else:
+                        raise ValueError(f"{kustomization}: {step}: only appending and replacing is known here")
+    return thing
+
+
+def rights(path, *kustomizations):
+    """{(verb, group, resource)} of the one ClusterRole of a file, as kustomizations change it."""
+    role, = (patched(thing, *kustomizations) for thing in objects(path) if thing["kind"] == "ClusterRole")
     return {(verb, group, resource) for rule in role["rules"] for verb in rule["verbs"]
             for group in rule["apiGroups"] for resource in rule["resources"]}
 

@@ -2,16 +2,11 @@
 """Search completion, with the resolvers of glibc and musl in Pods: how many queries a look-up takes without it and with
 it, that the names found are the same, and who gets none of it."""
 
-import re
-import shutil
-import socket
-import struct
 import subprocess
-import threading
-import urllib.request
 
 import netns
-from harness import ROOT, TOOL_PROGRAM, Answer, Checks, Folder, Server, service, skip_name
+from harness import Answer, Checks, Folder, Server, service
+from search_walks import Counts, PodResolver, Upstream, look_ups
 
 checks = Checks()
 
@@ -53,57 +48,13 @@ spec: {type: ExternalName, externalName: www.example.org}
          + pod("own", OWN, "{dnsPolicy: None, dnsConfig: {nameservers: [10.96.0.10], searches: [host.example]}}")
          + pod("over", ENDED, phase="Succeeded") + pod("after", ENDED))
 
-# What the world outside has; everything else does not exist.
-OUTSIDE = {"www.example.org": {1: "192.0.2.80", 28: "2001:db8::80"}, "v4.example.org": {1: "192.0.2.4"},
-           "v6.example.org": {28: "2001:db8::6"}, "db.host.example": {1: "192.0.2.53", 28: "2001:db8::53"},
-           "printer.more.example": {1: "192.0.2.9", 28: "2001:db8::9"}}
-
-
-class Upstream:
-    """A DNS server in a namespace, over UDP, that has OUTSIDE; `broken` are names that it fails for."""
-
-    def __init__(self, space, port):
-        self.broken = set()
-        self.questions = []
-        self.socket = space.socket(4, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", port))
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self):
-        while True:
-            try:
-                request, client = self.socket.recvfrom(4096)
-            except OSError:
-                return
-            self.socket.sendto(self._reply(request), client)
-
-    def _reply(self, request):
-        end = skip_name(request, 12)
-        labels, at = [], 12
-        while request[at] != 0:
-            labels.append(request[at + 1:at + 1 + request[at]].decode())
-            at += request[at] + 1
-        name = ".".join(labels).lower()
-        qtype = struct.unpack(">H", request[end:end + 2])[0]
-        self.questions.append(name)
-        soa = b"\0" + struct.pack(">HHIH", 6, 1, 60, 22) + b"\0\0" + struct.pack(">5I", 1, 2, 3, 4, 60)
-        rcode, answers, authority, records = 0, 0, 0, b""
-        if name in self.broken:
-            rcode = 2
-        elif qtype in OUTSIDE.get(name, {}):
-            data = socket.inet_pton({1: socket.AF_INET, 28: socket.AF_INET6}[qtype], OUTSIDE[name][qtype])
-            answers, records = 1, b"\xc0\x0c" + struct.pack(">HHIH", qtype, 1, 60, len(data)) + data
-        else:
-            rcode, authority, records = (0 if name in OUTSIDE or name == "" else 3), 1, soa
-        return request[:2] + struct.pack(">5H", 0x8180 | rcode, 1, answers, authority, 0) + request[12:end + 4] + records
-
-
-class Cluster:
+class Cluster(Counts):
     """A namespace for the servers, one for the Pods, which take turns with one pair of addresses each."""
 
     def __init__(self, folder):
         self.folder = folder
         self.dns, self.pods = netns.Namespace("dns"), netns.Namespace("pods")
+        super().__init__(self.dns, "127.0.0.1:9153")
         for space in (self.dns, self.pods):
             space.run("sysctl", "-qw", "net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0")
         self.dns.run("ip", "link", "add", "pods", "type", "veth", "peer", "name", "eth0", "netns", self.pods.name)
@@ -115,23 +66,14 @@ class Cluster:
         for who in (PLAIN, SHARED, HOST, NDOTS, LISTED, OWN, ENDED, NOBODY):
             for family, size in ((4, 24), (6, 64)):
                 self.pods.run("ip", "addr", "add", f"{who[family]}/{size}", "dev", "eth0")
-        folder.write("etc/nsswitch.conf", "hosts: dns\n")
-        folder.write("etc/hosts", "127.0.0.1 localhost\n")
+        self.resolver = PodResolver(self.pods, folder)
         self.upstream = Upstream(self.dns, 1053)
 
     def be(self, who, namespace="shop", *arguments):
         """From now on, queries come from this Pod, with a resolver file as its kubelet writes it."""
         for family, server in SERVER.items():
             self.pods.run("ip", f"-{family}", "route", "replace", server, "via", BRIDGE[family], "src", who[family])
-        written = subprocess.run([str(TOOL_PROGRAM), "resolv-conf", "--host-file", self.folder / "host.conf",
-                                  "--namespace", namespace, *arguments, "--cluster-dns", SERVER[4]],
-                                 capture_output=True, text=True, check=True)
-        self.folder.write("etc/resolv.conf", written.stdout)
-
-    def in_pod(self, *command):
-        mounts = " && ".join(f"mount --bind {self.folder / 'etc' / name} /etc/{name}"
-                             for name in ("resolv.conf", "nsswitch.conf", "hosts"))
-        return self.pods.run("unshare", "-m", "sh", "-c", f'{mounts} && exec "$@"', "sh", *command)
+        self.resolver.write(self.folder / "host.conf", SERVER[4], namespace, *arguments)
 
     def serve(self, *arguments):
         dns = self.dns
@@ -143,79 +85,23 @@ class Cluster:
         return Inside("--manifests", self.folder / "manifests", "--forward", "127.0.0.1:1053", "--metrics-listen",
                       "127.0.0.1:9153", *arguments, listen=("10.96.0.10:53,[fd00:96::10]:53",))
 
-    def metrics(self):
-        def read():
-            with urllib.request.urlopen("http://127.0.0.1:9153/metrics", timeout=5) as page:
-                return page.read().decode()
-        return self.dns.inside(read)
-
-    def metric(self, pattern):
-        return int(sum(float(number) for number in re.findall(rf"^{pattern} (\S+)$", self.metrics(), re.M)))
-
-    def queries(self):
-        return self.metric(r"coredns_dns_requests_total\{[^}]*\}")
-
-    def refused(self, reason):
-        return self.metric(rf'waypost_search_refused_total\{{reason="{reason}"\}}')
-
     def dig(self, name, qtype="A", *options, server=SERVER[4]):
         return Answer(self.pods.run("dig", f"@{server}", "+tries=1", "+time=4", *options, "-q", name, "-t", qtype,
                                     check=False))
 
 
-def resolvers_of(cluster, folder):
-    """{name of the library: a function from a name to its addresses}"""
-    def glibc(name):
-        out = cluster.in_pod("sh", "-c", f"getent ahosts {name} || true")
-        return sorted({line.split()[0] for line in out.splitlines()})
-
-    found = {"glibc": glibc}
-    if shutil.which("musl-gcc") is None:
-        checks.skip("musl-gcc is not installed")
-        return found
-    program = folder.path / "musl-lookup"
-    subprocess.run(["musl-gcc", "-static", "-O1", "-o", program, ROOT / "tests/support/lookup.c"], check=True)
-    found["musl"] = lambda name: sorted(set(cluster.in_pod(program, name).split()[1:]) - {"-"})
-    return found
-
-
-# What a Pod of namespace shop finds, in how many queries without completion and with it.
-LOOKUPS = [("web", ["10.96.0.7"], 2, 2),                                        # Not completed: it is there.
-           ("web.other", ["10.96.0.8"], 4, 2),                                  # Relative to svc.cluster.local,
-           ("web.other.svc", ["10.96.0.8"], 6, 2),                              # to cluster.local,
-           ("db", ["192.0.2.53", "2001:db8::53"], 8, 2),                        # to the host's domain,
-           ("www.example.org", ["192.0.2.80", "2001:db8::80"], 10, 2),          # and as they are.
-           ("web.other.svc.cluster.local", ["10.96.0.8"], 10, 2),
-           ("away.other", ["192.0.2.80", "2001:db8::80"], 4, 2),                # An ExternalName.
-           ("v4.example.org", ["192.0.2.4"], 10, 2),                            # One family only:
-           ("v6.example.org", ["2001:db8::6"], 10, 2),                          # the other one ends the walk too.
-           ("nobody", [], 10, 10),                                              # Nowhere: the Pod looks for itself.
-           ("nobody.example.org", [], 10, 10)]
-
-
-def look_ups(cluster, libraries, asked_with):
-    for library, look_up in libraries.items():
-        for name, wanted, *counts in LOOKUPS:
-            before = cluster.queries()
-            checks.equal(f"{library}: {name}", look_up(name), wanted)
-            took = cluster.queries() - before
-            print(f"    {library}: {name} takes {took} queries {('without', 'with')[asked_with]} completion")
-            checks.equal(f"{library}: queries for {name}", took, counts[asked_with])
-
-
 def without(cluster, libraries):
     with cluster.serve():
         cluster.be(PLAIN)
-        look_ups(cluster, libraries, False)
+        look_ups(checks, cluster, libraries, False)
 
 
 def completed(cluster, libraries):
     with cluster.serve("--search-completion", "--search-resolv-conf", cluster.folder / "host.conf"):
         cluster.be(PLAIN)
-        look_ups(cluster, libraries, True)
+        look_ups(checks, cluster, libraries, True)
         checks.equal("metrics say how names were completed",
-                     [cluster.metric(rf'waypost_search_completed_total\{{domain="{domain}"\}}') > 0
-                      for domain in ("cluster", "host", "none")], [True, True, True])
+                     [cluster.completed(domain) > 0 for domain in ("cluster", "host", "none")], [True, True, True])
         checks.equal("and that some lead nowhere", cluster.metric("waypost_search_nowhere_total") > 0, True)
 
         first = "www.Example.org.shop.svc.cluster.local"
@@ -308,7 +194,7 @@ else:
         scratch.write("host.conf", "search host.example\n")
         scratch.write("manifests/world.yaml", WORLD)
         place = Cluster(scratch)
-        with_library = resolvers_of(place, scratch)
+        with_library = place.resolver.libraries(checks)
         without(place, with_library)
         completed(place, with_library)
         identity(place, with_library)

@@ -47,7 +47,12 @@ class Client final : public Consumer {
     ++deltas;
   }
   void on_namespace(const ObjectDelta<kube::Namespace>& /*delta*/) override { ++namespaces; }
-  void on_pod(const ObjectDelta<kube::Pod>& /*delta*/) override {}
+  void on_pod(const ObjectDelta<kube::Pod>& delta) override {
+    pods += std::string(delta.before == nullptr  ? "+"
+                        : delta.after == nullptr ? "-"
+                                                 : "~") +
+            (delta.after == nullptr ? delta.before : delta.after)->key.name;
+  }
   void on_node(const ObjectDelta<kube::Node>& /*delta*/) override { ++nodes; }
   void on_synced() override { is_synced = true; }
   void on_resource_version(std::uint64_t now) override { version = now; }
@@ -62,6 +67,7 @@ class Client final : public Consumer {
   unsigned deltas = 0;
   unsigned namespaces = 0;
   unsigned nodes = 0;
+  std::string pods;  // "+a~a-a"
 
   static std::string text(const ServiceState& state) {
     if (!state.service && state.slices.empty()) {
@@ -194,6 +200,33 @@ TEST_CASE("what needs no rules does not wait") {
   CHECK(bench.client.shown("web") == "headless");
   bench.gate.open(6);
   CHECK(bench.client.shown("web") == "10.96.0.1:80");
+}
+
+TEST_CASE("Pods are told at once, before and after the cache is synced, and to who comes later") {
+  ServiceCache cache;
+  Gate gate(cache, 10s);
+  Client client;
+  gate.subscribe(client);
+  kube::Pod pod;
+  pod.key = {"shop", "a"};
+  cache.put(pod);
+  CHECK(client.pods == "+a");
+  cache.set_synced();
+  cache.put(service("web"));  // Waits.
+  pod.phase = kube::PodPhase::Running;
+  cache.put(pod);
+  CHECK(client.pods == "+a~a");
+  Client late;
+  gate.subscribe(late);
+  CHECK(late.pods == "+a");
+  unsigned count = 0;
+  gate.for_each_pod_in("shop", [&](const kube::Pod& each) { count += each == pod ? 1 : 0; });
+  CHECK(count == 1);
+  cache.erase_pod(pod.key);
+  CHECK(client.pods == "+a~a-a");
+  CHECK(late.pods == "+a-a");
+  gate.unsubscribe(client);
+  gate.unsubscribe(late);
 }
 
 TEST_CASE("the first list is shown at once and known once all of its rules are in force") {

@@ -107,6 +107,27 @@ TEST_CASE("a node answers with one thread and asks who its resolv.conf names") {
   CHECK(config->dns.answers.records.zone.to_text() == "cluster.local.");
 }
 
+TEST_CASE("names of Pods are completed where the file says so") {
+  const test::TemporaryFolder folder;
+  const std::string flag = "--dns-config=" + (folder.path() / "dns.yaml").string();
+  const auto completion = [&](const char* text) {
+    folder.write("dns.yaml", text);
+    const auto config = load({"--dns=true", flag.c_str()});
+    REQUIRE(config);
+    return config->dns.answers.completion;
+  };
+  CHECK_FALSE(completion("ttl: 5\n").is_on);
+  CHECK(completion("searchCompletion: true\n").is_on);
+  CHECK(completion("searchCompletion: true\n").resolv_conf == "/etc/resolv.conf");
+  CHECK(completion("searchCompletion: true\nsearchResolvConf: host.conf\n").resolv_conf ==
+        folder.path() / "host.conf");
+  CHECK(completion("searchCompletion: true\nsearchDomains: [a.example]\n").domains ==
+        Texts{"a.example"});
+  folder.write("dns.yaml", "searchDomains: [a.example]\n");
+  CHECK(problems({"--dns=true", flag.c_str()}).find("found without searchCompletion: true") !=
+        std::string::npos);
+}
+
 TEST_CASE("a file says how a node answers, in the words of waypost-dns") {
   const test::TemporaryFolder folder;
   folder.write("dns.yaml",
@@ -130,13 +151,10 @@ TEST_CASE("a file says how a node answers, in the words of waypost-dns") {
   CHECK(told.find("dns.yaml:3: ttl: found '99999'") != std::string::npos);
   CHECK(told.find("dns.yaml:4: foo: found an unknown key") != std::string::npos);
 
-  for (const char* key : {"searchCompletion: true", "searchDomains: [a.example]",
-                          "searchResolvConf: /etc/resolv.conf", "searchNode: a"}) {
-    folder.write("dns.yaml", std::string(key) + "\n");
-    CHECK(
-        problems({"--dns=true", flag.c_str()}).find("not for a node: a node does not watch Pods") !=
+  folder.write("dns.yaml", "searchCompletion: true\nsearchNode: a\n");
+  CHECK(problems({"--dns=true", flag.c_str()})
+            .find("dns.yaml:2: searchNode: not for a node: --node-name says whose Pods") !=
         std::string::npos);
-  }
 
   CHECK(problems({"--dns=true", "--dns-config=/nowhere/dns.yaml"}).find("/nowhere/dns.yaml") !=
         std::string::npos);

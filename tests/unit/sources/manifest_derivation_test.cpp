@@ -280,4 +280,33 @@ TEST_CASE("files may be named one by one, and derived endpoints know their Pod's
   CHECK(missing.load().size() == 1);
 }
 
+TEST_CASE("of the Pods, those of one node alone may be wanted, and endpoints are those of all") {
+  Folder folder;
+  const auto pod = [](const char* node) {
+    return pod_text("p", "spec: {nodeName: " + std::string(node) + "}\n" + Running);
+  };
+  folder.write("a.yaml", service_text("web", Selecting) + pod("n1"));
+  folder.write("b.yaml", pod_text("unbound", "status: {phase: Pending}"));
+  cache::ServiceCache cache;
+  Recorder recorder;
+  ManifestSource source(
+      {.folder = folder.path(), .decode = {.traffic = true}, .pods_of_node = "n2"}, cache);
+  CHECK(source.load().empty());
+  CHECK(cache.counts().pods == 0);
+  CHECK(cache.counts().endpoints == 1);
+  cache.subscribe(recorder);
+  recorder.take();
+
+  folder.write("a.yaml", service_text("web", Selecting) + pod("n2"));
+  source.load();
+  CHECK(recorder.take() == Lines{"*service shop/web", "+pod shop/p"});
+  folder.write("a.yaml", service_text("web", Selecting) + pod("n3"));
+  source.load();
+  CHECK(recorder.take() == Lines{"*service shop/web", "-pod shop/p"});
+  folder.write("a.yaml", service_text("web", Selecting));
+  source.load();
+  CHECK(recorder.take() == Lines{"*service shop/web"});
+  cache.unsubscribe(recorder);
+}
+
 }  // namespace waypost::sources

@@ -1,0 +1,141 @@
+"""What tests of search completion share: the names outside and a server that has them, the resolvers of Pods, what a
+look-up takes, and what a program counted."""
+
+import re
+import shutil
+import socket
+import struct
+import subprocess
+import threading
+import urllib.request
+
+from harness import ROOT, TOOL_PROGRAM, skip_name
+
+# What the world outside has; everything else does not exist.
+OUTSIDE = {"www.example.org": {1: "192.0.2.80", 28: "2001:db8::80"}, "v4.example.org": {1: "192.0.2.4"},
+           "v6.example.org": {28: "2001:db8::6"}, "db.host.example": {1: "192.0.2.53", 28: "2001:db8::53"},
+           "printer.more.example": {1: "192.0.2.9", 28: "2001:db8::9"}}
+
+
+class Upstream:
+    """A DNS server in a namespace, over UDP, that has OUTSIDE; `broken` are names that it fails for."""
+
+    def __init__(self, space, port):
+        self.broken = set()
+        self.questions = []
+        self.socket = space.socket(4, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", port))
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                request, client = self.socket.recvfrom(4096)
+            except OSError:
+                return
+            self.socket.sendto(self._reply(request), client)
+
+    def _reply(self, request):
+        end = skip_name(request, 12)
+        labels, at = [], 12
+        while request[at] != 0:
+            labels.append(request[at + 1:at + 1 + request[at]].decode())
+            at += request[at] + 1
+        name = ".".join(labels).lower()
+        qtype = struct.unpack(">H", request[end:end + 2])[0]
+        self.questions.append(name)
+        soa = b"\0" + struct.pack(">HHIH", 6, 1, 60, 22) + b"\0\0" + struct.pack(">5I", 1, 2, 3, 4, 60)
+        rcode, answers, authority, records = 0, 0, 0, b""
+        if name in self.broken:
+            rcode = 2
+        elif qtype in OUTSIDE.get(name, {}):
+            data = socket.inet_pton({1: socket.AF_INET, 28: socket.AF_INET6}[qtype], OUTSIDE[name][qtype])
+            answers, records = 1, b"\xc0\x0c" + struct.pack(">HHIH", qtype, 1, 60, len(data)) + data
+        else:
+            rcode, authority, records = (0 if name in OUTSIDE or name == "" else 3), 1, soa
+        return request[:2] + struct.pack(">5H", 0x8180 | rcode, 1, answers, authority, 0) + request[12:end + 4] + records
+
+
+class PodResolver:
+    """Programs of a Pod: in its network namespace, with resolver files of their own below `place` of a Folder."""
+
+    def __init__(self, space, folder, place="etc"):
+        self.space, self.folder, self.place = space, folder, place
+        folder.write(f"{place}/nsswitch.conf", "hosts: dns\n")
+        folder.write(f"{place}/hosts", "127.0.0.1 localhost\n")
+
+    def write(self, host_file, server, namespace, *arguments):
+        """The resolver file that the kubelet of a node with that file writes for a Pod."""
+        written = subprocess.run([str(TOOL_PROGRAM), "resolv-conf", "--host-file", host_file, "--namespace", namespace,
+                                  *arguments, "--cluster-dns", server], capture_output=True, text=True, check=True)
+        self.folder.write(f"{self.place}/resolv.conf", written.stdout)
+
+    def run(self, *command):
+        mounts = " && ".join(f"mount --bind {self.folder / self.place / name} /etc/{name}"
+                             for name in ("resolv.conf", "nsswitch.conf", "hosts"))
+        return self.space.run("unshare", "-m", "sh", "-c", f'{mounts} && exec "$@"', "sh", *command)
+
+    def libraries(self, checks):
+        """{name of the library: a function from a name to its addresses}"""
+        def glibc(name):
+            out = self.run("sh", "-c", f"getent ahosts {name} || true")
+            return sorted({line.split()[0] for line in out.splitlines()})
+
+        found = {"glibc": glibc}
+        if shutil.which("musl-gcc") is None:
+            checks.skip("musl-gcc is not installed")
+            return found
+        program = self.folder / "musl-lookup"
+        if not program.exists():
+            subprocess.run(["musl-gcc", "-static", "-O1", "-o", program, ROOT / "tests/support/lookup.c"], check=True)
+        found["musl"] = lambda name: sorted(set(self.run(program, name).split()[1:]) - {"-"})
+        return found
+
+
+class Counts:
+    """What a program counted that serves metrics on a loopback address of a namespace."""
+
+    def __init__(self, space, address):
+        self.space, self.address = space, address
+
+    def metric(self, pattern):
+        """The sum of the metrics whose name and labels match."""
+        def read():
+            with urllib.request.urlopen(f"http://{self.address}/metrics", timeout=5) as page:
+                return page.read().decode()
+        return int(sum(float(number) for number in
+                       re.findall(rf"^{pattern} (\S+)$", self.space.inside(read), re.MULTILINE)))
+
+    def queries(self):
+        return self.metric(r"coredns_dns_requests_total\{[^}]*\}")
+
+    def refused(self, reason):
+        return self.metric(rf'waypost_search_refused_total\{{reason="{reason}"\}}')
+
+    def completed(self, domain):
+        return self.metric(rf'waypost_search_completed_total\{{domain="{domain}"\}}')
+
+
+# What a Pod of namespace shop finds, in how many queries without completion and with it.
+LOOKUPS = [("web", ["10.96.0.7"], 2, 2),                                        # Not completed: it is there.
+           ("web.other", ["10.96.0.8"], 4, 2),                                  # Relative to svc.cluster.local,
+           ("web.other.svc", ["10.96.0.8"], 6, 2),                              # to cluster.local,
+           ("db", ["192.0.2.53", "2001:db8::53"], 8, 2),                        # to the host's domain,
+           ("www.example.org", ["192.0.2.80", "2001:db8::80"], 10, 2),          # and as they are.
+           ("web.other.svc.cluster.local", ["10.96.0.8"], 10, 2),
+           ("away.other", ["192.0.2.80", "2001:db8::80"], 4, 2),                # An ExternalName.
+           ("v4.example.org", ["192.0.2.4"], 10, 2),                            # One family only:
+           ("v6.example.org", ["2001:db8::6"], 10, 2),                          # the other one ends the walk too.
+           ("nobody", [], 10, 10),                                              # Nowhere: the Pod looks for itself.
+           ("nobody.example.org", [], 10, 10)]
+
+
+def look_ups(checks, counts, libraries, is_completed, wanted=LOOKUPS):
+    """Looks each name up with each library, and counts what that takes."""
+    for library, look_up in libraries.items():
+        for name, addresses, *takes in wanted:
+            before = counts.queries()
+            checks.equal(f"{library}: {name}", look_up(name), addresses)
+            took = counts.queries() - before
+            print(f"    {library}: {name} takes {took} queries {'with' if is_completed else 'without'} completion")
+            checks.equal(f"{library}: queries for {name}", took, takes[is_completed])
