@@ -20,13 +20,14 @@ namespace asio = boost::asio;
 
 }  // namespace
 
-Answering::Answering(asio::io_context& context, server::Views& views, const Config& config)
+Answering::Answering(asio::io_context& context, server::Views& views, const Config& config,
+                     const std::optional<dns::CookieMaker::Secret>& secret)
     : context_(context),
       views_(views),
-      forward_(config.forward),
       zone_folders_(config.static_zones),
       built_in_zones_(config.built_in_zones),
-      rules_(views) {
+      rules_(views, secret),
+      forwarding_(context, views, config.forward) {
   watch_zones();
   rules_.configure(config);
   load_zones();
@@ -36,11 +37,11 @@ Answering::~Answering() {
   stop();
 }
 
-Result<void> Answering::start(const server::Options& options, FindPublisher publisher) {
-  forwarding_.emplace(context_, views_, forward_);
-  forwarding_->offer();
+Result<void> Answering::start(const server::Options& options, FindPublisher publisher,
+                              server::Inheritance* inheritance) {
+  forwarding_.offer();
   auto server = server::Server::start(options, views_, transfer_source(std::move(publisher)),
-                                      &forwarding_->recursion());
+                                      &forwarding_.recursion(), inheritance);
   if (!server) {
     return std::unexpected(server.error());
   }
@@ -51,12 +52,12 @@ Result<void> Answering::start(const server::Options& options, FindPublisher publ
   }
   // From here on, workers and the resolver come first where they share a core with this thread.
   yield_to_others();
-  return forwarding_->start();
+  return forwarding_.start();
 }
 
 void Answering::stop() {
-  if (server_ != nullptr) {
-    forwarding_->stop();
+  if (is_running()) {
+    forwarding_.stop();
     server_.reset();
   }
 }
@@ -64,7 +65,6 @@ void Answering::stop() {
 //------------------------------------------------------------------ putting things in force
 
 void Answering::configure(const Config& next) {
-  forward_ = next.forward;
   if (zone_folders_ != next.static_zones || built_in_zones_ != next.built_in_zones) {
     zone_folders_ = next.static_zones;
     built_in_zones_ = next.built_in_zones;
@@ -72,7 +72,7 @@ void Answering::configure(const Config& next) {
     load_zones();
   }
   rules_.configure(next);
-  forwarding_->configure(forward_);
+  forwarding_.configure(next.forward);
 }
 
 void Answering::load_zones() {
@@ -103,12 +103,15 @@ server::TransferSource Answering::transfer_source(FindPublisher publisher) {
 //------------------------------------------------------------------ telling
 
 bool Answering::is_drained() const {
-  return server_->open_connections() == 0 && forwarding_->in_flight() == 0;
+  return server_->open_connections() == 0 && forwarding_.in_flight() == 0;
 }
 
 std::vector<const server::Counters*> Answering::counters() const {
-  std::vector<const server::Counters*> counters = server_->counters();
-  counters.push_back(&forwarding_->counters());
+  std::vector<const server::Counters*> counters;
+  if (is_running()) {
+    counters = server_->counters();
+  }
+  counters.push_back(&forwarding_.counters());
   return counters;
 }
 
@@ -130,7 +133,7 @@ std::string Answering::label() const {
 void Answering::collect(Scrape& scrape) {
   const std::vector<const server::Counters*> all = counters();
   collect_server(scrape, all, label());
-  forwarding_->collect(scrape, all, label());
+  forwarding_.collect(scrape, all, label());
 }
 
 void Answering::collect_searches(Scrape& scrape, const search::PodDirectory& pods) const {
@@ -139,7 +142,7 @@ void Answering::collect_searches(Scrape& scrape, const search::PodDirectory& pod
 
 FlushCache Answering::flush() {
   return [this](const dns::NameKey& name, bool below) {
-    const auto flushed = forwarding_->flush(name, below);
+    const auto flushed = forwarding_.flush(name, below);
     if (flushed) {
       const auto text = dns::Name::from_wire(name.wire());
       log::info("flushed {} answers for {}{}", *flushed, below ? "the zone " : "",

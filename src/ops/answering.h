@@ -7,6 +7,8 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/owned_fd.h"
+#include "dns/edns.h"
 #include "ops/config.h"
 #include "ops/control.h"
 #include "ops/folder_watch.h"
@@ -16,6 +18,7 @@
 #include "ops/query_rules.h"
 #include "records/publisher.h"
 #include "search/pod_directory.h"
+#include "server/inheritance.h"
 #include "server/responder.h"
 #include "server/server.h"
 #include "zones/zone_set.h"
@@ -28,6 +31,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace waypost::ops {
@@ -39,15 +43,20 @@ class Answering {
   using FindPublisher = std::function<const records::Publisher&()>;
 
   // Reads and follows static zones and publishes what `config` says.  `context` is the control
-  // thread's; it and `views` are borrowed and outlive this object.
-  Answering(boost::asio::io_context& context, server::Views& views, const Config& config);
+  // thread's; it and `views` are borrowed and outlive this object.  `secret` as QueryRules has it.
+  Answering(boost::asio::io_context& context, server::Views& views, const Config& config,
+            const std::optional<dns::CookieMaker::Secret>& secret = {});
   // As stop().
   ~Answering();
   Answering(const Answering&) = delete;
   Answering& operator=(const Answering&) = delete;
 
-  // Opens sockets and starts the threads.  REQUIRES: views.index is set.
-  Result<void> start(const server::Options& options, FindPublisher publisher);
+  // Opens sockets, or takes those of `inheritance` as Server::start() does, and starts the threads.
+  // REQUIRES: views.index is set.
+  Result<void> start(const server::Options& options, FindPublisher publisher,
+                     server::Inheritance* inheritance = nullptr);
+  // Between start() and stop().
+  bool is_running() const noexcept { return server_ != nullptr; }
   // Puts `next` in force, but for what is settled at start.
   void configure(const Config& next);
   // As QueryRules::look_at().
@@ -59,19 +68,28 @@ class Answering {
   void drain() { server_->drain_tcp(); }
   // Whether nobody is connected and no upstream is being asked.
   bool is_drained() const;
+  // As Server's, for a process that takes the place of this one, and in that process; while this
+  // object is running.
+  std::vector<int> sockets() const { return server_->sockets(); }
+  void hand_over(const server::TakeConnection& take) { server_->hand_over(take); }
+  void adopt(OwnedFd connection, std::vector<std::uint8_t> read) {
+    server_->adopt(std::move(connection), std::move(read));
+  }
+  const dns::CookieMaker::Secret& own_secret() const noexcept { return rules_.own_secret(); }
   // Ends the threads and closes the sockets.
   void stop();
 
   const zones::ZoneSet& zones() const noexcept { return *zones_; }
   // With real ports; valid while the server runs.
   const std::vector<SocketAddress>& addresses() const noexcept { return server_->addresses(); }
-  // Those of every worker, and of what the resolver's thread answered; valid while the server runs.
+  // Those of every worker, while there are some, and of what the resolver's thread answered; valid
+  // while the server runs.
   std::vector<const server::Counters*> counters() const;
-  // As Server::drain_samples().
+  // As Server::drain_samples(); none while no server runs.
   std::uint64_t drain_samples(const std::function<void(const server::QuerySample&)>& use) {
-    return server_->drain_samples(use);
+    return is_running() ? server_->drain_samples(use) : 0;
   }
-  Forwarding& forwarding() noexcept { return *forwarding_; }
+  Forwarding& forwarding() noexcept { return forwarding_; }
   // So far, of both protocols.
   std::uint64_t queries() const;
   // Everything that was counted, for people: one line.
@@ -89,13 +107,12 @@ class Answering {
 
   boost::asio::io_context& context_;
   server::Views& views_;
-  ForwardConfig forward_;  // Until start().
   std::vector<std::filesystem::path> zone_folders_;
   bool built_in_zones_;
   ProblemLog zone_problems_{"static zones"};
   QueryRules rules_;
   std::unique_ptr<const zones::ZoneSet> zones_;
-  std::optional<Forwarding> forwarding_;  // Stopped before the server, destroyed after it.
+  Forwarding forwarding_;  // Stopped before the server, destroyed after it.
   std::unique_ptr<server::Server> server_;
   std::optional<FolderWatch> zone_watch_;
 };

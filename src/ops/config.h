@@ -84,6 +84,7 @@ struct Config {
   std::vector<std::filesystem::path> static_zones;
   bool built_in_zones = true;
   std::chrono::milliseconds lameduck{};      // How long it answers after SIGTERM, at most.
+  std::filesystem::path takeover_socket;     // Empty: nobody takes over.
   std::filesystem::path cookie_secret_file;  // Empty: the process chooses a secret.
   std::string log_level;
   log::Format log_format = log::Format::Text;

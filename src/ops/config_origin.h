@@ -19,7 +19,8 @@ struct ConfigOrigin {
   bool is_corefile = false;  // What `file` is; YAML otherwise.
   std::uint16_t port = 53;   // Of a Corefile's server blocks that name none.
   std::vector<Setting> flags;
-  bool is_quiet = false;  // Nothing is printed on stdout.
+  bool is_quiet = false;    // Nothing is printed on stdout.
+  bool takes_over = false;  // From the process that listens at takeoverSocket.
 };
 
 // What was read, so that a change of it can be seen.

@@ -479,6 +479,8 @@ std::expected<CommandLine, Problems> parse_dns_command_line(
   CLI::App app;
   ServerLine server(app);
   CorefileLine corefile(app);
+  bool takes_over = false;
+  app.add_flag("--takeover", takes_over);
   const std::vector<KnownFlag> flags = dns_flags();
   add_option_flags(app, flags);
 
@@ -497,6 +499,7 @@ std::expected<CommandLine, Problems> parse_dns_command_line(
       origin.file = server.file;
     }
     corefile.collect(origin, problems);
+    origin.takes_over = takes_over;
   }
   if (!problems.empty()) {
     return std::unexpected(std::move(problems));

@@ -22,7 +22,9 @@ constexpr std::string_view DnsUsage =
     "file,\n"
     "the file over the default. A list is written as VALUE,VALUE or by giving its flag several "
     "times.\n"
-    "SIGHUP and edits of the file reload it; SIGINT and SIGTERM stop the program.\n"
+    "SIGHUP and edits of the file reload it; SIGINT and SIGTERM stop the program. With "
+    "takeoverSocket,\n"
+    "SIGUSR2 has another process take over.\n"
     "\n"
     "  --config FILE\n"
     "          The configuration file, in YAML.\n"
@@ -38,6 +40,10 @@ constexpr std::string_view DnsUsage =
     "          Print the directives that a Corefile may have, and exit.\n"
     "  -quiet\n"
     "          Print nothing on stdout while the program runs.\n"
+    "  --takeover\n"
+    "          Take the place of the process that listens at takeoverSocket, without losing a "
+    "query: get\n"
+    "          its sockets and connections, and have it end once this one answers.\n"
     "  --help, --version\n"
     "          Print this text, or the version, and exit.\n";
 

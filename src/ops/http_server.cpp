@@ -1,5 +1,6 @@
 #include "ops/http_server.h"
 
+#include "base/owned_fd.h"
 #include "server/socket.h"
 
 #include <boost/asio/as_tuple.hpp>
@@ -71,6 +72,7 @@ struct HttpServer::State : std::enable_shared_from_this<State> {
   std::vector<std::unique_ptr<Listener>> listeners;  // At stable places.
   std::vector<std::pair<Listener*, std::string>> order;
   HttpCounters counters;
+  bool accepts = true;
   bool is_closed = false;
 };
 
@@ -129,12 +131,19 @@ void HttpServer::State::drop_dispensable() {
   });
 }
 
-Result<void> HttpServer::open() {
+Result<void> HttpServer::open(server::Inheritance* inheritance) {
   if (!server::has_ipv6()) {
     state_->drop_dispensable();
   }
   for (const auto& listener : state_->listeners) {
-    auto acceptor = server::open_tcp(state_->context, listener->asked, server::Claim::Alone);
+    server::InheritedSockets inherited;
+    if (inheritance != nullptr) {
+      inherited = inheritance->take(listener->asked);
+    }
+    auto acceptor =
+        inherited.tcp.empty()
+            ? server::open_tcp(state_->context, listener->asked, server::Claim::Alone)
+            : server::adopt_tcp(state_->context, inherited.address, std::move(inherited.tcp[0]));
     if (!acceptor) {
       return std::unexpected(acceptor.error());
     }
@@ -155,6 +164,23 @@ Result<void> HttpServer::open() {
   return {};
 }
 
+std::vector<int> HttpServer::sockets() const {
+  std::vector<int> sockets;
+  for (const auto& listener : state_->listeners) {
+    sockets.push_back(listener->acceptor->native_handle());
+  }
+  return sockets;
+}
+
+void HttpServer::stop_listening() {
+  state_->accepts = false;
+  for (const auto& listener : state_->listeners) {
+    // Closing alone would leave the socket in this process' epoll set, because another has it, too.
+    boost::system::error_code error;
+    const OwnedFd socket(listener->acceptor->release(error));
+  }
+}
+
 std::vector<HttpPlace> HttpServer::places() const {
   std::vector<HttpPlace> places;
   for (const auto& [listener, path] : state_->order) {
@@ -172,9 +198,9 @@ const HttpCounters& HttpServer::counters() const noexcept {
 asio::awaitable<void> HttpServer::State::accept(Listener& listener) {
   const auto keep = shared_from_this();
   asio::steady_timer pause(context);
-  while (!is_closed) {
+  while (!is_closed && accepts) {
     auto [ec, socket] = co_await listener.acceptor->async_accept(UseAwaitable);
-    if (is_closed) {
+    if (is_closed || (ec && !accepts)) {
       co_return;
     }
     if (ec) {

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/ip_address.h"
+#include "server/inheritance.h"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
@@ -92,7 +93,13 @@ class HttpServer {
 
   // Opens a socket for each address; port 0 lets the kernel choose one.  Fails, naming the address,
   // when one cannot be had.  Clients are answered once the context runs.
-  Result<void> open();
+  // Sockets of `inheritance` are used for the addresses that they are bound to.
+  Result<void> open(server::Inheritance* inheritance = nullptr);
+
+  // The listening sockets; borrowed, and open until stop_listening() or the end.
+  std::vector<int> sockets() const;
+  // Accepts no more, because another process does, which has the sockets, too.
+  void stop_listening();
 
   // After open(), in the order of serve().
   std::vector<HttpPlace> places() const;

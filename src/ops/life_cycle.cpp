@@ -1,27 +1,15 @@
-#include "ops/life_cycle.h"
+#include "ops/life_cycle_state.h"
 
 #include "base/log.h"
 #include "base/timer.h"
 #include "ops/announcement.h"
 #include "ops/answering.h"
 #include "ops/api_connection.h"
-#include "ops/config_follower.h"
-#include "ops/departure.h"
-#include "ops/folder_watch.h"
 #include "ops/host.h"
 #include "ops/host_searches.h"
 #include "ops/metric_collectors.h"
-#include "ops/page/dns_page.h"
-#include "ops/problem_log.h"
-#include "ops/service_manager.h"
-#include "ops/snapshot_keeper.h"
-#include "ops/source_log.h"
-#include "ops/status_server.h"
-#include "ops/world.h"
+#include "server/inheritance.h"
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/signal_set.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
@@ -36,94 +24,7 @@ namespace {
 namespace asio = boost::asio;
 namespace fs = std::filesystem;
 
-constexpr std::chrono::seconds TickInterval{1};
-
-// How often somebody who leaves looks whether it may.
-constexpr std::chrono::milliseconds DepartureInterval{50};
-
 }  // namespace
-
-// Destruction runs from the last member to the first: workers, then what workers look at.
-struct LifeCycle::State {
-  State(ConfigOrigin from, Config first, PrintLine to)
-      : config(first),
-        started(std::move(first)),
-        print(std::move(to)),
-        signals(context, SIGINT, SIGTERM, SIGHUP),
-        follower(
-            context, std::move(from),
-            [](const ConfigOrigin& origin) { return load_config(origin); },
-            [this](Config next) { put_in_force(std::move(next)); }) {
-    signals.add(SIGUSR1);
-  }
-
-  // Putting things in force.
-  void apply_world();
-  Result<void> serve_api();
-  void load_snapshot(cache::ServiceCache& cache);
-  records::Options record_options() const;
-
-  // Reacting.
-  void watch_manifests();
-  void await_signal();
-  void on_signal(int signal);
-  void reload();
-  void on_manifests_changed();
-  void put_in_force(Config next);
-
-  void on_synced();
-  void on_tick();
-  void mark_staleness();
-  void await_tick();
-
-  // Leaving.
-  void depart();
-  void await_departure();
-  void await_drain(SteadyTime end);
-
-  // Telling.
-  void tell(const Result<void>& told) const;
-  std::optional<std::chrono::milliseconds> data_age() const;
-  bool is_too_old() const;
-  Result<void> serve_status();
-  DnsPageParts::Samples sample_source();
-  DnsPageFacts page_facts() const;
-  void announce() const;
-  void announce_counts() const;
-  void announce_ready();
-
-  Config config;         // The last that was good.
-  const Config started;  // Whose sockets and threads are in use.
-  const PrintLine print;
-
-  ProblemLog manifest_problems{"manifests"};
-
-  asio::io_context context{1};
-  asio::signal_set signals;
-  asio::steady_timer tick{context};
-
-  ConfigFollower follower;
-
-  server::Views views;
-  SourceLog source_log{[this] { on_synced(); }};
-  World world{views};
-  HostSearches host_searches{context, started.completion.is_on,
-                             [this](const auto& domains) { world.complete_searches(domains); }};
-  std::string origin_of_world;  // For people: a folder or a URL.
-  bool is_announced_ready = false;
-  cache::ServiceCache* api_cache = nullptr;  // What the API server fills.
-  std::optional<cache::LoadedSnapshot> loaded_world;
-  std::optional<SnapshotKeeper> snapshot;  // From the first complete world on.
-  std::optional<Answering> answering;
-  std::optional<DnsPage> page;
-  std::optional<StatusServer> status;
-
-  const ServiceManager service_manager = ServiceManager::from_environment();
-  std::optional<Departure> departure;  // From SIGTERM on.
-  asio::steady_timer departure_timer{context};
-
-  std::optional<FolderWatch> manifest_watch;
-};
 
 //------------------------------------------------------------------ putting things in force
 
@@ -199,6 +100,9 @@ void LifeCycle::State::on_synced() {
       snapshot->on_loaded(*loaded_world);
     }
   }
+  if (predecessor && !answering->is_running()) {
+    return take_over();
+  }
   mark_staleness();
   announce_ready();
 }
@@ -245,7 +149,9 @@ void LifeCycle::State::on_signal(int signal) {
   if (signal == SIGHUP || signal == SIGUSR1) {
     log::info("reloading on {}", signal == SIGHUP ? "SIGHUP" : "SIGUSR1");
     reload();
-  } else if (signal == SIGTERM && !departure) {
+  } else if (signal == SIGUSR2) {
+    start_successor();
+  } else if (signal == SIGTERM && !departure && answering->is_running() && !has_given_way) {
     depart();
   } else {
     log::info("stopping on {}", signal == SIGINT ? "SIGINT" : "SIGTERM");
@@ -276,7 +182,12 @@ void LifeCycle::State::on_tick() {
   world.reclaim();
   mark_staleness();
   answering->look_at(world.cache());
-  page->sample();
+  if (page) {
+    page->sample();
+  }
+  if (const auto ended = successor.ended()) {
+    log::error("takeover: {} without having taken over; this one goes on", *ended);
+  }
 }
 
 void LifeCycle::State::await_tick() {
@@ -338,6 +249,9 @@ void LifeCycle::State::depart() {
 }
 
 void LifeCycle::State::await_departure() {
+  if (!departure) {  // Another process has taken over meanwhile.
+    return;
+  }
   const auto now = std::chrono::steady_clock::now();
   switch (departure->look(now, answering->queries())) {
     case Departure::State::Stays:
@@ -363,6 +277,9 @@ void LifeCycle::State::await_departure() {
 }
 
 void LifeCycle::State::await_drain(SteadyTime end) {
+  if (has_given_way) {
+    return;
+  }
   if (answering->is_drained() || std::chrono::steady_clock::now() >= end) {
     context.stop();
     return;
@@ -384,7 +301,7 @@ void LifeCycle::State::tell(const Result<void>& told) const {
 }
 
 Result<void> LifeCycle::State::serve_status() {
-  status.emplace(context, config.status);
+  status.emplace(context, started.status);
   status->readiness().require("kubernetes", [this] { return world.cache().is_synced(); });
   status->readiness().require("fresh", [this] { return !is_too_old(); });
   status->set_flush(answering->flush());
@@ -400,6 +317,9 @@ Result<void> LifeCycle::State::serve_status() {
     if (snapshot) {
       collect_snapshot(scrape, snapshot->status(), std::chrono::system_clock::now());
     }
+    if (takeover) {
+      collect_takeover(scrape, takeover->counts(), successor.failures());
+    }
   });
   page.emplace(DnsPageParts{.world = world,
                             .views = views,
@@ -409,7 +329,11 @@ Result<void> LifeCycle::State::serve_status() {
                             .facts = [this] { return page_facts(); },
                             .samples = sample_source()});
   status->show(page->pages());
-  return status->open();
+  server::Inheritance inheritance;
+  if (predecessor) {
+    inheritance = server::Inheritance(std::move(predecessor->estate().status));
+  }
+  return status->open(&inheritance);
 }
 
 DnsPageParts::Samples LifeCycle::State::sample_source() {
@@ -484,17 +408,56 @@ void LifeCycle::State::announce_ready() {
   tell(service_manager.tell_ready());
 }
 
+bool LifeCycle::State::is_world_known() const {
+  return started.is_from_manifests() || world.api()->is_synced();
+}
+
+// Probes first, because they can fail before a query is read.
+Result<void> LifeCycle::State::serve_clients() {
+  if (Result<void> opened = serve_status(); !opened) {
+    return opened;
+  }
+  server::Options options = started.server;
+  options.samples_queries = started.status.has_tops();
+  server::Inheritance inheritance;
+  if (predecessor) {
+    inheritance = server::Inheritance(std::move(predecessor->estate().dns));
+  }
+  if (Result<void> begun = answering->start(
+          options, [this]() -> const records::Publisher& { return world.publisher(); },
+          &inheritance);
+      !begun) {
+    return begun;
+  }
+  for (const SocketAddress& address : inheritance.left()) {
+    log::info("takeover: {} is not listened on any more", address.to_text());
+  }
+  announce();
+  answering->look_at(world.cache());
+  return {};
+}
+
 LifeCycle::LifeCycle(std::unique_ptr<State> state) : state_(std::move(state)) {}
 LifeCycle::~LifeCycle() = default;
 
 Result<std::unique_ptr<LifeCycle>> LifeCycle::start(ConfigOrigin origin, Config config,
                                                     PrintLine print) {
+  const bool takes_over = origin.takes_over;
   auto state = std::make_unique<State>(std::move(origin), std::move(config), std::move(print));
   state->await_signal();
+  if (takes_over) {
+    if (Result<void> begun = state->begin_takeover(); !begun) {
+      return std::unexpected(std::move(begun.error()));
+    }
+  }
   if (!state->config.manifests.folder.empty()) {
     state->watch_manifests();
   }
-  state->answering.emplace(state->context, state->views, state->config);
+  std::optional<dns::CookieMaker::Secret> secret;
+  if (state->predecessor) {
+    secret = state->predecessor->estate().secret;
+  }
+  state->answering.emplace(state->context, state->views, state->config, secret);
   state->host_searches.configure(state->config.completion);
   if (state->started.is_from_manifests()) {
     state->origin_of_world = state->config.manifests.folder.string();
@@ -502,34 +465,36 @@ Result<std::unique_ptr<LifeCycle>> LifeCycle::start(ConfigOrigin origin, Config 
   } else if (Result<void> served = state->serve_api(); !served) {
     return std::unexpected(std::move(served.error()));
   }
-  server::Options options = state->config.server;
-  options.samples_queries = state->config.status.has_tops();
-  if (Result<void> started = state->answering->start(
-          options,
-          [one = state.get()]() -> const records::Publisher& { return one->world.publisher(); });
-      !started) {
-    return std::unexpected(std::move(started.error()));
-  }
-  if (const Result<void> opened = state->serve_status(); !opened) {
-    return std::unexpected(opened.error());
-  }
-  state->announce();
-  state->answering->look_at(state->world.cache());
-  if (state->world.cache().is_synced()) {
-    state->mark_staleness();
-    state->announce_ready();
+  if (state->predecessor && !state->is_world_known()) {
+    state->await_takeover_limit();
+  } else if (Result<void> served = state->serve_clients(); !served) {
+    return std::unexpected(std::move(served.error()));
+  } else if (state->predecessor) {
+    state->predecessor->go();
+  } else {
+    if (Result<void> expects = state->expect_successor(false); !expects) {
+      return std::unexpected(std::move(expects.error()));
+    }
+    if (state->world.cache().is_synced()) {
+      state->mark_staleness();
+      state->announce_ready();
+    }
   }
   state->await_tick();
   return std::unique_ptr<LifeCycle>(new LifeCycle(std::move(state)));
 }
 
-void LifeCycle::run() {
+Result<void> LifeCycle::run() {
   state_->context.run();
-  if (state_->snapshot) {
-    state_->snapshot->save_at_end();
+  if (state_->answering->is_running()) {
+    // The process that has taken over saves what it knows itself.
+    if (state_->snapshot && !state_->has_given_way) {
+      state_->snapshot->save_at_end();
+    }
+    state_->print("stopped: " + state_->answering->totals());
   }
-  state_->print("stopped: " + state_->answering->totals());
   state_->answering->stop();
+  return std::move(state_->result);
 }
 
 }  // namespace waypost::ops

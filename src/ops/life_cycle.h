@@ -27,7 +27,8 @@ class LifeCycle {
  public:
   // Loads everything, opens the sockets, and prints what is served, where, and how to try it; the
   // last line is "ready".  Fails when a socket cannot be opened.  From here on signals are taken.
-  // `config` was read from `origin`.
+  // `config` was read from `origin`.  One that takes over opens its sockets in run(), once it knows
+  // the cluster.
   static Result<std::unique_ptr<LifeCycle>> start(ConfigOrigin origin, Config config,
                                                   PrintLine print);
   ~LifeCycle();
@@ -35,8 +36,10 @@ class LifeCycle {
   LifeCycle& operator=(const LifeCycle&) = delete;
 
   // Follows changes until it is told to end, then stops the workers and prints their totals. SIGINT
-  // ends at once.  SIGTERM ends as ops/departure.h says and drains TCP; a second one at once.
-  void run();
+  // ends at once.  SIGTERM ends as ops/departure.h says and drains TCP; a second one at once.  Ends
+  // as well when another process has taken over.  Fails when this one was to take over and cannot;
+  // then nothing has changed for the other.
+  Result<void> run();
 
  private:
   struct State;

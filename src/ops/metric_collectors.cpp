@@ -205,6 +205,16 @@ void collect_snapshot(Scrape& scrape, const SnapshotStatus& status,
                  to_double(status.left_out));
 }
 
+void collect_takeover(Scrape& scrape, const TakeoverCounts& counts, std::uint64_t failed) {
+  const auto count = [&](std::string_view why, std::string_view help, std::uint64_t value) {
+    scrape.counter("waypost_takeover_failures_total", help, to_double(value),
+                   {{"reason", std::string(why)}});
+  };
+  count("refused", "Processes that did not take over from this one.", counts.refused);
+  count("abandoned", "", counts.abandoned);
+  count("successor", "", failed);
+}
+
 void collect_source(Scrape& scrape, std::span<const sources::KindStatus* const> kinds,
                     SteadyTime now) {
   for (const sources::KindStatus* kind : kinds) {

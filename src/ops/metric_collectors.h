@@ -11,11 +11,13 @@
 #include "ops/metrics.h"
 #include "ops/process_status.h"
 #include "ops/snapshot_keeper.h"
+#include "ops/takeover.h"
 #include "search/pod_directory.h"
 #include "server/counters.h"
 #include "sources/kind_status.h"
 
 #include <chrono>
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -39,6 +41,9 @@ void collect_http(Scrape& scrape, const HttpCounters& counters);
 
 void collect_snapshot(Scrape& scrape, const SnapshotStatus& status,
                       std::chrono::system_clock::time_point now);
+
+// `failed` is Successor::failures().
+void collect_takeover(Scrape& scrape, const TakeoverCounts& counts, std::uint64_t failed);
 
 // `now` is on the clock of the times in `kinds`.
 void collect_source(Scrape& scrape, std::span<const sources::KindStatus* const> kinds,

@@ -211,6 +211,21 @@ Result<void> put_snapshot(Config& config, const std::string& text) {
   return {};
 }
 
+// What a sockaddr_un holds, less what a process number takes that stands behind it for a moment.
+constexpr std::size_t MaxSocketPath = 96;
+
+Result<void> put_takeover_socket(Config& config, const std::string& text) {
+  std::error_code ec;
+  if (text.size() > MaxSocketPath) {
+    return because("it is longer than 96 octets");
+  }
+  if (!fs::is_directory(fs::path(text).parent_path(), ec)) {
+    return because("its folder does not exist");
+  }
+  config.takeover_socket = text;
+  return {};
+}
+
 Result<void> put_max_data_age(Config& config, const std::string& text) {
   const auto age = duration_from_text(text);
   if (!age || (age->count() != 0 && *age < std::chrono::seconds(10)) ||
@@ -529,6 +544,11 @@ constexpr auto Table = std::to_array<Option>({
      "How long queries are answered after SIGTERM, while /ready fails; less when none has come for "
      "two seconds.",
      put_lameduck},
+    {"takeoverSocket", "takeover-socket", Text, "FILE", "a path whose folder exists", "", "none",
+     AtRestart,
+     "Where a process that is started with --takeover takes over from this one, without losing a "
+     "query. Only this user and root can connect to it. SIGUSR2 starts such a process.",
+     put_takeover_socket, true},
     {"controlListen", "control-listen", List, "ADDR:PORT",
      "a list of addresses of the loopback with a port, such as 127.0.0.1:9154", "", "none",
      AtRestart, "Where an operator's requests are taken: POST /flush, which 'waypost flush' sends.",

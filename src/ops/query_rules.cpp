@@ -21,7 +21,8 @@ dns::CookieMaker::Secret random_secret() {
 
 }  // namespace
 
-QueryRules::QueryRules(server::Views& views) : views_(views), own_secret_(random_secret()) {}
+QueryRules::QueryRules(server::Views& views, const std::optional<dns::CookieMaker::Secret>& secret)
+    : views_(views), own_secret_(secret ? *secret : random_secret()) {}
 
 QueryRules::~QueryRules() {
   views_.rules.store(nullptr, std::memory_order_release);

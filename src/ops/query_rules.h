@@ -5,6 +5,7 @@
 #pragma once
 
 #include "cache/service_cache.h"
+#include "dns/edns.h"
 #include "ops/config.h"
 #include "ops/families.h"
 #include "policy/policy.h"
@@ -12,18 +13,22 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 
 namespace waypost::ops {
 
 // Control thread only.
 class QueryRules {
  public:
-  // `views` is borrowed and outlives this object.
-  explicit QueryRules(server::Views& views);
+  // `views` is borrowed and outlives this object.  `secret` is the one behind cookies where the
+  // configuration has none; absent: a random one.
+  QueryRules(server::Views& views, const std::optional<dns::CookieMaker::Secret>& secret);
   // REQUIRES: no reader is left.
   ~QueryRules();
   QueryRules(const QueryRules&) = delete;
   QueryRules& operator=(const QueryRules&) = delete;
+
+  const dns::CookieMaker::Secret& own_secret() const noexcept { return own_secret_; }
 
   // Puts `config` in force.
   void configure(const Config& config);

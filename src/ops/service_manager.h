@@ -29,6 +29,10 @@ class ServiceManager {
   Result<void> tell(std::string_view state) const;
 
   Result<void> tell_ready() const { return tell("READY=1"); }
+  // Another process is the service's from here on; said by the one that is it so far.
+  Result<void> tell_main_process(int process) const {
+    return tell("MAINPID=" + std::to_string(process));
+  }
   Result<void> tell_stopping() const { return tell("STOPPING=1"); }
   // Has to be followed by tell_ready().
   Result<void> tell_reloading() const;

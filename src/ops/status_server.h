@@ -53,7 +53,10 @@ class StatusServer {
   void show(const PageServer::Pages& pages);
 
   // As HttpServer::open().
-  Result<void> open() { return http_.open(); }
+  Result<void> open(server::Inheritance* inheritance = nullptr) { return http_.open(inheritance); }
+  // As HttpServer's.
+  std::vector<int> sockets() const { return http_.sockets(); }
+  void stop_listening() { http_.stop_listening(); }
 
   // A line for each place: "metrics on http://127.0.0.1:9153/metrics".
   std::vector<std::string> places() const;

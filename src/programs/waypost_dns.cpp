@@ -42,7 +42,9 @@ int run(std::span<const char* const> arguments) {
   if (!life_cycle) {
     return programs::fail(Name, life_cycle.error());
   }
-  (*life_cycle)->run();
+  if (const Result<void> ended = (*life_cycle)->run(); !ended) {
+    return programs::fail(Name, ended.error());
+  }
   return 0;
 }
 

@@ -1,11 +1,13 @@
 #include "server/server.h"
 
 #include "base/random.h"
+#include "server/inheritance.h"
 #include "server/socket.h"
 #include "server/worker.h"
 
 #include <algorithm>
 #include <atomic>
+#include <iterator>
 #include <list>
 #include <utility>
 
@@ -16,14 +18,57 @@ struct Server::State {
   TransferSource transfers;
   std::vector<SocketAddress> addresses;
   std::atomic<unsigned> open_connections{0};
+  std::size_t adopted = 0;    // Connections, for giving each worker its turn.
   std::list<Worker> workers;  // Last, because they refer to the others.
+
+  Result<SocketAddress> listen(const SocketAddress& wanted, InheritedSockets inherited);
 };
+
+// Opens the sockets of all workers for one address, or shares out the inherited ones.
+Result<SocketAddress> Server::State::listen(const SocketAddress& wanted,
+                                            InheritedSockets inherited) {
+  const std::size_t count = inherited.udp.size();
+  if (inherited.tcp.size() != count) {
+    return failure(ErrorKind::InvalidInput,
+                   "cannot listen on " + inherited.address.to_text() +
+                       ": found inherited sockets of UDP and TCP in different numbers");
+  }
+  auto next = workers.begin();
+  for (std::size_t i = 0; i < count; ++i) {
+    if (workers.size() > count &&
+        (!let_join(inherited.udp[i].get()) || !let_join(inherited.tcp[i].get()))) {
+      return system_failure("cannot share " + inherited.address.to_text());
+    }
+    if (auto taken = next->adopt(inherited.address, std::move(inherited.udp[i]),
+                                 std::move(inherited.tcp[i]));
+        !taken) {
+      return std::unexpected(std::move(taken.error()));
+    }
+    next = std::next(next) == workers.end() ? workers.begin() : std::next(next);
+  }
+  SocketAddress address = count == 0 ? wanted : inherited.address;
+  Claim claim = count != 0 ? Claim::Join : workers.size() == 1 ? Claim::Alone : Claim::First;
+  std::size_t at = 0;
+  for (Worker& worker : workers) {
+    if (at++ < count) {
+      continue;
+    }
+    const Result<SocketAddress> bound = worker.listen(address, claim);
+    if (!bound) {
+      return std::unexpected(bound.error());
+    }
+    address = *bound;
+    claim = Claim::Join;
+  }
+  return address;
+}
 
 Server::Server(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Server::~Server() = default;
 
 Result<std::unique_ptr<Server>> Server::start(const Options& options, const Views& views,
-                                              TransferSource transfers, Recursion* recursion) {
+                                              TransferSource transfers, Recursion* recursion,
+                                              Inheritance* inheritance) {
   auto state = std::make_unique<State>();
   state->options = options;
   state->transfers = std::move(transfers);
@@ -39,17 +84,12 @@ Result<std::unique_ptr<Server>> Server::start(const Options& options, const View
     if (!has_v6 && is_dispensable(wanted, options.listen)) {
       continue;
     }
-    Claim claim = workers == 1 ? Claim::Alone : Claim::First;
-    SocketAddress address = wanted;
-    for (Worker& worker : state->workers) {
-      const Result<SocketAddress> bound = worker.listen(address, claim);
-      if (!bound) {
-        return std::unexpected(bound.error());
-      }
-      address = *bound;
-      claim = Claim::Join;
+    const Result<SocketAddress> bound = state->listen(
+        wanted, inheritance == nullptr ? InheritedSockets{} : inheritance->take(wanted));
+    if (!bound) {
+      return std::unexpected(bound.error());
     }
-    state->addresses.push_back(address);
+    state->addresses.push_back(*bound);
   }
   unsigned number = 0;
   for (Worker& worker : state->workers) {
@@ -72,6 +112,25 @@ void Server::drain_tcp() {
 
 unsigned Server::open_connections() const noexcept {
   return state_->open_connections.load(std::memory_order_relaxed);
+}
+
+std::vector<int> Server::sockets() const {
+  std::vector<int> sockets;
+  for (const Worker& worker : state_->workers) {
+    worker.add_sockets(sockets);
+  }
+  return sockets;
+}
+
+void Server::hand_over(const TakeConnection& take) {
+  for (Worker& worker : state_->workers) {
+    worker.hand_over(take);
+  }
+}
+
+void Server::adopt(OwnedFd connection, std::vector<std::uint8_t> read) {
+  const auto turn = static_cast<std::ptrdiff_t>(state_->adopted++ % state_->workers.size());
+  std::next(state_->workers.begin(), turn)->adopt(std::move(connection), std::move(read));
 }
 
 std::size_t Server::receive_buffer() const noexcept {

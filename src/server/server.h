@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/ip_address.h"
+#include "base/owned_fd.h"
 #include "server/counters.h"
 #include "server/query_sampler.h"
 #include "server/responder.h"
@@ -54,6 +55,11 @@ using TransferSource = std::function<void(std::vector<std::uint8_t> request,
                                           std::function<void(TransferMessages)> done)>;
 
 class Recursion;
+class Inheritance;
+
+// Takes a TCP connection that this server does not serve any more, and what has been read of it
+// without being answered: the beginning of a query.  Called on workers' threads.
+using TakeConnection = std::function<void(OwnedFd connection, std::vector<std::uint8_t> read)>;
 
 class Server {
  public:
@@ -63,9 +69,14 @@ class Server {
   // is borrowed too and not started yet; it is stopped before the server is destroyed, because it
   // sends on the workers' sockets, and destroyed after.  Without it only zones and the cache are
   // asked.
+  //
+  // Sockets of `inheritance` are used instead of new ones for the addresses that they are bound to,
+  // whatever number of workers their process had: each is read by one worker, and workers without
+  // one open their own beside them.
   static Result<std::unique_ptr<Server>> start(const Options& options, const Views& views,
                                                TransferSource transfers,
-                                               Recursion* recursion = nullptr);
+                                               Recursion* recursion = nullptr,
+                                               Inheritance* inheritance = nullptr);
 
   // Stops and joins every worker; open TCP connections are closed.
   ~Server();
@@ -79,6 +90,17 @@ class Server {
   // answered and sent.  UDP goes on.  Returns at once; has ended when open_connections() is 0.
   void drain_tcp();
   unsigned open_connections() const noexcept;
+
+  // All UDP and listening TCP sockets; borrowed, and open until hand_over() or the end.
+  std::vector<int> sockets() const;
+  // To be called when another process reads all of sockets().  Nothing is read from them here any
+  // more, and no connection is accepted; what is in hand is answered.  Each TCP connection goes to
+  // `take` as soon as it waits for its client.  Returns at once; has ended when open_connections()
+  // is 0 and nothing is resolved elsewhere.
+  void hand_over(const TakeConnection& take);
+  // Serves a connection that another process gave to its TakeConnection, as an accepted one.
+  void adopt(OwnedFd connection, std::vector<std::uint8_t> read);
+
   // What the kernel granted of Options::udp_buffer_size: the least that any UDP socket has.
   std::size_t receive_buffer() const noexcept;
 

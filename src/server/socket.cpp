@@ -120,6 +120,35 @@ Result<asio::ip::tcp::acceptor> open_tcp(asio::io_context& context, const Socket
   return acceptor;
 }
 
+Result<asio::ip::udp::socket> adopt_udp(asio::io_context& context, const SocketAddress& address,
+                                        OwnedFd fd, unsigned buffer_size) {
+  asio::ip::udp::socket socket(context);
+  boost::system::error_code error;
+  tune_udp(fd.get(), address.address.is_v4(), buffer_size);
+  socket.assign(to_endpoint<asio::ip::udp>(address).protocol(), fd.get(), error);
+  if (error) {
+    return std::unexpected(cannot_listen(address, "inherited UDP", error));
+  }
+  (void)fd.release();
+  return socket;
+}
+
+Result<asio::ip::tcp::acceptor> adopt_tcp(asio::io_context& context, const SocketAddress& address,
+                                          OwnedFd fd) {
+  asio::ip::tcp::acceptor acceptor(context);
+  boost::system::error_code error;
+  acceptor.assign(to_endpoint<asio::ip::tcp>(address).protocol(), fd.get(), error);
+  if (error) {
+    return std::unexpected(cannot_listen(address, "inherited TCP", error));
+  }
+  (void)fd.release();
+  return acceptor;
+}
+
+bool let_join(int fd) noexcept {
+  return set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+}
+
 bool has_ipv6() noexcept {
   const int fd = ::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) {

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/ip_address.h"
+#include "base/owned_fd.h"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -44,6 +45,17 @@ Result<boost::asio::ip::udp::socket> open_udp(boost::asio::io_context& context,
 Result<boost::asio::ip::tcp::acceptor> open_tcp(boost::asio::io_context& context,
                                                 const SocketAddress& address, Claim claim,
                                                 Locality locality = Locality::Required);
+
+// A socket that another process has bound to `address`, for this one.  Takes `fd`; fails when the
+// kernel does not let it.
+Result<boost::asio::ip::udp::socket> adopt_udp(boost::asio::io_context& context,
+                                               const SocketAddress& address, OwnedFd fd,
+                                               unsigned buffer_size);
+Result<boost::asio::ip::tcp::acceptor> adopt_tcp(boost::asio::io_context& context,
+                                                 const SocketAddress& address, OwnedFd fd);
+
+// Lets sockets with Claim::Join be bound to the address of `fd`.  False when the kernel does not.
+bool let_join(int fd) noexcept;
 
 // Whether the kernel has sockets of IPv6; one that was started with ipv6.disable=1 has none.
 bool has_ipv6() noexcept;

@@ -59,13 +59,15 @@ std::size_t take_group(Bytes input, std::span<Bytes> group) noexcept {
 
 }  // namespace
 
-TcpSession::TcpSession(TcpShared& shared, asio::ip::tcp::socket socket, const IpAddress& client)
+TcpSession::TcpSession(TcpShared& shared, asio::ip::tcp::socket socket, const IpAddress& client,
+                       std::vector<std::uint8_t> read)
     : shared_(shared),
       socket_(std::move(socket)),
       transfer_event_(socket_.get_executor()),
       answer_event_(socket_.get_executor()),
       client_{.address = client, .transport = Transport::Tcp},
-      deadline_(Clock::now() + shared.options.tcp_idle_timeout) {
+      deadline_(Clock::now() + shared.options.tcp_idle_timeout),
+      kept_(std::move(read)) {
   shared_.sessions.insert(this);
 }
 
@@ -93,6 +95,9 @@ asio::awaitable<void> TcpSession::serve(std::shared_ptr<TcpSession> session) {
         break;
       case Need::Transfer:
         co_await session->transfer();
+        break;
+      case Need::Leave:
+        session->leave();
         break;
       case Need::Close:
         session->close();
@@ -153,7 +158,19 @@ TcpSession::Need TcpSession::need_input() const noexcept {
   if (!finishing_) {
     return Need::Input;
   }
-  return pending_ == 0 ? Need::Close : Need::Answer;
+  if (pending_ != 0) {
+    return Need::Answer;
+  }
+  return shared_.take_connection ? Need::Leave : Need::Close;
+}
+
+void TcpSession::leave() {
+  boost::system::error_code error;
+  const int fd = socket_.release(error);  // Off the reactor first: another process has it, too.
+  if (error) {
+    return close();
+  }
+  shared_.take_connection(OwnedFd(fd), std::exchange(kept_, {}));
 }
 
 TcpSession::Need TcpSession::read(std::size_t& size) {

@@ -63,6 +63,8 @@ struct TcpShared {
   QuerySampler& sampler;
   std::atomic<unsigned>& open_connections;  // Of all workers.
   Recursion* recursion = nullptr;           // Absent: nothing is resolved elsewhere.
+  TakeConnection take_connection = {};      // Where sessions that finish() leave their connections;
+                                            // absent: they close them.
   std::size_t pending = 0;                  // Queries that are being resolved, of all connections.
   std::unordered_set<TcpSession*>
       sessions;  // Those that are alive; each enters and leaves by itself.
@@ -77,8 +79,10 @@ class TcpSession : public std::enable_shared_from_this<TcpSession> {
   using Clock = std::chrono::steady_clock;
 
   // `shared` is borrowed and outlives the session.  The caller has counted the connection in
-  // shared.open_connections; the destructor takes it off.
-  TcpSession(TcpShared& shared, boost::asio::ip::tcp::socket socket, const IpAddress& client);
+  // shared.open_connections; the destructor takes it off.  `read` is what has been read of the
+  // connection before.
+  TcpSession(TcpShared& shared, boost::asio::ip::tcp::socket socket, const IpAddress& client,
+             std::vector<std::uint8_t> read = {});
   ~TcpSession();
   TcpSession(const TcpSession&) = delete;
   TcpSession& operator=(const TcpSession&) = delete;
@@ -89,7 +93,8 @@ class TcpSession : public std::enable_shared_from_this<TcpSession> {
   // When what is waited for has taken too long.
   Clock::time_point deadline() const noexcept { return deadline_; }
 
-  // Has it close once everything that has arrived is answered and sent.
+  // Has it close, or give its connection away, once everything that has arrived is answered and
+  // sent.
   void finish() noexcept;
 
   // Closes the connection and ends its wait; the coroutine then finishes.
@@ -97,11 +102,13 @@ class TcpSession : public std::enable_shared_from_this<TcpSession> {
 
  private:
   // What has to happen before the connection can go on.  Turn: others have theirs.
-  enum class Need : std::uint8_t { Nothing, Turn, Input, Output, Answer, Transfer, Close };
+  enum class Need : std::uint8_t { Nothing, Turn, Input, Output, Answer, Transfer, Leave, Close };
 
   Need advance();
   // Waits for more from the client, unless the connection is to end.
   Need need_input() const noexcept;
+  // Gives the connection, and what it has sent of a query, to TcpShared::take_connection.
+  void leave();
   // Adds what has come in to the `size` octets in shared_.input.  Nothing when there was some.
   Need read(std::size_t& size);
   // Answers the whole messages at the start of `input`, as many as one write may carry, and takes

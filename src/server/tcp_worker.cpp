@@ -43,7 +43,8 @@ IpAddress to_address(const asio::ip::address& address) {
 TcpWorker::TcpWorker(TcpShared shared) : shared_(std::move(shared)), sweep_(*shared_.context) {}
 
 void TcpWorker::add(asio::ip::tcp::acceptor acceptor) {
-  listeners_.push_back({std::move(acceptor), asio::steady_timer(*shared_.context)});
+  const int fd = acceptor.native_handle();
+  listeners_.push_back({std::move(acceptor), asio::steady_timer(*shared_.context), fd});
 }
 
 void TcpWorker::start() {
@@ -84,6 +85,44 @@ void TcpWorker::drain() {
   }
 }
 
+void TcpWorker::add_sockets(std::vector<int>& sockets) const {
+  for (const Listener& listener : listeners_) {
+    sockets.push_back(listener.fd);
+  }
+}
+
+void TcpWorker::hand_over(TakeConnection take) {
+  shared_.take_connection = std::move(take);
+  accepts_ = false;
+  for (Listener& listener : listeners_) {
+    // Closing alone would leave the socket in this process' epoll set, because another has it, too.
+    boost::system::error_code error;
+    const OwnedFd socket(listener.acceptor.release(error));
+    listener.retry.cancel();
+  }
+  for (TcpSession* session : shared_.sessions) {
+    session->finish();
+  }
+}
+
+void TcpWorker::adopt(OwnedFd connection, std::vector<std::uint8_t> read) {
+  if (read.size() > 2 + TcpShared::MaxRequestSize) {
+    return;  // No beginning of a query that is answered is as long.
+  }
+  sockaddr_storage peer{};
+  socklen_t size = sizeof peer;
+  asio::ip::tcp::socket socket(*shared_.context);
+  boost::system::error_code error;
+  if (getpeername(connection.get(), reinterpret_cast<sockaddr*>(&peer), &size) == 0) {
+    socket.assign(peer.ss_family == AF_INET ? asio::ip::tcp::v4() : asio::ip::tcp::v6(),
+                  connection.get(), error);
+    if (!error) {
+      (void)connection.release();
+      admit(std::move(socket), from_sockaddr(peer).address, std::move(read));
+    }
+  }
+}
+
 void TcpWorker::close() {
   closed_ = true;
   stop_accepting();
@@ -106,7 +145,8 @@ asio::awaitable<void> TcpWorker::accept(Listener& listener) {
   }
 }
 
-void TcpWorker::admit(asio::ip::tcp::socket socket, const IpAddress& client) {
+void TcpWorker::admit(asio::ip::tcp::socket socket, const IpAddress& client,
+                      std::vector<std::uint8_t> read) {
   const unsigned open = shared_.open_connections.fetch_add(1, std::memory_order_relaxed);
   if (closed_ || open >= shared_.options.max_tcp_connections) {
     shared_.open_connections.fetch_sub(1, std::memory_order_relaxed);
@@ -117,7 +157,7 @@ void TcpWorker::admit(asio::ip::tcp::socket socket, const IpAddress& client) {
   boost::system::error_code ignored;
   socket.set_option(asio::ip::tcp::no_delay(true), ignored);
   socket.non_blocking(true, ignored);
-  auto session = std::make_shared<TcpSession>(shared_, std::move(socket), client);
+  auto session = std::make_shared<TcpSession>(shared_, std::move(socket), client, std::move(read));
   if (!accepts_) {  // Accepted just before.
     session->finish();
   }

@@ -10,7 +10,9 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <cstdint>
 #include <list>
+#include <vector>
 
 namespace waypost::server {
 
@@ -28,6 +30,14 @@ class TcpWorker {
   // Accepts no more, and has every session finish.
   void drain();
 
+  // The listening sockets.  Any thread, before drain(), hand_over() and close().
+  void add_sockets(std::vector<int>& sockets) const;
+  // Accepts no more, because another process does, and has every session give its connection to
+  // `take` once it waits for its client.
+  void hand_over(TakeConnection take);
+  // Serves `connection` as if it had been accepted, and `read` had just been read from it.
+  void adopt(OwnedFd connection, std::vector<std::uint8_t> read);
+
   // Closes everything.  The coroutines end on the io_context; this object stays until they have.
   void close();
 
@@ -35,12 +45,14 @@ class TcpWorker {
   struct Listener {
     boost::asio::ip::tcp::acceptor acceptor;
     boost::asio::steady_timer retry;
+    int fd;
   };
 
   void accept_what_waits(Listener& listener);
   void stop_accepting();
   boost::asio::awaitable<void> accept(Listener& listener);
-  void admit(boost::asio::ip::tcp::socket socket, const IpAddress& client);
+  void admit(boost::asio::ip::tcp::socket socket, const IpAddress& client,
+             std::vector<std::uint8_t> read = {});
   boost::asio::awaitable<void> close_late_sessions();
 
   TcpShared shared_;

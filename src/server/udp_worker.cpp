@@ -165,8 +165,16 @@ void UdpWorker::start() {
   });
 }
 
+// Closing the socket would leave it in this process' epoll set, because another has it, too.
+void UdpWorker::leave() noexcept {
+  has_left_ = true;
+  if (is_registered()) {
+    unregister();
+  }
+}
+
 void UdpWorker::finish() noexcept {
-  if (fd_ >= 0) {
+  if (fd_ >= 0 && !has_left_) {
     drain();
   }
   close();
@@ -197,7 +205,7 @@ std::uint32_t UdpWorker::drops() const noexcept {
 }
 
 void UdpWorker::work() {
-  if (fd_ < 0) {
+  if (fd_ < 0 || has_left_) {
     return;
   }
   if (drain() == Left::Nothing && (is_registered() || register_again())) {

@@ -100,11 +100,17 @@ class UdpWorker {
 
   // Answers from now on, until close().
   void start();
-  // Answers whoever has asked already, then close().  On the worker's thread.
+  // Reads no more, because another process does; the socket stays open for answers that are owed.
+  // On the worker's thread.
+  void leave() noexcept;
+  // Answers whoever has asked already, unless another process does, then close().  On the worker's
+  // thread.
   void finish() noexcept;
   // What is under way ends on the io_context; the object stays until that has run.
   void close() noexcept;
 
+  // The socket.  Any thread, before close().
+  int fd() const noexcept { return fd_; }
   // What the socket's buffer may hold, in bytes of the kernel's memory.  Before close().
   std::size_t receive_buffer() const noexcept;
   // Datagrams that the kernel dropped because the socket's buffer was full, modulo 2^32.  Any
@@ -131,7 +137,8 @@ class UdpWorker {
 
   boost::asio::ip::udp::socket socket_;  // Not open while the socket is unregistered.
   boost::asio::ip::udp protocol_;
-  int fd_;  // The socket, registered or not; -1 once closed.
+  int fd_;                 // The socket, registered or not; -1 once closed.
+  bool has_left_ = false;  // Then it is unregistered and not read.
   UdpBatch& batch_;
   Responder& responder_;
   Handover& handover_;

@@ -75,6 +75,20 @@ Result<SocketAddress> Worker::listen(const SocketAddress& address, Claim claim) 
   return std::unexpected(std::move(error));
 }
 
+Result<void> Worker::adopt(const SocketAddress& address, OwnedFd udp, OwnedFd tcp) {
+  auto socket = adopt_udp(*context_, address, std::move(udp), udp_buffer_size_);
+  if (!socket) {
+    return std::unexpected(std::move(socket).error());
+  }
+  auto acceptor = adopt_tcp(*context_, address, std::move(tcp));
+  if (!acceptor) {
+    return std::unexpected(std::move(acceptor).error());
+  }
+  udp_.emplace_back(*std::move(socket), udp_batch_, responder_, handover_, counters_, sampler_);
+  tcp_.add(*std::move(acceptor));
+  return {};
+}
+
 Result<void> Worker::start(unsigned number) {
   try {
     thread_ = std::thread([this, number] {
@@ -93,6 +107,32 @@ void Worker::drain_tcp() {
   asio::post(*context_, [this] {
     tcp_.drain();
     open_connections_.fetch_sub(1, std::memory_order_relaxed);
+  });
+}
+
+void Worker::add_sockets(std::vector<int>& sockets) const {
+  for (const UdpWorker& udp : udp_) {
+    sockets.push_back(udp.fd());
+  }
+  tcp_.add_sockets(sockets);
+}
+
+void Worker::hand_over(const TakeConnection& take) {
+  open_connections_.fetch_add(1, std::memory_order_relaxed);  // As drain_tcp() does.
+  asio::post(*context_, [this, take] {
+    for (UdpWorker& udp : udp_) {
+      udp.leave();
+    }
+    tcp_.hand_over(take);
+    open_connections_.fetch_sub(1, std::memory_order_relaxed);
+  });
+}
+
+void Worker::adopt(OwnedFd connection, std::vector<std::uint8_t> read) {
+  // Asio wants to copy what it is to do.
+  auto owned = std::make_shared<OwnedFd>(std::move(connection));
+  asio::post(*context_, [this, owned, read = std::move(read)]() mutable {
+    tcp_.adopt(std::move(*owned), std::move(read));
   });
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/ip_address.h"
+#include "base/owned_fd.h"
 #include "server/counters.h"
 #include "server/query_sampler.h"
 #include "server/recursion.h"
@@ -20,6 +21,7 @@
 #include <list>
 #include <memory>
 #include <thread>
+#include <vector>
 
 namespace waypost::server {
 
@@ -39,11 +41,18 @@ class Worker {
   // Returns the address with its real port.
   Result<SocketAddress> listen(const SocketAddress& address, Claim claim);
 
+  // Serves sockets that another process has bound to `address`; before start().
+  Result<void> adopt(const SocketAddress& address, OwnedFd udp, OwnedFd tcp);
+
   // `number` tells its thread from the others'.
   Result<void> start(unsigned number);
 
   // As Server::drain_tcp(); after start().
   void drain_tcp();
+  // As Server::sockets(), hand_over() and adopt(); after start().
+  void add_sockets(std::vector<int>& sockets) const;
+  void hand_over(const TakeConnection& take);
+  void adopt(OwnedFd connection, std::vector<std::uint8_t> read);
   // The least that the kernel granted any UDP socket, in bytes of its memory.
   std::size_t receive_buffer() const noexcept;
 

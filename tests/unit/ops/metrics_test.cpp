@@ -117,6 +117,7 @@ std::string everything() {
   metrics.add([](Scrape& scrape) {
     collect_snapshot(scrape, {.created = system_clock::time_point()}, system_clock::now());
   });
+  metrics.add([](Scrape& scrape) { collect_takeover(scrape, {}, 0); });
   metrics.add([](Scrape& scrape) {
     const SteadyTime now;
     const sources::KindStatus status{

@@ -36,13 +36,14 @@ server::AnswerPolicy transfers_to_loopback() {
 }  // namespace
 
 TestServer::TestServer(server::Options options, server::TransferSource transfers,
-                       const resolver::AnswerCache* answers)
+                       const resolver::AnswerCache* answers, server::Inheritance* inheritance)
     : cluster_(default_options(), {example_zone()}, transfers_to_loopback()) {
   if (options.listen.empty()) {
     options.listen = {LoopbackV4};
   }
   cluster_.set_answers(answers);
-  auto server = server::Server::start(options, cluster_.views(), std::move(transfers));
+  auto server =
+      server::Server::start(options, cluster_.views(), std::move(transfers), nullptr, inheritance);
   if (!server) {
     throw std::runtime_error(server.error().message);
   }

@@ -25,7 +25,8 @@ class TestServer {
   // server does not start.
   // With `answers` other names are to be resolved elsewhere, but nobody is there to do it.
   explicit TestServer(server::Options options = {}, server::TransferSource transfers = {},
-                      const resolver::AnswerCache* answers = nullptr);
+                      const resolver::AnswerCache* answers = nullptr,
+                      server::Inheritance* inheritance = nullptr);
 
   const SocketAddress& address(std::size_t index = 0) const { return server_->addresses()[index]; }
   server::Server& server() { return *server_; }
