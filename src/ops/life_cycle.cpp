@@ -19,12 +19,6 @@
 #include <utility>
 
 namespace waypost::ops {
-namespace {
-
-namespace asio = boost::asio;
-namespace fs = std::filesystem;
-
-}  // namespace
 
 //------------------------------------------------------------------ putting things in force
 

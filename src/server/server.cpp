@@ -21,8 +21,35 @@ struct Server::State {
   std::size_t adopted = 0;    // Connections, for giving each worker its turn.
   std::list<Worker> workers;  // Last, because they refer to the others.
 
+  Result<void> listen_all(Inheritance* inheritance);
   Result<SocketAddress> listen(const SocketAddress& wanted, InheritedSockets inherited);
 };
+
+// New addresses first, because they may be taken: a socket that joins inherited ones gets queries
+// from then on, which nobody would answer after a failure.
+Result<void> Server::State::listen_all(Inheritance* inheritance) {
+  const bool has_v6 = has_ipv6();
+  std::vector<InheritedSockets> inherited;
+  for (const SocketAddress& wanted : options.listen) {
+    if (has_v6 || !is_dispensable(wanted, options.listen)) {
+      addresses.push_back(wanted);
+      inherited.push_back(inheritance == nullptr ? InheritedSockets{} : inheritance->take(wanted));
+    }
+  }
+  for (const bool is_new : {true, false}) {
+    for (std::size_t i = 0; i < addresses.size(); ++i) {
+      if (inherited[i].is_empty() != is_new) {
+        continue;
+      }
+      const Result<SocketAddress> bound = listen(addresses[i], std::move(inherited[i]));
+      if (!bound) {
+        return std::unexpected(bound.error());
+      }
+      addresses[i] = *bound;
+    }
+  }
+  return {};
+}
 
 // Opens the sockets of all workers for one address, or shares out the inherited ones.
 Result<SocketAddress> Server::State::listen(const SocketAddress& wanted,
@@ -79,17 +106,8 @@ Result<std::unique_ptr<Server>> Server::start(const Options& options, const View
     state->workers.emplace_back(state->options, views, state->transfers, recursion,
                                 state->open_connections, random.next());
   }
-  const bool has_v6 = has_ipv6();
-  for (const SocketAddress& wanted : options.listen) {
-    if (!has_v6 && is_dispensable(wanted, options.listen)) {
-      continue;
-    }
-    const Result<SocketAddress> bound = state->listen(
-        wanted, inheritance == nullptr ? InheritedSockets{} : inheritance->take(wanted));
-    if (!bound) {
-      return std::unexpected(bound.error());
-    }
-    state->addresses.push_back(*bound);
+  if (Result<void> listens = state->listen_all(inheritance); !listens) {
+    return std::unexpected(std::move(listens.error()));
   }
   unsigned number = 0;
   for (Worker& worker : state->workers) {

@@ -129,11 +129,10 @@ void Worker::hand_over(const TakeConnection& take) {
 }
 
 void Worker::adopt(OwnedFd connection, std::vector<std::uint8_t> read) {
-  // Asio wants to copy what it is to do.
-  auto owned = std::make_shared<OwnedFd>(std::move(connection));
-  asio::post(*context_, [this, owned, read = std::move(read)]() mutable {
-    tcp_.adopt(std::move(*owned), std::move(read));
-  });
+  asio::post(*context_,
+             [this, connection = std::move(connection), read = std::move(read)]() mutable {
+               tcp_.adopt(std::move(connection), std::move(read));
+             });
 }
 
 std::size_t Worker::receive_buffer() const noexcept {

@@ -105,6 +105,29 @@ TEST_CASE("a server goes on with another one's sockets and connections, whatever
   }
 }
 
+TEST_CASE("a server that cannot have a new address has taken no query from the other one") {
+  TestServer first({.listen = {LoopbackV4}});
+  const TestServer busy({.listen = {LoopbackV4}});
+  TestCluster cluster;
+  std::atomic<bool> has_ended = false;
+  unsigned lost = 0;
+  std::thread client([&] {
+    while (!has_ended) {
+      UdpClient each(first.address());
+      each.send(query(1));
+      lost += each.receive(std::chrono::milliseconds(500)) ? 0 : 1;
+    }
+  });
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    Inheritance inheritance = sockets_of(first.server());
+    const server::Options options{.listen = {first.address(), busy.address()}, .workers = 8};
+    CHECK_FALSE(Server::start(options, cluster.views(), {}, nullptr, &inheritance).has_value());
+  }
+  has_ended = true;
+  client.join();
+  CHECK(lost == 0);
+}
+
 TEST_CASE("sockets of other addresses are left, and what is no socket of a server is closed") {
   TestServer first({.listen = {LoopbackV4, LoopbackV6}});
   std::vector<OwnedFd> sockets;
