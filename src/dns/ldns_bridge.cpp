@@ -6,6 +6,8 @@
 #include <ldns/ldns.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <utility>
@@ -143,8 +145,19 @@ void read_edns(const ldns_pkt* parsed, Message& message) {
 }  // namespace
 
 std::optional<RecordType> type_from_text(std::string_view text) {
-  const ldns_rr_type type = ldns_get_rr_type_by_name(std::string(text).c_str());
-  return type == 0 ? std::nullopt : std::optional(static_cast<RecordType>(type));
+  std::string word(text);
+  std::ranges::transform(word, word.begin(), [](char c) {
+    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  });
+  std::uint16_t number = 0;
+  if (word.starts_with("TYPE")) {  // RFC 3597, 5; ldns takes any number and cuts it.
+    const char* const end = word.data() + word.size();
+    const auto [stop, error] = std::from_chars(word.data() + 4, end, number);
+    number = error == std::errc() && stop == end ? number : std::uint16_t{0};
+  } else {
+    number = static_cast<std::uint16_t>(ldns_get_rr_type_by_name(word.c_str()));
+  }
+  return number == 0 ? std::nullopt : std::optional(static_cast<RecordType>(number));
 }
 
 Result<Record> record_from_text(std::string_view text) {

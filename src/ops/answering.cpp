@@ -11,6 +11,7 @@
 #include <boost/asio/post.hpp>
 #include <spdlog/fmt/fmt.h>
 
+#include <cassert>
 #include <utility>
 
 namespace waypost::ops {
@@ -26,10 +27,11 @@ Answering::Answering(asio::io_context& context, server::Views& views, const Conf
       views_(views),
       zone_folders_(config.static_zones),
       built_in_zones_(config.built_in_zones),
-      rules_(views, secret),
+      readers_(server::reader_count(config.server)),
+      rules_(context, views, secret),
       forwarding_(context, views, config.forward) {
   watch_zones();
-  rules_.configure(config);
+  rules_.configure(config, readers_);
   load_zones();
 }
 
@@ -39,6 +41,7 @@ Answering::~Answering() {
 
 Result<void> Answering::start(const server::Options& options, FindPublisher publisher,
                               server::Inheritance* inheritance) {
+  assert(server::reader_count(options) == readers_);
   forwarding_.offer();
   auto server = server::Server::start(options, views_, transfer_source(std::move(publisher)),
                                       &forwarding_.recursion(), inheritance);
@@ -71,7 +74,7 @@ void Answering::configure(const Config& next) {
     watch_zones();
     load_zones();
   }
-  rules_.configure(next);
+  rules_.configure(next, readers_);
   forwarding_.configure(next.forward);
 }
 
@@ -79,6 +82,11 @@ void Answering::load_zones() {
   zones::LoadedZones loaded = zones::load_zones(zone_folders_, built_in_zones_, zones_.get());
   zone_problems_.update(loaded.errors);
   rcu::replace(views_.zones, zones_, std::move(loaded.zones));
+}
+
+void Answering::reload_files() {
+  reload_zones();
+  rules_.reload_hosts();
 }
 
 void Answering::reload_zones() {
@@ -134,6 +142,7 @@ void Answering::collect(Scrape& scrape) {
   const std::vector<const server::Counters*> all = counters();
   collect_server(scrape, all, label());
   forwarding_.collect(scrape, all, label());
+  rules_.collect(scrape);
 }
 
 void Answering::collect_searches(Scrape& scrape, const search::PodDirectory& pods) const {

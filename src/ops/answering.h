@@ -52,7 +52,7 @@ class Answering {
   Answering& operator=(const Answering&) = delete;
 
   // Opens sockets, or takes those of `inheritance` as Server::start() does, and starts the threads.
-  // REQUIRES: views.index is set.
+  // REQUIRES: views.index is set, and there are as many workers as `config` said.
   Result<void> start(const server::Options& options, FindPublisher publisher,
                      server::Inheritance* inheritance = nullptr);
   // Between start() and stop().
@@ -61,8 +61,8 @@ class Answering {
   void configure(const Config& next);
   // As QueryRules::look_at().
   void look_at(const cache::ServiceCache& cache) { rules_.look_at(cache); }
-  // Reads the static zones again.
-  void reload_zones();
+  // Reads the static zones and the files of hosts again.
+  void reload_files();
 
   // Answers what has arrived over TCP and closes connections.
   void drain() { server_->drain_tcp(); }
@@ -101,6 +101,7 @@ class Answering {
 
  private:
   void load_zones();
+  void reload_zones();
   void watch_zones();
   server::TransferSource transfer_source(FindPublisher publisher);
   std::string label() const;
@@ -110,6 +111,7 @@ class Answering {
   std::vector<std::filesystem::path> zone_folders_;
   bool built_in_zones_;
   ProblemLog zone_problems_{"static zones"};
+  const std::size_t readers_;  // Threads that have a place in the rules.
   QueryRules rules_;
   std::unique_ptr<const zones::ZoneSet> zones_;
   Forwarding forwarding_;  // Stopped before the server, destroyed after it.

@@ -66,12 +66,24 @@ struct ApiConfig {
   std::string server;   // A URL, instead of the kubeconfig's or alone.
 };
 
+// Names and addresses besides zones.
+struct HostConfig {
+  std::vector<std::filesystem::path> files;  // Absolute; perhaps not there yet.
+  policy::HostLines lines;                   // Of the configuration itself.
+  policy::HostOptions options;
+
+  bool is_on() const noexcept {
+    return !files.empty() || !lines.entries.empty() || !options.zones.empty();
+  }
+};
+
 // A plain value, complete: nothing in it is optional any more except where said.
 struct Config {
   server::Options server;
   // Its cookie_secret is set only with cookie_secret_file, `unusable` never.
   server::AnswerPolicy policy;
   policy::Options rules;
+  HostConfig hosts;
   Families families = Families::Both;
   records::Options records;            // Without own_addresses, which depend on the host.
   sources::ManifestOptions manifests;  // Without a folder, objects come from the API server.

@@ -30,13 +30,13 @@ std::optional<std::string> take_port(std::string& text) {
   return port;
 }
 
-bool is_reverse(const dns::Name& name) {
+}  // namespace
+
+bool Translator::is_reverse(const dns::Name& name) {
   static const dns::Name v4 = *dns::Name::from_text("in-addr.arpa.");
   static const dns::Name v6 = *dns::Name::from_text("ip6.arpa.");
   return name.is_within(v4) || name.is_within(v6);
 }
-
-}  // namespace
 
 void Translator::read_keys(const corefile::ServerBlock& block) {
   block_->place = block.keys.front().place;

@@ -39,6 +39,12 @@ CorefileSettings Translator::run(const corefile::Corefile& corefile) {
       read_line(line);
     }
   }
+  for (Block& block : blocks_) {
+    block_ = &block;
+    for (const Line* line : block.rules_of_all) {
+      check_rules_of_all(*line);
+    }
+  }
   combine_listeners();
   combine_cluster();
   combine_forwards();

@@ -59,6 +59,7 @@ class Translator {
     bool has_kubernetes = false;
     bool has_chaos = false;
     bool has_cache = false;
+    std::vector<const corefile::Line*> rules_of_all;  // What becomes rules for all names.
     corefile::Place place;
   };
   struct Given {
@@ -153,6 +154,22 @@ class Translator {
   void combine_cache();
   void combine_capacity();
 
+  void read_acl(const corefile::Line& line);
+  void read_acl_rule(const corefile::Line& line);
+  void read_hosts(const corefile::Line& line);
+  void read_hosts_fallthrough(const corefile::Line& line);
+  void read_hosts_no_reverse(const corefile::Line& line);
+  void read_hosts_ttl(const corefile::Line& line);
+  void read_rewrite(const corefile::Line& line);
+  void read_template(const corefile::Line& line);
+  void read_template_fallthrough(const corefile::Line& line);
+  void read_template_match(const corefile::Line& line);
+  void read_template_part(const corefile::Line& line);
+  std::vector<Zone> zones_or_block(const corefile::Line& line, std::size_t from);
+  static bool is_reverse(const dns::Name& name);
+  static std::string zone_words(const std::vector<Zone>& zones);
+  void check_rules_of_all(const corefile::Line& line);
+
   // ---- Putting together (corefile_blocks.cpp)
   void read_keys(const corefile::ServerBlock& block);
   void combine_listeners();
@@ -181,6 +198,17 @@ class Translator {
   std::optional<std::uint64_t> denial_ttl_;
   std::optional<std::uint64_t> success_min_ttl_;
   std::optional<std::uint64_t> denial_min_ttl_;
+  // Of the `acl`, the `hosts` and the `template` that is being read.
+  std::string rule_zones_;
+  bool hosts_fall_through_ = false;
+  std::vector<Zone> hosts_through_;
+  struct TemplateParts {
+    std::vector<std::string> patterns;
+    std::string rest;
+    bool falls_through = false;
+    std::vector<Zone> through;
+  };
+  TemplateParts template_;
   // Of all caches.
   std::uint64_t success_capacity_ = 0;  // Answers.
   std::uint64_t denial_capacity_ = 0;

@@ -160,7 +160,7 @@ void LifeCycle::State::reload() {
   if (started.is_from_manifests()) {
     on_manifests_changed();
   }
-  answering->reload_zones();
+  answering->reload_files();
   tell(service_manager.tell_ready());
 }
 

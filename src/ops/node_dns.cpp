@@ -206,7 +206,7 @@ void NodeDns::put_in_force(Config next) {
 
 void NodeDns::reload() {
   follower_->reload();
-  answering_->reload_zones();
+  answering_->reload_files();
 }
 
 void NodeDns::on_in_force(std::uint64_t changes) {

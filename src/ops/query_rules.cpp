@@ -21,15 +21,18 @@ dns::CookieMaker::Secret random_secret() {
 
 }  // namespace
 
-QueryRules::QueryRules(server::Views& views, const std::optional<dns::CookieMaker::Secret>& secret)
-    : views_(views), own_secret_(secret ? *secret : random_secret()) {}
+QueryRules::QueryRules(boost::asio::io_context& context, server::Views& views,
+                       const std::optional<dns::CookieMaker::Secret>& secret)
+    : views_(views),
+      own_secret_(secret ? *secret : random_secret()),
+      host_files_(context, [this] { on_hosts_changed(); }) {}
 
 QueryRules::~QueryRules() {
   views_.rules.store(nullptr, std::memory_order_release);
   views_.policy.store(nullptr, std::memory_order_release);
 }
 
-void QueryRules::configure(const Config& config) {
+void QueryRules::configure(const Config& config, std::size_t readers) {
   answers_ = config.policy;
   if (config.cookie_secret_file.empty()) {
     answers_.cookie_secret = own_secret_;
@@ -40,8 +43,47 @@ void QueryRules::configure(const Config& config) {
     signs_ = {};
   }
   publish_answers();
-  rcu::replace(views_.rules, rules_,
-               policy::Policy::make(config.rules, rules_.get(), SystemRandom().next()));
+  options_ = config.rules;
+  readers_ = readers;
+  host_config_ = config.hosts;
+  host_files_.follow(host_config_.files);
+  load_hosts();
+}
+
+void QueryRules::reload_hosts() {
+  host_files_.follow(host_config_.files);
+  load_hosts();
+}
+
+void QueryRules::load_hosts() {
+  policy::HostLines lines = host_config_.lines;
+  Problems problems;
+  for (const FollowedFile& file : host_files_.files()) {
+    lines.read(file.text, file.path.string());
+    if (!file.problem.empty()) {
+      problems.push_back({ErrorKind::System, file.problem});
+    }
+  }
+  bad_host_lines_ = lines.bad_lines;
+  problems.insert(problems.end(), lines.problems.begin(), lines.problems.end());
+  host_problems_.update(problems);
+  hosts_ = host_config_.is_on() ? std::make_shared<const policy::Hosts>(lines, host_config_.options)
+                                : nullptr;
+  rcu::replace(
+      views_.rules, rules_,
+      policy::Policy::make(options_, hosts_, rules_.get(), SystemRandom().next(), readers_));
+}
+
+void QueryRules::on_hosts_changed() {
+  load_hosts();
+  log::info("hosts read again: {} names", hosts_->entry_count());
+}
+
+void QueryRules::collect(Scrape& scrape) const {
+  scrape.gauge("coredns_hosts_entries", "Names with an address in hosts and hostsFiles.",
+               hosts_ == nullptr ? 0 : static_cast<double>(hosts_->entry_count()));
+  scrape.gauge("waypost_hosts_bad_lines", "Lines of hostsFiles that are left out.",
+               static_cast<double>(bad_host_lines_));
 }
 
 void QueryRules::look_at(const cache::ServiceCache& cache) {

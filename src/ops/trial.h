@@ -17,7 +17,7 @@
 namespace waypost::ops {
 
 // Control thread, for a moment: while it lives nothing that workers look at is retired.  Its
-// questions are not counted with those of clients, the operator's rules and limits are not for
+// questions are not counted with those of clients, rules about who may ask and limits are not for
 // them, and nobody else is asked: what nobody here owns is answered from the cache, or refused.
 // REQUIRES: the thread is no RCU reader.
 class Trial {

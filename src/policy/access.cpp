@@ -4,6 +4,7 @@
 #include "policy/words.h"
 
 #include <algorithm>
+#include <map>
 #include <string>
 
 namespace waypost::policy {
@@ -55,6 +56,7 @@ Result<AccessRule> AccessRule::from_text(std::string_view text) {
   } else if (action != "allow") {
     return unlike(action, "allow, block, filter or drop");
   }
+  std::map<std::string_view, bool> is_any;  // Of the keywords so far.
   while (!reader.at_end()) {
     const std::string_view keyword = reader.next();
     if (!is_keyword(keyword)) {
@@ -65,6 +67,12 @@ Result<AccessRule> AccessRule::from_text(std::string_view text) {
     }
     while (!reader.at_end() && !is_keyword(reader.peek())) {
       const std::string_view word = reader.next();
+      const auto [before, is_first] = is_any.emplace(keyword, word == "*");
+      if (!is_first && (before->second || word == "*")) {
+        return failure(ErrorKind::InvalidInput,
+                       "'*' beside another value of " + std::string(keyword) +
+                           ", where it stands for any and has to be alone");
+      }
       if (word == "*") {
         continue;
       }

@@ -30,7 +30,7 @@ struct AccessRule {
   std::vector<IpPrefix> clients;
   std::vector<dns::Name> zones;  // Lower case.
 
-  // Reads "ACTION [type TYPE...] [net PREFIX...] [zone ZONE...]".  "*" stands for any.
+  // Reads "ACTION [type TYPE...] [net PREFIX...] [zone ZONE...]".  "*" alone stands for any.
   static Result<AccessRule> from_text(std::string_view text);
 
   bool fits(const dns::NameKey& name, dns::RecordType type, const IpAddress& client) const noexcept;

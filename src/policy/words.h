@@ -7,14 +7,16 @@
 
 #include "base/error.h"
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace waypost::policy {
 
-// The longest rule, in octets.
+// The longest rule, in octets, and the most rules in a list: every query may look at each of them.
 inline constexpr std::size_t MaxRuleSize = 4096;
+inline constexpr std::size_t MaxRules = 1000;
 
 // Splits `text` at blanks.  A word in "double" or 'single' quotes may hold blanks; "\"" and "\\"
 // are a quote and a backslash within double quotes, any other backslash is itself.  Fails for a
@@ -33,6 +35,12 @@ class WordReader {
     return at_end() ? std::string_view() : std::string_view(words_[at_]);
   }
   std::string_view next() noexcept { return at_end() ? std::string_view() : words_[at_++]; }
+  // Takes the next word if it is this one.
+  bool take(std::string_view word) noexcept {
+    const bool is_next = !at_end() && peek() == word;
+    at_ += is_next ? 1 : 0;
+    return is_next;
+  }
 
  private:
   const std::vector<std::string>& words_;

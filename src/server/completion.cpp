@@ -118,13 +118,14 @@ bool Completion::is_candidate(const Authority& owner) const noexcept {
          as_text(query_.name.label(query_.name.label_count - owner.cluster->labels - 1U)) == "svc";
 }
 
-// Whether a rule keeps the client from the name's addresses.
+// Whether a rule keeps the client from the name's addresses, or answers for zones.
 bool Completion::is_ruled(const dns::NameKey& name) const noexcept {
   const auto is_kept = [&](RecordType type) noexcept {
     const policy::AccessRule* const rule = sources_.rules->find_rule(name, type, client_);
     return rule != nullptr && rule->access != policy::Access::Allow;
   };
-  return is_kept(RecordType::A) || is_kept(RecordType::AAAA);
+  return is_kept(RecordType::A) || is_kept(RecordType::AAAA) ||
+         sources_.rules->decides_addresses(name, sources_.room);
 }
 
 Completion::Finding Completion::find(const dns::NameKey& name, unsigned step) noexcept {

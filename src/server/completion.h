@@ -28,7 +28,8 @@
 
 namespace waypost::policy {
 class Policy;
-}
+struct Room;
+}  // namespace waypost::policy
 
 namespace waypost::search {
 class PodDirectory;
@@ -44,7 +45,8 @@ class Completion {
     const zones::ZoneSet& zones;
     const resolver::AnswerCache* answers;  // Null: no other server is asked.
     const search::PodDirectory& pods;
-    const policy::Policy* rules;  // Null: everything is allowed.
+    const policy::Policy* rules;  // Null: there are none.
+    policy::Room* room;           // As policy::Policy::room().
     dns::RecordType unusable;     // AnswerPolicy's.
   };
 

@@ -52,8 +52,13 @@ struct alignas(64) Counters {
   Counter access_blocked;
   Counter access_filtered;
   Counter access_dropped;
-  Counter rate_limited;       // Queries above their client's limit.
-  Counter buckets_evicted;    // Clients whose bucket had to make room for another one's.
+  Counter rate_limited;      // Queries above their client's limit.
+  Counter buckets_evicted;   // Clients whose bucket had to make room for another one's.
+  Counter rewrites;          // Names that were looked up as others.
+  Counter rewrite_failures;  // Names that a rule could not make another one of: SERVFAIL.
+  Counter hosts_answers;
+  Counter template_answers;
+  Counter template_failures;  // Answers that a template could not make: SERVFAIL.
   Counter families_filtered;  // Queries for addresses of a family that nobody can use.
   Counter cache_hits;         // Answers from the cache of other servers' answers.
   Counter cache_misses;       // Queries that the cache had no fresh answer for.

@@ -37,7 +37,7 @@ Recursion::Recursion(asio::io_context& context, resolver::Resolver& resolver, co
                      std::uint64_t seed)
     : context_(context),
       resolver_(resolver),
-      responder_(views, counters_, seed),
+      responder_(views, counters_, seed, ResolverPlace),
       wake_(context),
       output_(dns::MaxMessageSize) {
   const int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -1,6 +1,6 @@
 #include "server/responder.h"
 
-#include "server/authority.h"
+#include "server/answer.h"
 #include "server/completion.h"
 #include "zones/zone_set.h"
 
@@ -26,8 +26,6 @@ using namespace std::string_view_literals;
 constexpr unsigned MaxHops = 10;
 // Room for an OPT record with an NSID and an extended error of the sizes that configuration admits.
 constexpr std::size_t MaxOptSize = 512;
-// For how long it may be remembered that a rule denies what there may be, in seconds.
-constexpr std::uint32_t DenialTtl = 60;
 
 timespec read_clock(clockid_t clock) noexcept {
   timespec now{};
@@ -44,115 +42,10 @@ bool is_forwardable(RecordType type) noexcept {
 
 }  // namespace
 
-// What one response is made with, on the stack.
-class Answer {
- public:
-  // `unusable` is an AnswerPolicy's.
-  Answer(const Views& views, const records::Index& index, const dns::Query& query,
-         const Client& client, RecordType unusable, const resolver::Resolution* resolution,
-         search::WalkProgress* progress, resolver::Question& elsewhere, dns::Rotation& rotation,
-         dns::MessageWriter& out) noexcept
-      : index_(index),
-        zones_(*views.zones.load(std::memory_order_acquire)),
-        answers_(views.answers.load(std::memory_order_acquire)),
-        is_stale_(views.is_stale.load(std::memory_order_relaxed)),
-        views_(views),
-        query_(query),
-        client_(client),
-        unusable_(unusable),
-        resolution_(resolution),
-        progress_(progress),
-        elsewhere_(elsewhere),
-        rotation_(rotation),
-        out_(out) {}
-
-  // Fills sections, rcode and AA for a query of class IN.  `search` was begun with its name.
-  void resolve(Search& search, dns::Target& first, dns::Target& second) noexcept;
-  // True when the name is the apex of a zone that can be transferred; sets NOTAUTH otherwise.
-  bool is_transferable(Search& search) noexcept;
-  // The whole answer to an IXFR over UDP: the SOA, from which the client sees whether to come back
-  // over TCP (RFC 1995, 2).
-  void answer_soa(Search& search) noexcept;
-
-  // What a rule decided before anybody was asked.
-  void refuse(dns::ExtendedError error, std::string_view text) noexcept {
-    fail(Rcode::Refused, error, text);
-  }
-  void filter(std::string_view text) noexcept;
-
-  // What the cache said of a name that nobody here owns.
-  bool is_missing() const noexcept { return is_missing_; }
-  bool is_from_cache() const noexcept { return is_from_cache_; }
-  bool wants_refresh() const noexcept { return wants_refresh_; }
-  bool is_unusable() const noexcept { return is_unusable_; }
-  SearchOutcome search_outcome() const noexcept { return search_; }
-
-  std::optional<dns::ExtendedError> extended_error() const noexcept { return extended_error_; }
-  std::string_view extended_text() const noexcept { return extended_text_; }
-
- private:
-  Authority find_authority(const dns::NameKey& name, Search& search) const noexcept {
-    return server::find_authority(index_, zones_, name, search);
-  }
-  Outcome solve(const Authority& authority, const dns::Lookup& lookup, Search& search,
-                dns::Target& next) noexcept;
-  // Whether a name that does not exist there is asked elsewhere.
-  bool falls_through(const Authority& authority) const noexcept {
-    return authority.cluster != nullptr && authority.cluster->falls_through && answers_ != nullptr;
-  }
-  void resolve_elsewhere(const dns::NameKey& name, std::uint16_t owner) noexcept;
-  void note_elsewhere(const resolver::CacheKey& key) noexcept;
-  void write_elsewhere(const resolver::CachedAnswer& answer, resolver::TtlMode ttl,
-                       std::uint16_t owner) noexcept;
-  void conclude(Outcome outcome, const Authority& authority, const dns::Lookup& lookup) noexcept;
-  void add_root_soa() noexcept;
-  // Kept out of resolve(), whose look-ups would pay for what it takes on the stack.
-  [[gnu::noinline]] bool complete(const search::PodDirectory& pods, const Authority& authority,
-                                  dns::Target& next) noexcept;
-  void fail(Rcode rcode, dns::ExtendedError error, std::string_view text) noexcept;
-
-  const records::Index& index_;
-  const zones::ZoneSet& zones_;
-  const resolver::AnswerCache* answers_;
-  const bool is_stale_;
-  const Views& views_;
-  const dns::Query& query_;
-  const Client& client_;
-  const RecordType unusable_;
-  const resolver::Resolution* resolution_;
-  search::WalkProgress* progress_;
-  resolver::Question& elsewhere_;
-  dns::Rotation& rotation_;
-  dns::MessageWriter& out_;
-  std::optional<dns::ExtendedError> extended_error_;
-  std::string_view extended_text_;
-  bool is_missing_ = false;
-  bool is_from_cache_ = false;
-  bool wants_refresh_ = false;
-  bool is_unusable_ = false;
-  bool has_other_family_ = false;  // What is asked elsewhere exists, with the other type.
-  SearchOutcome search_ = SearchOutcome::None;
-};
-
 void Answer::fail(Rcode rcode, dns::ExtendedError error, std::string_view text) noexcept {
   out_.set_rcode(rcode);
   extended_error_ = error;
   extended_text_ = text;
-}
-
-void Answer::filter(std::string_view text) noexcept {
-  extended_error_ = dns::ExtendedError::Filtered;
-  extended_text_ = text;
-  add_root_soa();
-}
-
-// Makes a denial that is nobody's keep for a moment.  Which zone it would be in is not known, but
-// that the root is above it.
-void Answer::add_root_soa() noexcept {
-  constexpr dns::SoaTimes Times{.serial = 1, .minimum = DenialTtl};
-  if (!out_.add_soa(Section::Authority, {}, DenialTtl, {}, {}, Times)) {
-    out_.set_truncated(true);
-  }
 }
 
 Outcome Answer::solve(const Authority& authority, const dns::Lookup& lookup, Search& search,
@@ -171,26 +64,27 @@ Outcome Answer::solve(const Authority& authority, const dns::Lookup& lookup, Sea
   return index_.solve(*authority.cluster, lookup, search, out_, next);
 }
 
-void Answer::resolve(Search& search, dns::Target& first, dns::Target& second) noexcept {
-  Authority authority = find_authority(query_.name, search);
+void Answer::resolve(const dns::NameKey& start, std::uint16_t start_owner, Search& search,
+                     dns::Target& first, dns::Target& second) noexcept {
+  Authority authority = find_authority(start, search);
   if (authority.is_none()) {
-    return resolve_elsewhere(query_.name, dns::QuestionOffset);
+    return resolve_elsewhere(start, start_owner);
   }
   out_.set_authoritative(true);
 
   std::array<std::uint64_t, MaxHops + 1> seen;  // Set up to `hops`.
   dns::Target* next = &first;
-  const dns::NameKey* name = &query_.name;
-  std::uint16_t owner = dns::QuestionOffset;
+  const dns::NameKey* name = &start;
+  std::uint16_t owner = start_owner;
   Search further;  // For the targets of CNAMEs.
   Search* current = &search;
   for (unsigned hops = 0;; ++hops) {
     const dns::Lookup lookup{*name, query_.type, owner, rotation_};
     Outcome outcome = solve(authority, lookup, *current, *next);
     seen[hops] = name->hash;
-    if (outcome == Outcome::NoName && hops == 0) {
+    if (outcome == Outcome::NoName && owner == dns::QuestionOffset) {
       const auto* const pods = views_.pods.load(std::memory_order_acquire);
-      if (pods != nullptr) {
+      if (pods != nullptr && !is_rewritten_) {
         if (!complete(*pods, authority, *next)) {
           return;
         }
@@ -226,9 +120,8 @@ void Answer::resolve(Search& search, dns::Target& first, dns::Target& second) no
 // a CNAME to `next`, or, where that is empty, what it would be without completion.
 bool Answer::complete(const search::PodDirectory& pods, const Authority& authority,
                       dns::Target& next) noexcept {
-  Completion completion(
-      {index_, zones_, answers_, pods, views_.rules.load(std::memory_order_acquire), unusable_},
-      query_, client_.time.uptime, resolution_, progress_, rotation_, out_);
+  Completion completion({index_, zones_, answers_, pods, rules_, room_, unusable_}, query_,
+                        client_.time.uptime, resolution_, progress_, rotation_, out_);
   next.name.size = 0;
   const Completion::Result result = completion.run(authority, client_.address, next, elsewhere_);
   search_ = result.outcome;
@@ -255,7 +148,7 @@ void Answer::resolve_elsewhere(const dns::NameKey& name, std::uint16_t owner) no
   }
   if (query_.type == unusable_) {
     is_unusable_ = true;
-    return add_root_soa();
+    return add_denial({});
   }
   const resolver::CacheKey key{name, query_.type, query_.edns.dnssec_ok, query_.checking_disabled};
   if (resolution_ != nullptr && resolution_->question.key() == key) {
@@ -415,8 +308,9 @@ Moment Moment::now() noexcept {
                        static_cast<std::uint64_t>(uptime.tv_nsec) / 1000U};
 }
 
-Responder::Responder(const Views& views, Counters& counters, std::uint64_t seed) noexcept
-    : views_(views), counters_(counters), rotation_(seed) {}
+Responder::Responder(const Views& views, Counters& counters, std::uint64_t seed,
+                     std::size_t place) noexcept
+    : views_(views), counters_(counters), place_(place), rotation_(seed) {}
 
 Reply Responder::respond(Bytes request, const Client& client, MutableBytes out) noexcept {
   index_ = views_.index.load(std::memory_order_acquire);
@@ -503,7 +397,7 @@ Reply Responder::reply_to(Request& request, const Client& client,
                 rotation_, writer);
   switch (verdict) {
     case dns::ReadVerdict::Answer:
-      switch (answer_question(request, client, policy, answer, writer)) {
+      switch (answer_question(request, client, policy, resolution, answer, writer)) {
         case Course::Send:
           break;
         case Course::Silence:
@@ -511,6 +405,9 @@ Reply Responder::reply_to(Request& request, const Client& client,
         case Course::Transfer:
           counters_.transfers.add();
           return {.size = 0, .transfer = true};
+      }
+      if (is_first_look_) {
+        count(answer);
       }
       if (answer.is_missing()) {
         return {.size = 0, .resolve = true};
@@ -545,7 +442,8 @@ Reply Responder::reply_to(Request& request, const Client& client,
 }
 
 Responder::Course Responder::answer_question(Request& request, const Client& client,
-                                             const AnswerPolicy& policy, Answer& answer,
+                                             const AnswerPolicy& policy,
+                                             const resolver::Resolution* resolution, Answer& answer,
                                              dns::MessageWriter& writer) noexcept {
   const dns::Query& query = request.query;
   if (query.record_class == RecordClass::CH) {
@@ -558,16 +456,14 @@ Responder::Course Responder::answer_question(Request& request, const Client& cli
   }
   if (const policy::Policy* rules = views_.rules.load(std::memory_order_acquire);
       rules != nullptr) {
-    if (const auto course = follow_rules(*rules, request, client, answer, writer)) {
+    if (const auto course =
+            follow_rules(*rules, request, client, policy, resolution, answer, writer)) {
       return *course;
     }
   }
   const bool is_ixfr = query.type == RecordType::IXFR;
   if (query.type != RecordType::AXFR && !is_ixfr) {
     answer.resolve(request.search, first_, second_);
-    if (answer.is_unusable() && is_first_look_) {
-      counters_.families_filtered.add();
-    }
     return Course::Send;
   }
   if (!may_transfer(policy, client.address) || (client.transport == Transport::Udp && !is_ixfr)) {
@@ -582,69 +478,6 @@ Responder::Course Responder::answer_question(Request& request, const Client& cli
     return Course::Send;
   }
   return Course::Transfer;
-}
-
-// The client's limit first: the rest costs more.
-std::optional<Responder::Course> Responder::follow_rules(const policy::Policy& rules,
-                                                         const Request& request,
-                                                         const Client& client, Answer& answer,
-                                                         dns::MessageWriter& writer) noexcept {
-  if (is_first_look_) {
-    if (const auto course = limit(rules, client, answer, writer)) {
-      return course;
-    }
-  }
-  const policy::AccessRule* rule =
-      client.is_trial ? nullptr
-                      : rules.find_rule(request.query.name, request.query.type, client.address);
-  if (rule == nullptr) {
-    return std::nullopt;
-  }
-  const auto count = [this](Counter& counter) { counter.add(is_first_look_ ? 1 : 0); };
-  switch (rule->access) {
-    case policy::Access::Allow:
-      count(counters_.access_allowed);
-      return std::nullopt;
-    case policy::Access::Block:
-      count(counters_.access_blocked);
-      // RFC 8914, 4.16 and 4.19: for everybody, or for this client.
-      answer.refuse(
-          rule->clients.empty() ? dns::ExtendedError::Blocked : dns::ExtendedError::Prohibited,
-          "a rule here blocks this"sv);
-      return Course::Send;
-    case policy::Access::Filter:
-      count(counters_.access_filtered);
-      answer.filter("a rule here filters this"sv);
-      return Course::Send;
-    case policy::Access::Drop:
-      count(counters_.access_dropped);
-      return Course::Silence;
-  }
-  return std::nullopt;
-}
-
-std::optional<Responder::Course> Responder::limit(const policy::Policy& rules, const Client& client,
-                                                  Answer& answer,
-                                                  dns::MessageWriter& writer) noexcept {
-  switch (rules.admit(client.address, client.time.uptime_us)) {
-    case policy::ClientBuckets::Verdict::Granted:
-      return std::nullopt;
-    case policy::ClientBuckets::Verdict::Evicted:
-      counters_.buckets_evicted.add();
-      return std::nullopt;
-    case policy::ClientBuckets::Verdict::Denied:
-      break;
-  }
-  counters_.rate_limited.add();
-  if (rules.limit_action() == policy::LimitAction::Drop) {
-    return Course::Silence;
-  }
-  if (rules.limit_action() == policy::LimitAction::Truncate && client.transport == Transport::Udp) {
-    writer.set_truncated(true);
-    return Course::Send;
-  }
-  answer.refuse(dns::ExtendedError::Prohibited, "more queries than this client may ask"sv);
-  return Course::Send;
 }
 
 void Responder::add_opt(const dns::Query& query, const Client& client, const AnswerPolicy& policy,

@@ -70,6 +70,12 @@ struct Views {
   std::atomic<bool> is_stale{false};
 };
 
+// Where threads have their place in a policy::Policy: whoever tries a query out, on the control
+// thread; the resolver's thread; then each worker.
+inline constexpr std::size_t TrialPlace = 0;
+inline constexpr std::size_t ResolverPlace = 1;
+inline constexpr std::size_t FirstWorkerPlace = 2;
+
 enum class Transport : std::uint8_t { Udp, Tcp };
 
 // The time of a batch, so that no clock is read for each query.
@@ -86,7 +92,8 @@ struct Client {
   IpAddress address;
   Transport transport = Transport::Udp;
   Moment time;
-  bool is_trial = false;  // Somebody only looks what would be answered: no rules are for them.
+  // Somebody only looks what would be answered: no limits and rules of access are for them.
+  bool is_trial = false;
 };
 
 // What to do with a request.
@@ -108,7 +115,9 @@ class Answer;
 class Responder {
  public:
   // All are borrowed and outlive this object.  `seed` starts the rotation of record sets.
-  Responder(const Views& views, Counters& counters, std::uint64_t seed) noexcept;
+  // `place` is its own among those that read the same views, below policy::Policy's readers.
+  Responder(const Views& views, Counters& counters, std::uint64_t seed,
+            std::size_t place = TrialPlace) noexcept;
 
   // Answers `request` into `out`, which holds at least 512 octets for UDP (more are used as EDNS
   // and policy allow) and 65535 for TCP.  Call inside an rcu::ReadSection.
@@ -155,11 +164,22 @@ class Responder {
     Transfer,  // The question is an allowed zone transfer, which is not answered here.
   };
   Course answer_question(Request& request, const Client& client, const AnswerPolicy& policy,
-                         Answer& answer, dns::MessageWriter& writer) noexcept;
+                         const resolver::Resolution* resolution, Answer& answer,
+                         dns::MessageWriter& writer) noexcept;
   // What the rules make of a query of class IN; nothing when zones are asked.
   std::optional<Course> follow_rules(const policy::Policy& rules, const Request& request,
-                                     const Client& client, Answer& answer,
+                                     const Client& client, const AnswerPolicy& policy,
+                                     const resolver::Resolution* resolution, Answer& answer,
                                      dns::MessageWriter& writer) noexcept;
+  std::optional<Course> decide(const policy::AccessRule& rule, Answer& answer) noexcept;
+  // Rewritten: the name is another one now, which `room` holds.
+  policy::Rewriter::Outcome rewrite(const policy::Policy& rules, const dns::NameKey& name,
+                                    policy::Room* room) noexcept;
+  void answer_rewritten(const policy::Policy& rules, policy::Room& room, const Request& request,
+                        const Client& client, const AnswerPolicy& policy,
+                        const resolver::Resolution* resolution, Answer& answer,
+                        dns::MessageWriter& writer) noexcept;
+  void count(const Answer& answer) noexcept;
   std::optional<Course> limit(const policy::Policy& rules, const Client& client, Answer& answer,
                               dns::MessageWriter& writer) noexcept;
   void add_opt(const dns::Query& query, const Client& client, const AnswerPolicy& policy,
@@ -167,10 +187,12 @@ class Responder {
 
   const Views& views_;
   Counters& counters_;
+  const std::size_t place_;
   const records::Index* index_ = nullptr;  // The one that requests_ were read with.
   dns::Rotation rotation_;
   bool is_first_look_ = true;  // At the request in hand: clients are charged for it, rules counted.
   std::array<Request, MaxRequests> requests_;
+  Request rewritten_;  // What one of them was rewritten to.
   // Targets of CNAMEs, taken in turns: one is asked about while the next is found.
   dns::Target first_;
   dns::Target second_;

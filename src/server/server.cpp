@@ -100,11 +100,10 @@ Result<std::unique_ptr<Server>> Server::start(const Options& options, const View
   state->options = options;
   state->transfers = std::move(transfers);
   state->options.max_tcp_pipeline = std::max(options.max_tcp_pipeline, 1U);
-  const unsigned workers = std::max(options.workers, 1U);
   SystemRandom random;
-  for (unsigned i = 0; i < workers; ++i) {
+  for (std::size_t place = FirstWorkerPlace; place < reader_count(options); ++place) {
     state->workers.emplace_back(state->options, views, state->transfers, recursion,
-                                state->open_connections, random.next());
+                                state->open_connections, random.next(), place);
   }
   if (Result<void> listens = state->listen_all(inheritance); !listens) {
     return std::unexpected(std::move(listens.error()));

@@ -16,6 +16,7 @@
 #include "server/query_sampler.h"
 #include "server/responder.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -44,6 +45,12 @@ struct Options {
   // For the client to take what was written at once.
   std::chrono::milliseconds tcp_write_timeout{5000};
 };
+
+// How many threads have a place in what all of them read (server/responder.h): as many as the
+// Policy they share must have room for.
+constexpr std::size_t reader_count(const Options& options) noexcept {
+  return FirstWorkerPlace + std::max(options.workers, 1U);
+}
 
 // The messages of one zone transfer (RFC 5936, 2.2), each without TCP's length prefix.
 using TransferMessages = std::vector<std::vector<std::uint8_t>>;

@@ -21,13 +21,14 @@ constexpr int PortAttempts = 16;
 }  // namespace
 
 Worker::Worker(const Options& options, const Views& views, const TransferSource& transfers,
-               Recursion* recursion, std::atomic<unsigned>& open_connections, std::uint64_t seed)
+               Recursion* recursion, std::atomic<unsigned>& open_connections, std::uint64_t seed,
+               std::size_t place)
     : udp_buffer_size_(options.udp_buffer_size),
       locality_(options.free_bind ? Locality::MayCome : Locality::Required),
       open_connections_(open_connections),
       sampler_(options.samples_queries, seed),
       context_(std::make_shared<asio::io_context>(1)),
-      responder_(views, counters_, seed),
+      responder_(views, counters_, seed, place),
       handover_(recursion),
       tcp_(TcpShared{.context = context_,
                      .options = options,

@@ -29,9 +29,10 @@ namespace waypost::server {
 class Worker {
  public:
   // All references are borrowed and outlive the worker.
-  // `recursion` may be absent.
+  // `recursion` may be absent; `place` is that of the Responder.
   Worker(const Options& options, const Views& views, const TransferSource& transfers,
-         Recursion* recursion, std::atomic<unsigned>& open_connections, std::uint64_t seed);
+         Recursion* recursion, std::atomic<unsigned>& open_connections, std::uint64_t seed,
+         std::size_t place);
   // Closes everything and joins the thread.
   ~Worker();
   Worker(const Worker&) = delete;

@@ -38,6 +38,7 @@ DOORS = {
     "spdlog/": {"src/base/log.h", "src/base/log.cpp"},
     "CLI/": {"src/ops/flags.cpp"},
     "prometheus/": {"src/ops/metrics.cpp"},
+    "pcre2.h": {"src/policy/pattern.cpp"},
     "libmnl/": {"src/proxy/netlink.cpp"},
     "urcu": {"src/base/rcu.cpp"},
     "zlib.h": {"src/kube/gunzip.cpp"},

@@ -204,14 +204,66 @@ def with_imports_and_a_reload():
             checks.contains("with its values", server.dig("web.shop.svc.cluster.local").answer[0], " 77 ")
 
 
+def rules_before_zones():
+    """acl, hosts, rewrite and template, as they stand in Corefiles."""
+    with Folder() as folder:
+        folder.write("hosts", "10.0.0.10 db.example\n")
+        file = folder.write("Corefile", """.:0 {
+    acl {
+        filter type AAAA
+        block type TXT net 127.0.0.5/8
+        drop net 192.0.2.0/24
+    }
+    rewrite stop {
+        name regex (.*)\\.corp\\.example\\.$ {1}.example
+        answer auto
+    }
+    rewrite name exact web.example www.ip.example
+    hosts %s {
+        10.0.0.20 inline.example
+        ttl 77
+        fallthrough
+    }
+    template IN A ip.example {
+        match "^ip-(?P<a>[0-9]+)-(?P<b>[0-9]+)[.]ip[.]example[.]$"
+        answer "{{ .Name }} 60 IN A 10.0.{{ .Group.a }}.{{ .Group.b }}"
+        fallthrough
+    }
+    template ANY A www.ip.example {
+        answer "{{ .Name }} 5 IN A 192.0.2.80"
+    }
+}
+""" % (folder / "hosts"))
+        code, yaml, err = run(TOOL_PROGRAM, "convert-corefile", file)
+        checks.equal("convert-corefile of rules exits with", (code, err), (0, ""))
+        converted = folder.write("waypost.yaml", yaml)
+        code, _, err = run(TOOL_PROGRAM, "check-config", converted)
+        checks.equal("and check-config takes what it prints", (code, err), (0, ""))
+        for name, arguments in (("the Corefile", ("-conf", file)),
+                                ("its YAML", ("--config", converted, "--listen", "127.0.0.1:0"))):
+            with Server(*arguments, listen=()) as server:
+                def answer(*question):
+                    return server.dig(*question, address="127.0.0.1").answer
+                checks.equal(f"{name}: hosts", answer("db.example"), ["db.example. 77 IN A 10.0.0.10"])
+                checks.equal(f"{name}: an entry in it", answer("inline.example"), ["inline.example. 77 IN A 10.0.0.20"])
+                checks.equal(f"{name}: rewrite regex", answer("db.corp.example"), ["db.corp.example. 77 IN A 10.0.0.10"])
+                checks.equal(f"{name}: rewrite exact", answer("web.example"), ["web.example. 5 IN A 192.0.2.80"])
+                checks.equal(f"{name}: template", answer("ip-3-4.ip.example"), ["ip-3-4.ip.example. 60 IN A 10.0.3.4"])
+                checks.equal(f"{name}: acl block", server.dig("db.example", "TXT", address="127.0.0.1").status, "REFUSED")
+                checks.equal(f"{name}: over TCP", server.dig("db.corp.example", "A", "+tcp", address="127.0.0.1").answer,
+                             ["db.corp.example. 77 IN A 10.0.0.10"])
+                filtered = server.dig("db.example", "AAAA", address="127.0.0.1")
+                checks.equal(f"{name}: acl filter", (filtered.status, filtered.answer), ("NOERROR", []))
+
+
 def what_is_refused():
     with Folder() as folder:
-        file = folder.write("Corefile", ".:53 {\n    rewrite name a b\n    forward . /etc/none\n"
+        file = folder.write("Corefile", ".:53 {\n    dns64\n    forward . /etc/none\n"
                             "    kubernetes cluster.local {\n        ttl 5000\n    }\n}\n")
         code, out, err = run(DNS_PROGRAM, "-conf", file)
         checks.equal("a file with mistakes exits with", code, 1)
         checks.equal("nothing on stdout", out, "")
-        checks.contains("a directive", err, f"waypost-dns: {file}:2: rewrite: not offered here: ")
+        checks.contains("a directive", err, f"waypost-dns: {file}:2: dns64: not offered here: ")
         checks.contains("a value", err, f"waypost-dns: {file}:5: kubernetes ttl: found '5000', "
                         "expected a whole number of seconds from 0 to 3600\n")
         code, out, converted = run(TOOL_PROGRAM, "convert-corefile", file)
@@ -289,6 +341,7 @@ for shipped in ("kubeadm", "addon-manager"):
 of_openshift()
 of_a_node()
 with_imports_and_a_reload()
+rules_before_zones()
 what_is_refused()
 what_is_converted()
 names_of_the_server()

@@ -92,95 +92,131 @@ TEST_CASE("a block of each kind becomes keys") {
            "\ncacheMaxNegativeTtl: " + std::to_string(negative) + "\n";
   };
   const std::string Cached = times("0s", 5, 3600, 1800) + "prefetch: false\n";
-  for (const auto& [text, yaml] : std::vector<std::pair<std::string, std::string>>{
-           {in_block("bufsize"), "udpSize: 1232\n"},
-           {in_block("bufsize 4096"), "udpSize: 4096\n"},
-           {in_block("chaos"), "chaosVersion: \"waypost\"\nchaosId: \"@hostname\"\n"},
-           {in_block("chaos one"), "chaosVersion: \"one\"\nchaosId: \"@hostname\"\n"},
-           {in_block("nsid"), "nsid: \"@hostname\"\n"},
-           {in_block("nsid Use The \"Force\""), "nsid: \"Use The Force\"\n"},
-           {in_block("autopath @kubernetes"), "searchCompletion: true\n"},
-           {in_block("autopath cluster.local /run/resolv.conf"),
-            "searchCompletion: true\nsearchResolvConf: \"/run/resolv.conf\"\n"},
-           {in_block("debug"), "logLevel: \"debug\"\n"},
-           {in_block("local"), "builtInZones: true\n"},
-           {in_block("cancel"), "queryDeadline: \"5001ms\"\n"},
-           {in_block("cancel 1m30s"), "queryDeadline: \"90s\"\n"},
-           {in_block("health"), "healthListen:\n  - \"0.0.0.0:8080\"\n  - \"[::]:8080\"\n"},
-           {in_block("health localhost:8091 {\n lameduck 1m5s\n}"),
-            "healthListen:\n  - \"127.0.0.1:8091\"\nlameduck: \"65s\"\n"},
-           {in_block("health localhost:8091"), "healthListen:\n  - \"127.0.0.1:8091\"\n"},
-           {in_block("ready 10.0.0.1:1"), "readyListen:\n  - \"10.0.0.1:1\"\n"},
-           {in_block("prometheus"), "metricsListen:\n  - \"127.0.0.1:9153\"\n"},
-           {in_block("timeouts {\n read 5s\n write 250ms\n}"),
-            "tcpIdleTimeout: \"5s\"\ntcpWriteTimeout: \"250ms\"\n"},
-           {in_block("timeouts {\n idle 1m\n}"), "tcpIdleTimeout: \"60s\"\n"},
-           {in_block("errors\nloop\nreload 10s 5s\nloadbalance round_robin\nany"), ""},
-           {in_block("errors stdout {\n consolidate 5m \".* timeout\" warning\n}"), ""},
-           // kubernetes
-           {in_block("kubernetes cluster.local"), Cluster},
-           {"cluster.local 10.96.0.0/15 {\n kubernetes\n}",
-            "clusterDomain: \"cluster.local\"\nreverseZones:\n  - \"96.10.in-addr.arpa\"\n  - "
-            "\"97.10.in-addr.arpa\"\n"},
-           {in_kubernetes("endpoint https://10.0.0.1:6443"),
-            "apiServer: \"https://10.0.0.1:6443\"\n" + Cluster},
-           {in_kubernetes("kubeconfig /k/config admin"),
-            "kubeconfig: \"/k/config\"\ncontext: \"admin\"\n" + Cluster},
-           {in_kubernetes("pods verified"), Cluster + "pods: \"verified\"\n"},
-           {in_kubernetes("ttl 30"), Cluster + "ttl: 30\n"},
-           {in_kubernetes("endpoint_pod_names\nignore empty_service"),
-            Cluster + "endpointPodNames: true\nignoreEmptyServices: true\n"},
-           {in_kubernetes("namespaces a b"), Cluster + "namespaces:\n  - \"a\"\n  - \"b\"\n"},
-           {in_kubernetes("labels env in (a, b),tier=web\nnamespace_labels x!=y"),
-            Cluster + "namespaceLabels: \"x!=y\"\nlabels: \"env in (a, b),tier=web\"\n"},
-           {in_kubernetes("upstream\nresyncperiod 5m\nstartup_timeout 5s"), Cluster},
-           {in_block("kubernetes cluster.local {\n fallthrough\n}\nforward . 10.0.0.1"),
-            "clusterDomain: \"cluster.local\"\nreverseZones: []\nfallthroughZones:\n  - "
-            "\"cluster.local\"\nforward:\n  - \"10.0.0.1\"\n"},
-           // forward
-           {in_block("forward . 10.0.0.1 dns://10.0.0.2:5353 tls://10.0.0.3"),
-            "forward:\n  - \"10.0.0.1\"\n  - \"10.0.0.2:5353\"\n  - \"tls://10.0.0.3\"\n"},
-           {in_block("forward . 10.0.0.1 {\n force_tcp\n}"), "forward:\n  - \"tcp://10.0.0.1\"\n"},
-           {in_block("forward . tls://10.0.0.1 {\n tls_servername dns.example\n tls\n}"),
-            "forward:\n  - \"tls://10.0.0.1#dns.example\"\n"},
-           {in_block("forward . tls://10.0.0.1 {\n tls /ca.pem\n}"),
-            "forward:\n  - \"tls://10.0.0.1\"\nupstreamCaFile: \"/ca.pem\"\n"},
-           {in_block("forward . tls://10.0.0.1%dns.example tls://fd00::1%b.example:8853"),
-            "forward:\n  - \"tls://10.0.0.1#dns.example\"\n  - "
-            "\"tls://[fd00::1]:8853#b.example\"\n"},
-           {in_block("forward . /etc/resolv.conf {\n policy sequential\n max_concurrent 50\n}"),
-            "forward:\n  - \"/etc/resolv.conf\"\nforwardPolicy: \"sequential\"\nmaxInFlight: 50\n"},
-           {in_block("forward . 10.0.0.1 {\n max_concurrent 0\n failover SERVFAIL REFUSED\n "
-                     "expire 20s\n max_fails 3\n health_check 5s no_rec\n prefer_udp\n}"),
-            "forward:\n  - \"10.0.0.1\"\nmaxInFlight: 100000\n"},
-           {in_block("forward a.example 10.0.0.1\nforward . 10.0.0.2"),
-            "forward:\n  - \"10.0.0.2\"\nstubDomains:\n  - \"a.example=10.0.0.1\"\n"},
-           {"a.example b.example {\n forward . 10.0.0.1 10.0.0.2\n}",
-            "stubDomains:\n  - \"a.example=10.0.0.1\"\n  - \"a.example=10.0.0.2\"\n  - "
-            "\"b.example=10.0.0.1\"\n  - \"b.example=10.0.0.2\"\n"},
-           {"10.0.0.0/24 {\n forward . 10.0.0.1\n}",
-            "stubDomains:\n  - \"0.0.10.in-addr.arpa=10.0.0.1\"\n"},
-           // cache
-           {in_block("cache"), Cached},
-           {in_block("cache {\n prefetch 10 1m 20%\n serve_stale\n}"),
-            times("3600s", 5, 3600, 1800) + "prefetch: true\n"},
-           {in_block("cache 30"), times("0s", 5, 30, 30) + "prefetch: false\n"},
-           {in_block("cache 900 {\n denial 1024 30\n servfail 5s\n}"),
-            "cacheSize: 5636096\n" + times("0s", 5, 900, 30) + "failureTtl: 5\nprefetch: false\n"},
-           {in_block("cache {\n success 1024 60 7\n denial 1024 20 9\n serve_stale 2h verify\n}"),
-            "cacheSize: 1048576\n" + times("7200s", 7, 60, 20) + "prefetch: false\n"},
-           {in_block("cache {\n success 5000000\n denial 5000000\n}"),
-            "cacheSize: 4294967296\n" + Cached},
-           {in_block("cache {\n servfail 0\n}"),
-            times("0s", 5, 3600, 1800) + "failureTtl: 1\nprefetch: false\n"},
-           {in_block("cache 30\nforward . 10.0.0.1") +
-                "a.example {\n forward . 10.0.0.2\n cache 40 {\n  denial 10 20\n }\n}",
-            "forward:\n  - \"10.0.0.1\"\nstubDomains:\n  - \"a.example=10.0.0.2\"\ncacheSize: "
-            "5116928\n" +
-                times("0s", 5, 30, 20) + "prefetch: false\n"},
-           {in_block("log . {\n class error\n}"), ""},
-           {in_block("kubernetes cluster.local\ncache {\n disable success cluster.local\n}"),
-            Cluster + Cached}}) {
+  for (
+      const auto& [text, yaml] : std::vector<std::pair<std::string, std::string>>{
+          {in_block("bufsize"), "udpSize: 1232\n"},
+          {in_block("bufsize 4096"), "udpSize: 4096\n"},
+          {in_block("chaos"), "chaosVersion: \"waypost\"\nchaosId: \"@hostname\"\n"},
+          {in_block("chaos one"), "chaosVersion: \"one\"\nchaosId: \"@hostname\"\n"},
+          {in_block("acl {\n block type ANY net 10.1.2.3/8 fd00::/8\n allow net 10.0.0.1\n}"),
+           "access:\n  - \"block type ANY net 10.0.0.0/8 fd00::/8\"\n  - \"allow net 10.0.0.1\"\n"},
+          {in_block("acl a.example B.example {\n filter type *\n}"),
+           "access:\n  - \"filter type * zone a.example b.example\"\n"},
+          {"a.example {\nacl {\n drop\n}\n}\n", "access:\n  - \"drop zone a.example\"\n"},
+          {in_block("hosts /etc/none {\n 10.0.0.1 a.example b\n fd00::1 a.example\n ttl 60\n "
+                    "no_reverse\n reload 15s\n fallthrough\n}"),
+           "hosts:\n  - \"10.0.0.1 a.example b\"\n  - \"fd00::1 a.example\"\nhostsFiles:\n  - "
+           "\"/etc/none\"\nhostsTtl: 60\nhostsReverse: false\n"},
+          {in_block("hosts"), "hostsFiles:\n  - \"/etc/hosts\"\nhostsZones:\n  - \".\"\n"},
+          {in_block("hosts {\n fallthrough in-addr.arpa ip6.arpa\n}"),
+           "hostsFiles:\n  - \"/etc/hosts\"\nhostsZones:\n  - \".\"\n"},
+          {"10.0.0.0/24 {\n hosts /f\n}", "hostsFiles:\n  - \"/f\"\n"},
+          {in_block("hosts /f a.example b.example {\n fallthrough b.example\n}"),
+           "Corefile:2: hosts fallthrough: found zones that are not all of 'a.example', expected "
+           "all of it or nothing\nhostsFiles:\n  - \"/f\"\n"},
+          {in_block("rewrite name a.example b.example"),
+           "rewrites:\n  - \"name a.example b.example\"\n"},
+          {in_block("rewrite continue {\n name regex (.*)\\.a\\.example {1}.b.example\n answer "
+                    "value (.*)\\.b {1}.a\n}"),
+           "rewrites:\n  - \"continue name regex (.*)\\\\.a\\\\.example {1}.b.example answer value "
+           "(.*)\\\\.b {1}.a\"\n"},
+          {"a.example {\nrewrite name exact x.a.example y.b.example\n}\n",
+           "rewrites:\n  - \"name exact x.a.example y.b.example\"\n"},
+          {"a.example {\nrewrite name suffix .a.example .b.example\n}\n",
+           "Corefile:2: rewrite: found in a server block that is not for all names, expected the "
+           "exact name of its zone; rules are for all names here\n"},
+          {in_block("template IN ANY ip.example {\n match ^a b$\n answer \"{{ .Name }} 60 IN A "
+                    "1.2.3.4\"\n rcode NOERROR\n}"),
+           "templates:\n  - \"* zone ip.example match ^a b$ only answer '{{ .Name }} 60 IN A "
+           "1.2.3.4' rcode NOERROR\"\n"},
+          {in_block("template ANY AAAA {\n rcode NXDOMAIN\n}"),
+           "templates:\n  - \"AAAA rcode NXDOMAIN\"\n"},
+          {in_block("template IN A {\n match ^a\n fallthrough\n}"),
+           "templates:\n  - \"A match ^a\"\n"},
+          {in_block("nsid"), "nsid: \"@hostname\"\n"},
+          {in_block("nsid Use The \"Force\""), "nsid: \"Use The Force\"\n"},
+          {in_block("autopath @kubernetes"), "searchCompletion: true\n"},
+          {in_block("autopath cluster.local /run/resolv.conf"),
+           "searchCompletion: true\nsearchResolvConf: \"/run/resolv.conf\"\n"},
+          {in_block("debug"), "logLevel: \"debug\"\n"},
+          {in_block("local"), "builtInZones: true\n"},
+          {in_block("cancel"), "queryDeadline: \"5001ms\"\n"},
+          {in_block("cancel 1m30s"), "queryDeadline: \"90s\"\n"},
+          {in_block("health"), "healthListen:\n  - \"0.0.0.0:8080\"\n  - \"[::]:8080\"\n"},
+          {in_block("health localhost:8091 {\n lameduck 1m5s\n}"),
+           "healthListen:\n  - \"127.0.0.1:8091\"\nlameduck: \"65s\"\n"},
+          {in_block("health localhost:8091"), "healthListen:\n  - \"127.0.0.1:8091\"\n"},
+          {in_block("ready 10.0.0.1:1"), "readyListen:\n  - \"10.0.0.1:1\"\n"},
+          {in_block("prometheus"), "metricsListen:\n  - \"127.0.0.1:9153\"\n"},
+          {in_block("timeouts {\n read 5s\n write 250ms\n}"),
+           "tcpIdleTimeout: \"5s\"\ntcpWriteTimeout: \"250ms\"\n"},
+          {in_block("timeouts {\n idle 1m\n}"), "tcpIdleTimeout: \"60s\"\n"},
+          {in_block("errors\nloop\nreload 10s 5s\nloadbalance round_robin\nany"), ""},
+          {in_block("errors stdout {\n consolidate 5m \".* timeout\" warning\n}"), ""},
+          // kubernetes
+          {in_block("kubernetes cluster.local"), Cluster},
+          {"cluster.local 10.96.0.0/15 {\n kubernetes\n}",
+           "clusterDomain: \"cluster.local\"\nreverseZones:\n  - \"96.10.in-addr.arpa\"\n  - "
+           "\"97.10.in-addr.arpa\"\n"},
+          {in_kubernetes("endpoint https://10.0.0.1:6443"),
+           "apiServer: \"https://10.0.0.1:6443\"\n" + Cluster},
+          {in_kubernetes("kubeconfig /k/config admin"),
+           "kubeconfig: \"/k/config\"\ncontext: \"admin\"\n" + Cluster},
+          {in_kubernetes("pods verified"), Cluster + "pods: \"verified\"\n"},
+          {in_kubernetes("ttl 30"), Cluster + "ttl: 30\n"},
+          {in_kubernetes("endpoint_pod_names\nignore empty_service"),
+           Cluster + "endpointPodNames: true\nignoreEmptyServices: true\n"},
+          {in_kubernetes("namespaces a b"), Cluster + "namespaces:\n  - \"a\"\n  - \"b\"\n"},
+          {in_kubernetes("labels env in (a, b),tier=web\nnamespace_labels x!=y"),
+           Cluster + "namespaceLabels: \"x!=y\"\nlabels: \"env in (a, b),tier=web\"\n"},
+          {in_kubernetes("upstream\nresyncperiod 5m\nstartup_timeout 5s"), Cluster},
+          {in_block("kubernetes cluster.local {\n fallthrough\n}\nforward . 10.0.0.1"),
+           "clusterDomain: \"cluster.local\"\nreverseZones: []\nfallthroughZones:\n  - "
+           "\"cluster.local\"\nforward:\n  - \"10.0.0.1\"\n"},
+          // forward
+          {in_block("forward . 10.0.0.1 dns://10.0.0.2:5353 tls://10.0.0.3"),
+           "forward:\n  - \"10.0.0.1\"\n  - \"10.0.0.2:5353\"\n  - \"tls://10.0.0.3\"\n"},
+          {in_block("forward . 10.0.0.1 {\n force_tcp\n}"), "forward:\n  - \"tcp://10.0.0.1\"\n"},
+          {in_block("forward . tls://10.0.0.1 {\n tls_servername dns.example\n tls\n}"),
+           "forward:\n  - \"tls://10.0.0.1#dns.example\"\n"},
+          {in_block("forward . tls://10.0.0.1 {\n tls /ca.pem\n}"),
+           "forward:\n  - \"tls://10.0.0.1\"\nupstreamCaFile: \"/ca.pem\"\n"},
+          {in_block("forward . tls://10.0.0.1%dns.example tls://fd00::1%b.example:8853"),
+           "forward:\n  - \"tls://10.0.0.1#dns.example\"\n  - "
+           "\"tls://[fd00::1]:8853#b.example\"\n"},
+          {in_block("forward . /etc/resolv.conf {\n policy sequential\n max_concurrent 50\n}"),
+           "forward:\n  - \"/etc/resolv.conf\"\nforwardPolicy: \"sequential\"\nmaxInFlight: 50\n"},
+          {in_block("forward . 10.0.0.1 {\n max_concurrent 0\n failover SERVFAIL REFUSED\n "
+                    "expire 20s\n max_fails 3\n health_check 5s no_rec\n prefer_udp\n}"),
+           "forward:\n  - \"10.0.0.1\"\nmaxInFlight: 100000\n"},
+          {in_block("forward a.example 10.0.0.1\nforward . 10.0.0.2"),
+           "forward:\n  - \"10.0.0.2\"\nstubDomains:\n  - \"a.example=10.0.0.1\"\n"},
+          {"a.example b.example {\n forward . 10.0.0.1 10.0.0.2\n}",
+           "stubDomains:\n  - \"a.example=10.0.0.1\"\n  - \"a.example=10.0.0.2\"\n  - "
+           "\"b.example=10.0.0.1\"\n  - \"b.example=10.0.0.2\"\n"},
+          {"10.0.0.0/24 {\n forward . 10.0.0.1\n}",
+           "stubDomains:\n  - \"0.0.10.in-addr.arpa=10.0.0.1\"\n"},
+          // cache
+          {in_block("cache"), Cached},
+          {in_block("cache {\n prefetch 10 1m 20%\n serve_stale\n}"),
+           times("3600s", 5, 3600, 1800) + "prefetch: true\n"},
+          {in_block("cache 30"), times("0s", 5, 30, 30) + "prefetch: false\n"},
+          {in_block("cache 900 {\n denial 1024 30\n servfail 5s\n}"),
+           "cacheSize: 5636096\n" + times("0s", 5, 900, 30) + "failureTtl: 5\nprefetch: false\n"},
+          {in_block("cache {\n success 1024 60 7\n denial 1024 20 9\n serve_stale 2h verify\n}"),
+           "cacheSize: 1048576\n" + times("7200s", 7, 60, 20) + "prefetch: false\n"},
+          {in_block("cache {\n success 5000000\n denial 5000000\n}"),
+           "cacheSize: 4294967296\n" + Cached},
+          {in_block("cache {\n servfail 0\n}"),
+           times("0s", 5, 3600, 1800) + "failureTtl: 1\nprefetch: false\n"},
+          {in_block("cache 30\nforward . 10.0.0.1") +
+               "a.example {\n forward . 10.0.0.2\n cache 40 {\n  denial 10 20\n }\n}",
+           "forward:\n  - \"10.0.0.1\"\nstubDomains:\n  - \"a.example=10.0.0.2\"\ncacheSize: "
+           "5116928\n" +
+               times("0s", 5, 30, 20) + "prefetch: false\n"},
+          {in_block("log . {\n class error\n}"), ""},
+          {in_block("kubernetes cluster.local\ncache {\n disable success cluster.local\n}"),
+           Cluster + Cached}}) {
     CAPTURE(text);
     CHECK(settings(text) == yaml);
   }
@@ -204,9 +240,18 @@ TEST_CASE("what has no meaning here is refused with its place") {
   const std::string Lists = ", expected one that docs/corefile.md lists\n";
   for (const auto& [text, message] : std::vector<std::pair<std::string, std::string>>{
            {"", "found no server block, expected one such as '.:53 { ... }'\n"},
-           {in_block("rewrite name a b"),
-            "Corefile:2: rewrite: not offered here: write the names as CNAME records in a zone "
-            "file in a folder of staticZones\n"},
+           {in_block("dns64"),
+            "Corefile:2: dns64: not offered here: forward to a server that synthesizes AAAA "
+            "records\n"},
+           {in_block("rewrite type ANY A"),
+            "Corefile:2: rewrite: found 'type', expected 'name'; types, classes, TTLs, rcodes, "
+            "CNAMEs and EDNS are not rewritten here\n"},
+           {in_block("template CH ANY"),
+            "Corefile:2: template: found the class 'CH', expected IN or ANY\n"},
+           {in_block("template IN A {\n ederror 21\n}"),
+            "Corefile:3: template ederror: not offered here: reasons cannot be chosen; leave it "
+            "out\n"},
+           {in_block("acl {\n deny\n}"), "Corefile:3: acl deny: found an unknown option" + Lists},
            {in_block("fowrard . 10.0.0.1"),
             "Corefile:2: fowrard: found an unknown directive, expected perhaps 'forward'\n"},
            {in_block("quux"), "Corefile:2: quux: found an unknown directive" + Lists},
@@ -530,7 +575,8 @@ TEST_CASE("-plugins lists what a Corefile may have") {
   const std::string text = std::get<PrintText>(*line).text;
   CHECK(text.find("\nkubernetes\n") != std::string::npos);
   CHECK(text.find("\n  pods\n") != std::string::npos);
-  CHECK(text.find("rewrite") == std::string::npos);
+  CHECK(text.find("rewrite") != std::string::npos);
+  CHECK(text.find("dns64") == std::string::npos);
 }
 
 TEST_CASE("docs/corefile.md says of every directive and flag what the program does") {

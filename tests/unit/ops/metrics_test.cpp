@@ -1,4 +1,5 @@
 #include "ops/metrics.h"
+#include "ops/query_rules.h"
 
 #include "base/file.h"
 #include "ops/forward_metrics.h"
@@ -14,6 +15,7 @@
 #include <cstring>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <regex>
 #include <set>
 #include <sstream>
@@ -38,10 +40,10 @@ struct Family {
     return text + " } " + help;
   }
 };
-using Families = std::map<std::string, Family>;
+using MetricFamilies = std::map<std::string, Family>;
 
-Families families_of(const std::string& scrape) {
-  Families families;
+MetricFamilies families_of(const std::string& scrape) {
+  MetricFamilies families;
   std::istringstream lines(scrape);
   const std::regex sample(R"(([a-z0-9_]+)(?:\{(.*)\})? \S+)");
   const std::regex label(R"(([a-zA-Z_][a-zA-Z0-9_]*)="(?:[^"\\]|\\.)*",?)");
@@ -77,10 +79,10 @@ Families families_of(const std::string& scrape) {
 }
 
 // The rows of the tables in docs/metrics.md.
-Families documented() {
+MetricFamilies documented() {
   const auto page = read_file(std::filesystem::path(WAYPOST_SOURCE_ROOT) / "docs/metrics.md");
   REQUIRE(page);
-  Families families;
+  MetricFamilies families;
   std::istringstream lines(*page);
   const std::regex row(R"(\| `([a-z0-9_]+)` \| (\w+) \|([a-z_, ]*)\| (.*) \|)");
   const std::regex word(R"([a-z_]+)");
@@ -129,6 +131,8 @@ std::string everything() {
   server::Views views;
   Forwarding forwarding(context, views, {});
   metrics.add([&](Scrape& scrape) { forwarding.collect(scrape, workers, "dns://:53"); });
+  const QueryRules rules(context, views, std::nullopt);
+  metrics.add([&](Scrape& scrape) { rules.collect(scrape); });
   metrics.add([](Scrape& scrape) {
     std::array<resolver::UpstreamReport, 1> reports;
     reports[0].counters.rcodes[0] = 1;
@@ -266,7 +270,7 @@ TEST_CASE("a snapshot that there is not has no age") {
 }
 
 TEST_CASE("names and units follow Prometheus' conventions") {
-  const Families families = families_of(everything());
+  const MetricFamilies families = families_of(everything());
   REQUIRE(families.size() > 20);
   const std::regex name_rule("(coredns|waypost|process)(_[a-z][a-z0-9]*)+");
   const std::regex label_rule("[a-z]+(_[a-z]+)*");
@@ -292,8 +296,8 @@ TEST_CASE("names and units follow Prometheus' conventions") {
 }
 
 TEST_CASE("docs/metrics.md has every metric with its type, labels and meaning, and no other") {
-  const Families real = families_of(everything());
-  const Families pages = documented();
+  const MetricFamilies real = families_of(everything());
+  const MetricFamilies pages = documented();
   for (const auto& [name, family] : real) {
     REQUIRE_MESSAGE(pages.contains(name), "docs/metrics.md lacks ", name);
     CHECK_MESSAGE(pages.at(name).to_text() == family.to_text(), name);

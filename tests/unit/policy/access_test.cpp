@@ -77,6 +77,13 @@ TEST_CASE("a rule that is none is refused, and what is wrong is said") {
            {"block 10.0.0.0/8", "'10.0.0.0/8' in it, where type, net or zone belongs"},
            {"block net", "the rule ends early, where a value for net belongs"},
            {"block type net 10.0.0.0/8", "'net' in it, where a value for type belongs"},
+           {"block type * A",
+            "'*' beside another value of type, where it stands for any and has to "
+            "be alone"},
+           {"block net 10.0.0.0/8 type A net *",
+            "'*' beside another value of net, where it stands for any and has to be alone"},
+           {"block type TYPE65537",
+            "'TYPE65537' in it, where a type such as AAAA or TYPE65 belongs"},
            {"block type AAAAA", "'AAAAA' in it, where a type such as AAAA or TYPE65 belongs"},
        }) {
     CAPTURE(c.text);

@@ -350,7 +350,7 @@ TEST_CASE("a rule about a name is not got round by completion") {
   policy::Options options;
   options.access.push_back(*policy::AccessRule::from_text("allow zone good.example"));
   options.access.push_back(*policy::AccessRule::from_text("block type A zone evil.example"));
-  const auto rules = policy::Policy::make(options, nullptr, 1);
+  const auto rules = policy::Policy::make(options, nullptr, nullptr, 1, 1);
   f.views.rules = rules.get();
   for (const RecordType type : {RecordType::A, RecordType::AAAA}) {
     CHECK(f.answer("www.evil.example" + First, type) == "NXDOMAIN");
@@ -358,6 +358,28 @@ TEST_CASE("a rule about a name is not got round by completion") {
           std::string::npos);
   }
   CHECK(f.count(SearchOutcome::Nowhere) == 2);
+}
+
+TEST_CASE("what rewrites, hosts or templates answer is left to the client to ask for") {
+  Fixture f;
+  f.outside = {{"www.good.example.", Both},
+               {"www.renamed.example.", Both},
+               {"www.made.example.", Both},
+               {"www.local.example.", Both}};
+  policy::Options options;
+  options.rewrites.push_back(*policy::RewriteRule::from_text("suffix .renamed.example .x"));
+  options.templates.push_back(
+      *policy::TemplateRule::from_text("AAAA zone made.example match ^www rcode NXDOMAIN"));
+  policy::HostLines lines;
+  lines.read("10.0.0.1 www.local.example", "hosts");
+  const auto rules = policy::Policy::make(
+      options, std::make_shared<const policy::Hosts>(lines, policy::HostOptions()), nullptr, 1, 1);
+  f.views.rules = rules.get();
+  for (const char* name : {"www.renamed.example", "www.made.example", "www.local.example"}) {
+    CAPTURE(name);
+    CHECK(f.answer(name + First) == "NXDOMAIN");
+  }
+  CHECK(f.answer("www.good.example" + First).find("CNAME www.good.example.") != std::string::npos);
 }
 
 TEST_CASE("of a family that nobody can use, no other server is asked") {

@@ -101,7 +101,24 @@ TEST_CASE("no rule of an operator makes an answer allocate") {
                            "drop zone silent.example", "allow"}) {
     options.access.push_back(*policy::AccessRule::from_text(text));
   }
-  const auto rules = policy::Policy::make(options, nullptr, 1);
+  for (const char* text :
+       {"continue substring zz z answer auto", "suffix .corp.example .cluster.local answer auto",
+        R"(regex ^r(\d+)\.example\.$ dns-version.cluster.local answer value (.*)\.local\.$ {1}.x)",
+        R"(regex ^((([a-z0-9]+)+)*)xx\.$ x)"}) {
+    options.rewrites.push_back(*policy::RewriteRule::from_text(text));
+  }
+  for (
+      const char* text :
+      {R"(A zone ip.example match ^ip-(\d+) answer "{{ .Name }} 60 IN A 10.0.0.{{ index .Match 1 }}")",
+       "MX zone ip.example answer '{{ .Name }} 60 IN MX 1 {{ .Zone }}'",
+       "AAAA zone ip.example answer '{{ .Name }} 60 IN CNAME web.shop.svc.cluster.local'"}) {
+    options.templates.push_back(*policy::TemplateRule::from_text(text));
+  }
+  policy::HostLines lines;
+  lines.read("10.0.0.1 db.example a.corp.example\nfd00::1 db.example\n", "hosts");
+  const auto hosts = std::make_shared<const policy::Hosts>(
+      lines, policy::HostOptions{.zones = {*dns::Name::from_text("hosts.example.")}});
+  const auto rules = policy::Policy::make(options, hosts, nullptr, 1, 1);
   TestCluster cluster;
   server::Views views;
   views.index = cluster.views().index.load();
@@ -111,9 +128,14 @@ TEST_CASE("no rule of an operator makes an answer allocate") {
   server::Counters counters;
   server::Responder responder(views, counters, 3);
   std::vector<std::uint8_t> out(dns::MaxMessageSize);
-  for (const char* name : {"cluster.local.", "dns-version.cluster.local.", "x.silent.example."}) {
+  for (const char* name :
+       {"cluster.local.", "dns-version.cluster.local.", "x.silent.example.",
+        "dns-version.corp.example.", "r1.example.", "azzb.corp.example.",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.b.", "ip-1.ip.example.",
+        "ip-999.ip.example.", "db.example.", "x.hosts.example.", "1.0.0.10.in-addr.arpa."}) {
     for (const dns::RecordType type :
-         {dns::RecordType::A, dns::RecordType::AAAA, dns::RecordType::TXT}) {
+         {dns::RecordType::A, dns::RecordType::AAAA, dns::RecordType::TXT, dns::RecordType::MX,
+          dns::RecordType::PTR, dns::RecordType::SOA}) {
       const auto query = make_query({.name = name, .type = type, .edns = true});
       for (std::uint8_t client = 0; client < 100; ++client) {
         const std::size_t before = count_allocations();
@@ -126,6 +148,11 @@ TEST_CASE("no rule of an operator makes an answer allocate") {
   CHECK(counters.access_filtered.value() != 0);
   CHECK(counters.access_dropped.value() != 0);
   CHECK(counters.access_allowed.value() != 0);
+  CHECK(counters.rewrites.value() != 0);
+  CHECK(counters.rewrite_failures.value() != 0);
+  CHECK(counters.hosts_answers.value() != 0);
+  CHECK(counters.template_answers.value() != 0);
+  CHECK(counters.template_failures.value() != 0);
 }
 
 TEST_CASE("completing a name does not allocate, found here, in the cache, or not yet") {

@@ -171,7 +171,7 @@ TEST_CASE("a query that comes before anybody can ask for it is asked for afterwa
 TEST_CASE("a query that a rule has come to drop while it waited gets nothing") {
   policy::Options options;
   options.access.push_back(*policy::AccessRule::from_text("drop zone example.com"));
-  const auto rules = policy::Policy::make(options, nullptr, 1);
+  const auto rules = policy::Policy::make(options, nullptr, nullptr, 1, server::reader_count({}));
   Fixture f;
   UdpClient client(f.address());
   client.send(query(1, "www.example.com."));

@@ -1,0 +1,263 @@
+// Directives about queries before zones: acl, hosts, rewrite, template.  Each becomes lines of text
+// that the options of the same meaning take.
+
+#include "base/ip_address.h"
+#include "ops/corefile_translator.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace waypost::ops {
+
+using corefile::Line;
+using corefile::Word;
+
+namespace {
+
+// A word of a rule (policy/words.h).
+std::string as_word(const std::string& word) {
+  if (!word.empty() && word.find_first_of(" \t\r\n\"'") == std::string::npos) {
+    return word;
+  }
+  if (word.find('\'') == std::string::npos) {
+    return "'" + word + "'";
+  }
+  std::string out = "\"";
+  for (const char c : word) {
+    out += c == '"' || c == '\\' ? std::string{'\\', c} : std::string{c};
+  }
+  return out + "\"";
+}
+
+std::string joined(const std::vector<Word>& words, std::size_t from) {
+  std::string out;
+  for (std::size_t i = from; i < words.size(); ++i) {
+    out += (out.empty() ? "" : " ") + as_word(words[i].text);
+  }
+  return out;
+}
+
+bool is_for_all(const std::string& pattern) {
+  return pattern == ".*" || pattern == "^.*" || pattern == "^.*$" || pattern == "(.*)" ||
+         pattern == ".";
+}
+
+}  // namespace
+
+std::vector<Translator::Zone> Translator::zones_or_block(const Line& line, std::size_t from) {
+  return line.words.size() > from ? argument_zones(line, from) : block_->zones;
+}
+
+// " zone A B"; nothing where that is all names.
+std::string Translator::zone_words(const std::vector<Zone>& zones) {
+  std::string out;
+  for (const Zone& zone : zones) {
+    if (zone.name.is_root()) {
+      return "";
+    }
+    out += (out.empty() ? " zone " : " ") + zone.text;
+  }
+  return out;
+}
+
+// Names of a block with a longer zone are that block's alone.
+void Translator::check_rules_of_all(const Line& line) {
+  for (const Block& other : blocks_) {
+    for (const Zone& zone : other.zones) {
+      const bool is_below =
+          &other != block_ &&
+          std::any_of(block_->zones.begin(), block_->zones.end(), [&](const Zone& mine) {
+            return zone.name.is_within(mine.name) && !mine.name.is_within(zone.name);
+          });
+      if (is_below) {
+        note(line.place(),
+             line.name() + ": is for the names of '" + zone.text + "' (" + zone.place.to_text() +
+                 "), too",
+             true);
+      }
+    }
+  }
+}
+
+//------------------------------------------------------------------ acl
+
+void Translator::read_acl(const Line& line) {
+  rule_zones_ = zone_words(zones_or_block(line, 1));
+  block_->rules_of_all.push_back(&line);
+  read_options(line);
+}
+
+void Translator::read_acl_rule(const Line& line) {
+  std::string text = line.name();
+  bool is_net = false;
+  for (std::size_t i = 1; i < line.words.size(); ++i) {
+    std::string word = line.words[i].text;
+    is_net = word == "net" || (is_net && word != "type");
+    // Prefixes with bits behind their length are fine there.
+    if (const std::size_t slash = word.find('/'); is_net && slash != std::string::npos) {
+      const auto address = IpAddress::from_text(word.substr(0, slash));
+      const auto length = IpPrefix::from_text("::" + word.substr(slash));
+      if (address && length) {
+        word = IpPrefix::around(*address, length->length()).to_text();
+      }
+    }
+    text += " " + as_word(word);
+  }
+  add("access", text + rule_zones_, line.place(), "acl");
+}
+
+//------------------------------------------------------------------ hosts
+
+void Translator::read_hosts(const Line& line) {
+  const bool has_file = line.words.size() > 1;
+  const std::string file = has_file ? line.words[1].text : "/etc/hosts";
+  const std::vector<Zone> zones = zones_or_block(line, 2);
+  if (!zone_words(zones).empty()) {
+    note(line.place(), "hosts: names of " + file + " outside of its zones are answered, too", true);
+  }
+  block_->rules_of_all.push_back(&line);
+  add("hostsFiles", file, line.place(), "hosts");
+  hosts_fall_through_ = false;
+  std::vector<Line> options;
+  for (const Line& each : line.block) {
+    if (IpAddress::from_text(each.name())) {
+      add("hosts", joined(each.words, 0), each.place(), "hosts");
+    } else {
+      options.push_back(each);
+    }
+  }
+  Line rest = line;
+  rest.block = std::move(options);
+  read_options(rest);
+  for (const Zone& zone : zones) {
+    const bool falls_through =
+        hosts_fall_through_ ||
+        std::any_of(hosts_through_.begin(), hosts_through_.end(),
+                    [&](const Zone& each) { return zone.name.is_within(each.name); });
+    if (!falls_through && !hosts_through_.empty()) {
+      complain(line.place(), "hosts fallthrough: found zones that are not all of '" + zone.text +
+                                 "', expected all of it or nothing");
+    } else if (!falls_through && !is_reverse(zone.name)) {
+      add("hostsZones", zone.text, line.place(), "hosts");
+    }
+  }
+  hosts_through_.clear();
+}
+
+void Translator::read_hosts_fallthrough(const Line& line) {
+  hosts_fall_through_ = line.words.size() == 1;
+  hosts_through_ = argument_zones(line, 1);
+  // Reverse names are never kept from others.
+  std::erase_if(hosts_through_, [](const Zone& zone) { return is_reverse(zone.name); });
+}
+
+void Translator::read_hosts_no_reverse(const Line& line) {
+  if (has_arguments(line, 0, 0)) {
+    set("hostsReverse", "false", line);
+  }
+}
+
+void Translator::read_hosts_ttl(const Line& line) {
+  if (has_arguments(line, 1, 1)) {
+    set("hostsTtl", line.words[1].text, line);
+  }
+}
+
+//------------------------------------------------------------------ rewrite
+
+void Translator::read_rewrite(const Line& line) {
+  std::vector<Word> words(line.words.begin() + 1, line.words.end());
+  for (const Line& each : line.block) {
+    words.insert(words.end(), each.words.begin(), each.words.end());
+  }
+  std::string text;
+  if (!words.empty() && (words[0].text == "stop" || words[0].text == "continue")) {
+    text = words[0].text + " ";
+    words.erase(words.begin());
+  }
+  if (words.empty() || words[0].text != "name") {
+    complain(line.place(), "rewrite: found " +
+                               (words.empty() ? "nothing" : "'" + words[0].text + "'") +
+                               ", expected 'name'; types, classes, TTLs, rcodes, CNAMEs and EDNS "
+                               "are not rewritten here");
+    return;
+  }
+  const bool is_for_all_names = zone_words(block_->zones).empty();
+  const std::size_t at = words.size() > 2 && words[1].text == "exact" ? 2 : 1;
+  const auto from = dns::Name::from_text(words.size() > at ? words[at].text : "");
+  // What follows a word like "suffix" is no name.
+  const bool is_within = from && from->label_count() > 1 &&
+                         std::any_of(block_->zones.begin(), block_->zones.end(),
+                                     [&](const Zone& zone) { return from->is_within(zone.name); });
+  if (!is_for_all_names && !is_within) {
+    complain(line.place(),
+             "rewrite: found in a server block that is not for all names, expected the exact name "
+             "of its zone; rules are for all names here");
+    return;
+  }
+  block_->rules_of_all.push_back(&line);
+  add("rewrites", text + joined(words, 0), line.place(), "rewrite");
+}
+
+//------------------------------------------------------------------ template
+
+void Translator::read_template(const Line& line) {
+  if (!has_arguments(line, 2, SIZE_MAX)) {
+    return;
+  }
+  if (line.words[1].text != "IN" && line.words[1].text != "ANY") {
+    complain(line.words[1].place,
+             "template: found the class '" + line.words[1].text + "', expected IN or ANY");
+    return;
+  }
+  const std::vector<Zone> zones = zones_or_block(line, 3);
+  template_ = {};
+  read_options(line);
+  const bool has_patterns = !template_.patterns.empty() &&
+                            std::none_of(template_.patterns.begin(), template_.patterns.end(),
+                                         [](const std::string& each) { return is_for_all(each); });
+  std::string text = line.words[2].text == "ANY" ? "*" : line.words[2].text;
+  text += zone_words(zones);
+  if (has_patterns) {
+    text += " match";
+    for (const std::string& pattern : template_.patterns) {
+      text += " " + as_word(pattern);
+    }
+  }
+  bool falls_through = template_.falls_through;
+  if (!template_.through.empty()) {
+    falls_through = std::all_of(zones.begin(), zones.end(), [&](const Zone& zone) {
+      return std::any_of(template_.through.begin(), template_.through.end(),
+                         [&](const Zone& each) { return zone.name.is_within(each.name); });
+    });
+    if (!falls_through) {
+      complain(line.place(),
+               "template fallthrough: found zones that are not all of the template's, expected all "
+               "of them or nothing");
+    }
+  }
+  text += has_patterns && !falls_through ? " only" : "";
+  block_->rules_of_all.push_back(&line);
+  add("templates", text + template_.rest, line.place(), "template");
+}
+
+void Translator::read_template_match(const Line& line) {
+  if (has_arguments(line, 1, SIZE_MAX)) {
+    for (std::size_t i = 1; i < line.words.size(); ++i) {
+      template_.patterns.push_back(line.words[i].text);
+    }
+  }
+}
+
+void Translator::read_template_part(const Line& line) {
+  if (has_arguments(line, 1, SIZE_MAX)) {
+    template_.rest += " " + line.name() + " " + joined(line.words, 1);
+  }
+}
+
+void Translator::read_template_fallthrough(const Line& line) {
+  template_.falls_through = line.words.size() == 1;
+  template_.through = argument_zones(line, 1);
+}
+
+}  // namespace waypost::ops
