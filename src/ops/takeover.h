@@ -2,9 +2,10 @@
 // it gets its sockets, TCP connections and the secret of its cookies, and no query is lost.
 //
 //   old                                   new
+//                                         reads its configuration
 //                                         connects to `takeoverSocket`: Hello
 //   DnsSockets, StatusSockets, Secret
-//   answers                               reads its configuration, learns the cluster
+//   answers                               learns the cluster
 //   answers                               answers, too: both read the same sockets.  Go
 //   reads no more; Left                   answers alone
 //   answers what it has in hand;
