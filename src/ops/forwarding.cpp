@@ -5,8 +5,10 @@
 
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
 #include <future>
 #include <memory>
+#include <string_view>
 
 namespace waypost::ops {
 namespace {
@@ -104,8 +106,12 @@ void Forwarding::publish() {
       add_problem(file.path.string() + ": it names no server");
     }
   }
-  if (problems != std::exchange(told_, problems) && !problems.empty()) {
-    log::warn("{}", problems);
+  if (problems != std::exchange(told_, problems)) {
+    for (std::string_view rest = problems; !rest.empty();) {
+      const std::size_t end = std::min(rest.find('\n'), rest.size());
+      log::warn("{}", rest.substr(0, end));
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
   }
   // Those who asked for forwarding are told why there is none; a stub domain alone is no such wish.
   std::string nobody = table.upstreams.empty() && !files_.files().empty()

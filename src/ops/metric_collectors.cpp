@@ -1,5 +1,6 @@
 #include "ops/metric_collectors.h"
 
+#include "base/log.h"
 #include "dns/types.h"
 
 #include <string>
@@ -28,6 +29,9 @@ void collect_build(Scrape& scrape) {
 }
 
 void collect_process(Scrape& scrape, const ProcessStatus& status) {
+  scrape.counter("waypost_log_lines_left_out_total",
+                 "Lines of the log that were not written, because too many like them were.",
+                 to_double(log::left_out()));
   scrape.counter("process_cpu_seconds_total", "User and system CPU time.", status.cpu_seconds);
   scrape.gauge("process_open_fds", "Open file descriptors.", to_double(status.open_fds));
   scrape.gauge("process_max_fds", "The most file descriptors that may be open.",

@@ -2,17 +2,19 @@
 
 #include "base/log.h"
 
-#include <algorithm>
+#include <string_view>
+#include <unordered_set>
 
 namespace waypost::ops {
 
 Problems ProblemLog::update(const Problems& problems) {
   Problems fresh;
+  std::unordered_set<std::string_view> before;
+  for (const Error& problem : current_) {
+    before.insert(problem.message);
+  }
   for (const Error& problem : problems) {
-    const bool known = std::any_of(current_.begin(), current_.end(), [&](const Error& other) {
-      return other.message == problem.message;
-    });
-    if (!known) {
+    if (!before.contains(problem.message)) {
       log::error("{}", problem.message);
       fresh.push_back(problem);
     }

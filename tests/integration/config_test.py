@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import urllib.request
 
 from harness import DNS_PROGRAM, SHOP, TOOL_PROGRAM, Checks, Folder, Server, run
 
@@ -123,6 +124,20 @@ def the_log_as_json():
             checks.matches("the log as text again",
                            "\n".join(server.wait_for_log("now in force: logFormat")),
                            r"^\d{4}-\d\d-\d\dT[0-9:.]+Z info ")
+
+
+def nobody_can_fill_the_log():
+    """Of what one place of the program says, a hundred lines are written at once."""
+    with Folder() as folder:
+        for number in range(250):
+            folder.write(f"bad-{number:03}.yaml", "kind: Service\n")
+        with Server("--manifests", folder.path, "--metrics-listen", "127.0.0.1:0") as server:
+            server.wait_for_log("more lines like the last one are left out")
+            checks.equal("problems in the log", len(server.wait_for_log("bad-", timeout=0)), 100)
+            checks.equal("and that there are more", len(server.wait_for_log("left out, but for one every 5 s", timeout=0)), 1)
+            port = re.search(r":(\d+)/metrics", "\n".join(server.out)).group(1)
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+                checks.contains("counted", answer.read().decode(), "\nwaypost_log_lines_left_out_total 150\n")
 
 
 def nobody_reads_its_output():
@@ -243,6 +258,7 @@ what_a_start_prints()
 examples_are_true_under_filters()
 stopping()
 the_log_as_json()
+nobody_can_fill_the_log()
 nobody_reads_its_output()
 a_port_in_use()
 values_reach_the_answers()
