@@ -29,9 +29,11 @@ Answering::Answering(asio::io_context& context, server::Views& views, const Conf
       built_in_zones_(config.built_in_zones),
       readers_(server::reader_count(config.server)),
       rules_(context, views, secret),
+      query_log_(context, views, readers_),
       forwarding_(context, views, config.forward) {
   watch_zones();
   rules_.configure(config, readers_);
+  query_log_.configure(config.query_log);
   load_zones();
 }
 
@@ -62,6 +64,7 @@ void Answering::stop() {
   if (is_running()) {
     forwarding_.stop();
     server_.reset();
+    query_log_.write();
   }
 }
 
@@ -75,6 +78,7 @@ void Answering::configure(const Config& next) {
     load_zones();
   }
   rules_.configure(next, readers_);
+  query_log_.configure(next.query_log);
   forwarding_.configure(next.forward);
 }
 
@@ -143,6 +147,7 @@ void Answering::collect(Scrape& scrape) {
   collect_server(scrape, all, label());
   forwarding_.collect(scrape, all, label());
   rules_.collect(scrape);
+  query_log_.collect(scrape);
 }
 
 void Answering::collect_searches(Scrape& scrape, const search::PodDirectory& pods) const {

@@ -15,6 +15,7 @@
 #include "ops/forwarding.h"
 #include "ops/metrics.h"
 #include "ops/problem_log.h"
+#include "ops/query_log_writer.h"
 #include "ops/query_rules.h"
 #include "records/publisher.h"
 #include "search/pod_directory.h"
@@ -113,6 +114,7 @@ class Answering {
   ProblemLog zone_problems_{"static zones"};
   const std::size_t readers_;  // Threads that have a place in the rules.
   QueryRules rules_;
+  QueryLogWriter query_log_;
   std::unique_ptr<const zones::ZoneSet> zones_;
   Forwarding forwarding_;  // Stopped before the server, destroyed after it.
   std::unique_ptr<server::Server> server_;

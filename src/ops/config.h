@@ -18,6 +18,7 @@
 #include "ops/status_server.h"
 #include "policy/policy.h"
 #include "records/options.h"
+#include "server/query_log.h"
 #include "server/responder.h"
 #include "server/server.h"
 #include "sources/manifest_source.h"
@@ -100,6 +101,7 @@ struct Config {
   std::filesystem::path cookie_secret_file;  // Empty: the process chooses a secret.
   std::string log_level;
   log::Format log_format = log::Format::Text;
+  server::QueryLogOptions query_log;
   std::vector<ShownValue> shown;  // Every option, in the table's order.
 
   // False: objects come from an API server.  True without a folder: there are none.

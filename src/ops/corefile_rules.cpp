@@ -71,10 +71,16 @@ std::span<const Translator::Rule> Translator::rules() {
       {{"dnssec", "", Refused, "zones here are not signed"}, nullptr},
       {{"dnstap", "", Refused, "scrape metricsListen instead"}, nullptr},
       {{"errors", "", BuiltIn,
-        "Problems are logged when they begin and when they end; each failure is counted."},
+        "Problems are logged when they begin and when they end; each failure is counted. "
+        "`queryLog: [error]` has a line for each query that fails."},
        &T::read_errors},
-      {{"errors", "consolidate", BuiltIn, "A problem that repeats is logged once."},
+      {{"errors", "consolidate", BuiltIn,
+        "A problem that repeats is logged once; of one that comes and goes, no more than 100 "
+        "lines at "
+        "once and then one every 5 s."},
        &T::read_arguments_only},
+      {{"errors", "panicRecoveryStacktrace", Refused, "there are no stack traces; leave it out"},
+       nullptr},
       {{"errors", "stacktrace", Refused, "there are no stack traces; leave it out"}, nullptr},
       {{"etcd", "", Refused, "forward the zone to a server that has it"}, nullptr},
       {{"federation", "", Refused, "federations are gone from Kubernetes; use a stub domain"},
@@ -182,10 +188,14 @@ std::span<const Translator::Rule> Translator::rules() {
        &T::read_loadbalance},
       {{"local", "", Mapped, "`builtInZones: true`, the empty zones of RFC 6303 with them."},
        &T::read_local},
-      {{"log", "", BuiltIn,
-        "Queries that fail are counted by rcode, not logged; without class error it is refused."},
+      {{"log", "", Mapped,
+        "`queryLog`, for the names that are given, or those of its server block; at most "
+        "`queryLogRate` lines a second. The format of lines cannot be chosen."},
        &T::read_log},
-      {{"log", "class", BuiltIn, "Only error."}, &T::read_log_class},
+      {{"log", "class", Mapped, "The classes of `queryLog`; without it, all."}, &T::read_log_class},
+      {{"log", "minDuration", Refused,
+        "how long an answer takes is in its line, and does not choose it; leave it out"},
+       nullptr},
       {{"loop", "", BuiltIn,
         "An upstream that leads back here is found out and not asked any more; the others are."},
        nullptr},
@@ -259,29 +269,6 @@ void Translator::read_errors(const Line& line) {
              "errors: found '" + line.words[1].text + "', expected no file; the log is on stderr");
   }
   read_options(line);
-}
-
-void Translator::read_log(const Line& line) {
-  const bool is_failures = std::any_of(line.block.begin(), line.block.end(),
-                                       [](const Line& each) { return each.name() == "class"; });
-  if (!is_failures) {
-    complain(line.place(),
-             "log: found no class, expected class error; other queries are not "
-             "logged, but counted (docs/metrics.md)");
-  }
-  note(line.place(), "log: queries that fail are counted by rcode, not logged", true);
-  read_options(line);
-}
-
-void Translator::read_log_class(const Line& line) {
-  for (std::size_t i = 1; i < line.words.size(); ++i) {
-    if (line.words[i].text != "error") {
-      complain(line.words[i].place, "log class: found '" + line.words[i].text +
-                                        "', expected error; other queries are not logged, but "
-                                        "counted (docs/metrics.md)");
-    }
-  }
-  (void)has_arguments(line, 1, SIZE_MAX);
 }
 
 void Translator::read_loadbalance(const Line& line) {

@@ -48,6 +48,7 @@ CorefileSettings Translator::run(const corefile::Corefile& corefile) {
   combine_listeners();
   combine_cluster();
   combine_forwards();
+  combine_logs();
   combine_cache();
   // CoreDNS has no zones of its own.
   if (!given_.contains("builtInZones")) {

@@ -50,11 +50,17 @@ class Translator {
       return upstreams.size() > 1 || (upstreams.size() == 1 && upstreams.front().starts_with('/'));
     }
   };
+  struct LogEntry {
+    Zone zone;            // Within one of the block's.
+    std::string queries;  // A class.
+    corefile::Place place;
+  };
   struct Block {
     std::vector<Zone> zones;                           // Each once.
     std::vector<std::pair<Zone, std::uint16_t>> keys;  // With their ports.
     std::vector<std::string> addresses;                // Of bind; empty: all.
     std::vector<Forward> forwards;
+    std::vector<LogEntry> logs;
     std::vector<Zone> cluster;  // The zones of `kubernetes`.
     bool has_kubernetes = false;
     bool has_chaos = false;
@@ -111,8 +117,6 @@ class Translator {
   void read_lameduck(const corefile::Line& line);
   void read_loadbalance(const corefile::Line& line);
   void read_local(const corefile::Line& line);
-  void read_log(const corefile::Line& line);
-  void read_log_class(const corefile::Line& line);
   void read_nsid(const corefile::Line& line);
   void read_prometheus(const corefile::Line& line);
   void read_ready(const corefile::Line& line);
@@ -141,6 +145,12 @@ class Translator {
   void read_policy(const corefile::Line& line);
   void read_tls(const corefile::Line& line);
   void read_tls_servername(const corefile::Line& line);
+
+  // ---- The query log (corefile_log.cpp)
+  void read_log(const corefile::Line& line);
+  void read_log_class(const corefile::Line& line);
+  void add_log(const std::vector<Zone>& names, const corefile::Place& place);
+  void combine_logs();
 
   // ---- The cache (corefile_cache.cpp)
   void read_cache(const corefile::Line& line);
@@ -193,6 +203,7 @@ class Translator {
   std::string tls_name_;
   std::string policy_;
   bool has_own_ca_ = false;
+  std::vector<std::string> log_classes_;  // Of the `log` that is being read.
   // Of the `cache` that is being read, in seconds.
   std::optional<std::uint64_t> success_ttl_;
   std::optional<std::uint64_t> denial_ttl_;

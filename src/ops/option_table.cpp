@@ -7,6 +7,7 @@
 #include "ops/node_facts.h"
 #include "ops/option_values.h"
 #include "ops/policy_options.h"
+#include "ops/query_log_options.h"
 #include "ops/reverse_zones.h"
 #include "ops/search_options.h"
 #include "ops/text.h"
@@ -558,6 +559,18 @@ constexpr auto Table = std::to_array<Option>({
     {"logFormat", "log-format", Text, "FORMAT", "text or json", "text", "", Live,
      "Whether a line of the log is text or a JSON object with time, level and message.",
      put_log_format},
+    {"queryLog", "query-log", List, "[ZONE=]CLASS",
+     "a list of success, denial, error, all or none, each with a zone and '=' in front if it is "
+     "about the names there, such as corp.example=all",
+     "", "none; no query is logged", Live,
+     "The queries that have a line in the log: success has records, denial is NXDOMAIN or has "
+     "none, "
+     "error is any other rcode or no answer. Of a name, the entries with the longest zone count.",
+     put_query_log},
+    {"queryLogRate", "query-log-rate", Number, "LINES", "a number from 1 to 2000", "100", "", Live,
+     "How many lines queryLog writes a second, at most. While more queries would have one, some of "
+     "them are chosen by chance and stand for the others.",
+     put_query_log_rate},
 });
 
 // Lower case without dashes and underscores.

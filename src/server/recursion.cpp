@@ -164,6 +164,9 @@ void Recursion::serve(const std::shared_ptr<Parked>& parked, unsigned round) {
 Reply Recursion::respond(Parked& parked, const resolver::Resolution* resolution) {
   const rcu::ReadSection section;
   parked.client.time = Moment::now();  // Each time anew, because the request may have waited.
+  if (parked.client.since_us == 0) {
+    parked.client.since_us = parked.client.time.uptime_us;
+  }
   return responder_.resume(parked.request, parked.client, resolution, &parked.progress, output_);
 }
 

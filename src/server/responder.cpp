@@ -2,6 +2,7 @@
 
 #include "server/answer.h"
 #include "server/completion.h"
+#include "server/query_log.h"
 #include "zones/zone_set.h"
 
 #include <algorithm>
@@ -401,9 +402,15 @@ Reply Responder::reply_to(Request& request, const Client& client,
         case Course::Send:
           break;
         case Course::Silence:
+          if (QueryLog* const log = log_for(client)) {
+            log->note(place_, query, client, writer.rcode(), {});
+          }
           return {};
         case Course::Transfer:
           counters_.transfers.add();
+          if (QueryLog* const log = log_for(client)) {
+            log->note_transfer(place_, query, client);
+          }
           return {.size = 0, .transfer = true};
       }
       if (is_first_look_) {
@@ -436,9 +443,11 @@ Reply Responder::reply_to(Request& request, const Client& client,
   if (writer.is_truncated()) {
     counters_.truncated.add();
   }
-  return {.size = writer.finish(),
-          .is_from_cache = answer.is_from_cache(),
-          .refresh = answer.wants_refresh()};
+  const std::size_t size = writer.finish();
+  if (QueryLog* const log = log_for(client)) {
+    log->note(place_, query, client, writer.rcode(), Bytes(out).first(size));
+  }
+  return {.size = size, .is_from_cache = answer.is_from_cache(), .refresh = answer.wants_refresh()};
 }
 
 Responder::Course Responder::answer_question(Request& request, const Client& client,

@@ -39,6 +39,8 @@ class PodDirectory;
 
 namespace waypost::server {
 
+class QueryLog;
+
 // What an operator may choose about responses as such.  Immutable once published.
 struct AnswerPolicy {
   std::uint16_t udp_size = 1232;  // The most octets in a UDP answer with EDNS.
@@ -65,6 +67,8 @@ struct Views {
   std::atomic<const resolver::AnswerCache*> answers{nullptr};
   // Whose names are completed (search/walk.h); null: nobody's.
   std::atomic<const search::PodDirectory*> pods{nullptr};
+  // What queries are told to that people want to see (server/query_log.h); null: nobody does.
+  std::atomic<QueryLog*> query_log{nullptr};
   // The cluster's names are old: from a saved state, or from a source that was lost too long ago.
   // Answers say so (RFC 8914, 4.4).
   std::atomic<bool> is_stale{false};
@@ -92,6 +96,8 @@ struct Client {
   IpAddress address;
   Transport transport = Transport::Udp;
   Moment time;
+  // When a query came that other servers have to be asked about, as Moment::uptime_us; otherwise 0.
+  std::uint64_t since_us = 0;
   // Somebody only looks what would be answered: no limits and rules of access are for them.
   bool is_trial = false;
 };
@@ -180,6 +186,11 @@ class Responder {
                         const resolver::Resolution* resolution, Answer& answer,
                         dns::MessageWriter& writer) noexcept;
   void count(const Answer& answer) noexcept;
+  // The log that `client`'s queries are told to; null: none.
+  QueryLog* log_for(const Client& client) const noexcept {
+    QueryLog* const log = views_.query_log.load(std::memory_order_acquire);
+    return log != nullptr && !client.is_trial ? log : nullptr;
+  }
   std::optional<Course> limit(const policy::Policy& rules, const Client& client, Answer& answer,
                               dns::MessageWriter& writer) noexcept;
   void add_opt(const dns::Query& query, const Client& client, const AnswerPolicy& policy,

@@ -441,6 +441,25 @@ def a_popular_name():
         checks.equal("asked for at first, and once before it expired", len(upstream.questions), 2)
 
 
+def what_the_query_log_says():
+    """A query has one line, from the thread that answers it in the end, with how long others were waited for."""
+    with Folder() as folder, Upstream() as upstream:
+        folder.write("shop.yaml", SHOP)
+        upstream.delay, upstream.slow_name = 0.3, b"slow"
+        with Server("--manifests", folder.path, "--forward", upstream.where, "--query-log", "all") as server:
+            for name, options in (("slow.example.com", ()), ("slow-tcp.example.com", ("+tcp",)), ("slow.example.com", ())):
+                server.dig(name, "A", "+recurse", *options)
+            told = server.wait_for_log(" info query ", timeout=5, count=3)
+            found = [dict(word.split("=", 1) for word in line.split(" info query ")[1].split(" ")) for line in told]
+            checks.equal("one line for each query, the answer's", [
+                (one["protocol"], one["name"], one["rcode"], "waited_ms" in one) for one in found], [
+                ("udp", "slow.example.com.", "NOERROR", True), ("tcp", "slow-tcp.example.com.", "NOERROR", True),
+                ("udp", "slow.example.com.", "NOERROR", False)])
+            # To a tick of the kernel's clock, at most 10 ms, on either end.
+            checks.equal("it says how long others were waited for",
+                         [280 <= int(one["waited_ms"]) <= 1900 for one in found if "waited_ms" in one], [True, True])
+
+
 def an_upstream_that_is_this_server():
     place = "{}:{}".format(*free_place())
     with Folder() as folder, Upstream() as upstream:
@@ -461,6 +480,7 @@ a_resolv_conf_that_comes_later()
 an_upstream_that_dies()
 one_connection_with_a_slow_name()
 a_popular_name()
+what_the_query_log_says()
 names_elsewhere()
 many_ask_the_same()
 flushing()

@@ -156,8 +156,12 @@ def answers_and_tracks_nothing(t, backend):
         # The file is followed.
         dig = lambda: t.pod_a.run("dig", "+noall", "+answer", "@" + LOCAL[4], NAME).split()  # noqa: E731
         checks.equal(f"{backend}: the TTL is the file's", dig()[1], "7")
-        (folder.path / "dns.yaml").write_text("ttl: 9\n")
+        (folder.path / "dns.yaml").write_text("ttl: 9\nqueryLog: [denial]\n")
         checks.equal(f"{backend}: and follows it", wait_until(lambda: dig()[1] == "9", 5) is not None, True)
+        ask(t.pod_a, LOCAL[4], "no-such." + NAME)
+        told = rf" info query client={re.escape(POD_A[4])} protocol=udp name=no-such\.{re.escape(NAME)}\. .* rcode=NXDOMAIN "
+        checks.equal(f"{backend}: a query has its line in the log",
+                     wait_until(lambda: re.search(told, "\n".join(node.log)), 5) is not None, True)
         (folder.path / "dns.yaml").write_text("ttl: never\nlisten: ['0.0.0.0:53']\n")
         checks.equal(f"{backend}: a mistake is told",
                      node.wait_for(lambda: node.logged("listen: not for a node") and node.logged("ttl: found")), True)

@@ -109,13 +109,14 @@ class Load(threading.Thread):
 def threads():
     """Those that answer come before the one that reads what changes, and have names."""
     with Folder() as folder, Server("--manifests", folder.path, "--workers", "2") as server:
-        pid = server.process.pid
-        policies = {}
-        for task in (pathlib.Path("/proc") / str(pid) / "task").iterdir():
-            policies[(task / "comm").read_text().strip()] = os.sched_getscheduler(int(task.name))
-        checks.equal("threads and how they are scheduled", policies,
-                     {DNS_PROGRAM.name: os.SCHED_BATCH, "worker-0": os.SCHED_OTHER, "worker-1": os.SCHED_OTHER,
-                      "resolver": os.SCHED_OTHER})
+        def policies():
+            tasks = (pathlib.Path("/proc") / str(server.process.pid) / "task").iterdir()
+            return sorted(((task / "comm").read_text().strip(), os.sched_getscheduler(int(task.name))) for task in tasks)
+
+        wanted = [("resolver", os.SCHED_OTHER), (DNS_PROGRAM.name, os.SCHED_BATCH), ("worker-0", os.SCHED_OTHER),
+                  ("worker-1", os.SCHED_OTHER)]
+        server.wait_for(lambda: policies() == wanted, 5)  # A thread that has not run yet has no name of its own.
+        checks.equal("threads and how they are scheduled", policies(), wanted)
 
 
 def a_scrape_during_load():

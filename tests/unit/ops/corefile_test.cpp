@@ -214,7 +214,13 @@ TEST_CASE("a block of each kind becomes keys") {
            "forward:\n  - \"10.0.0.1\"\nstubDomains:\n  - \"a.example=10.0.0.2\"\ncacheSize: "
            "5116928\n" +
                times("0s", 5, 30, 20) + "prefetch: false\n"},
-          {in_block("log . {\n class error\n}"), ""},
+          {in_block("log . {\n class error\n}"), "queryLog:\n  - \"error\"\n"},
+          {in_block("log"), "queryLog:\n  - \"all\"\n"},
+          {in_block("log {\n class denial error\n class success\n}"),
+           "queryLog:\n  - \"denial\"\n  - \"error\"\n  - \"success\"\n"},
+          {in_block("log a.Example 10.0.0.0/8 {combined} {\n class error\n}"),
+           "queryLog:\n  - \"a.example=error\"\n  - \"10.in-addr.arpa=error\"\n"},
+          {in_block("log . \"{name} {type}\""), "queryLog:\n  - \"all\"\n"},
           {in_block("kubernetes cluster.local\ncache {\n disable success cluster.local\n}"),
            Cluster + Cached}}) {
     CAPTURE(text);
@@ -351,12 +357,19 @@ TEST_CASE("what has no meaning here is refused with its place") {
             "Corefile:5: forward: found tls:// without the authorities of Corefile:3, expected "
             "them "
             "here, too, for upstreamCaFile is one for all\n"},
-           {in_block("log"),
-            "Corefile:2: log: found no class, expected class error; other queries are not logged, "
-            "but counted (docs/metrics.md)\n"},
-           {in_block("log {\n class denial\n}"),
-            "Corefile:3: log class: found 'denial', expected error; other queries are not logged, "
-            "but counted (docs/metrics.md)\n"},
+           {in_block("log {\n class denials\n}"),
+            "Corefile:3: log class: found 'denials', expected success, denial, error or all\n"},
+           {in_block("log {\n class\n}"),
+            "Corefile:3: log class: found 0 arguments, expected at least 1\n"},
+           {in_block("log {\n minDuration 1s\n}"),
+            "Corefile:3: log minDuration: not offered here: how long an answer takes is in its "
+            "line, and does not choose it; leave it out\n"},
+           {"a.example {\n log b.example\n}",
+            "Corefile:2: log: found the name 'b.example', expected one that shares names with its "
+            "server block's\n"},
+           {in_block("errors {\n panicRecoveryStacktrace\n}"),
+            "Corefile:3: errors panicRecoveryStacktrace: not offered here: there are no stack "
+            "traces; leave it out\n"},
            // cache
            {in_block("cache 30 a.example"),
             "Corefile:2: cache: found the zone 'a.example', expected none; what upstreams answer "
@@ -395,7 +408,30 @@ TEST_CASE("a value that an option refuses names the line of the Corefile") {
             ":3: kubernetes ttl: found '9999', expected a whole number of seconds from 0 to 3600");
 }
 
+TEST_CASE("a block without log keeps its names out of what the blocks around it log") {
+  const auto logs_of = [](const std::string& text) {
+    const std::string yaml = yaml_of(translated(text).settings, {});
+    const std::size_t at = yaml.find("queryLog:");
+    return at == std::string::npos ? "" : yaml.substr(at);
+  };
+  const std::string Corp = "corp.example {\n forward . 10.0.0.1\n}\n";
+  const std::string All = ".:53 {\n log\n forward . 10.0.0.2\n}\n";
+  CHECK(logs_of(Corp + All) == "queryLog:\n  - \"all\"\n  - \"corp.example=none\"\n");
+  CHECK(logs_of(All + "corp.example {\n log a.corp.example {\n class error\n }\n forward . "
+                      "10.0.0.1\n}\n") ==
+        "queryLog:\n  - \"all\"\n  - \"a.corp.example=error\"\n  - \"corp.example=none\"\n");
+  CHECK(logs_of(".:53 {\n forward . 10.0.0.2\n}\ncorp.example {\n log\n forward . 10.0.0.1\n}\n") ==
+        "queryLog:\n  - \"corp.example=all\"\n");
+  CHECK(logs_of(Corp).empty());
+}
+
 TEST_CASE("what is built in and what differs is noted") {
+  CHECK(notes(in_block("log {\n class error\n}")).empty());
+  CHECK(notes(in_block("log . \"{remote} {name}\"")) ==
+        "differs: Corefile:2: log: lines are not written as '{remote} {name}' says, but as "
+        "docs/query-log.md\n"
+        "differs: Corefile:2: log: no more lines are written than queryLogRate says, 100 a second "
+        "unless it is set; while there are more queries, each line stands for several\n");
   CHECK(notes(in_block("loop")) ==
         "built in: Corefile:2: loop: built in. An upstream that leads back here is found out and "
         "not asked any more; the others are.\n");

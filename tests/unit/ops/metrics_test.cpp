@@ -6,6 +6,7 @@
 #include "ops/forwarding.h"
 #include "ops/metric_collectors.h"
 #include "ops/node_metrics.h"
+#include "ops/query_log_writer.h"
 
 #include <boost/asio/io_context.hpp>
 #include <doctest/doctest.h>
@@ -133,6 +134,8 @@ std::string everything() {
   metrics.add([&](Scrape& scrape) { forwarding.collect(scrape, workers, "dns://:53"); });
   const QueryRules rules(context, views, std::nullopt);
   metrics.add([&](Scrape& scrape) { rules.collect(scrape); });
+  const QueryLogWriter query_log(context, views, 1);
+  metrics.add([&](Scrape& scrape) { query_log.collect(scrape); });
   metrics.add([](Scrape& scrape) {
     std::array<resolver::UpstreamReport, 1> reports;
     reports[0].counters.rcodes[0] = 1;

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "search/pod_directory.h"
+#include "server/query_log.h"
 #include "support/allocation_counter.h"
 #include "support/cluster.h"
 #include "support/dns_text.h"
@@ -93,6 +94,30 @@ TEST_CASE("an answer from the cache does not allocate, nor does a query that has
   CHECK(load_u32(out.data() + packet.size() - record.size() + 6) == 60 - 17);  // The TTL.
   CHECK(counters.cache_hits.value() == 1);
   CHECK(counters.cache_misses.value() == 1);
+}
+
+TEST_CASE(
+    "a query that is told to the log allocates nothing, nor does one that has no room there") {
+  TestCluster cluster;
+  server::QueryLog log({.rules = {{.zone = std::string(1, '\0'), .classes = 7}}}, 1, 1);
+  server::Views views;
+  views.index = cluster.views().index.load();
+  views.zones = cluster.views().zones.load();
+  views.policy = cluster.views().policy.load();
+  views.query_log = &log;
+  server::Counters counters;
+  server::Responder responder(views, counters, 3);
+  std::vector<std::uint8_t> out(dns::MaxMessageSize);
+  const auto query = make_query({.name = "no.svc.cluster.local."});
+  const std::size_t before = count_allocations();
+  for (int i = 0; i < 100'000; ++i) {
+    responder.respond(query, {.address = IpAddress::v4(127, 0, 0, 1)}, out);
+  }
+  CHECK(count_allocations() == before);
+  std::size_t records = 0;
+  log.drain([&](const server::LoggedQuery&) { ++records; });
+  CHECK(records == 200);
+  CHECK(log.missed() != 0);
 }
 
 TEST_CASE("no rule of an operator makes an answer allocate") {
