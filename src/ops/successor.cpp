@@ -23,6 +23,7 @@ constexpr std::string_view Flag = "--takeover";
 int spawn(const std::string& program, std::vector<std::string>& arguments, bool in_path,
           int& process) {
   std::vector<char*> pointers;
+  pointers.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) {
     pointers.push_back(argument.data());
   }

@@ -172,7 +172,8 @@ void TakeoverListener::meet(OwnedFd connection) {
     why = has_left_ ? "another process has taken over" : "another process is about to take over";
   }
   if (!why.empty()) {
-    (void)send_message(connection.get(), refusal(note_refusal(why)));
+    // Whoever has gone meanwhile does not get it.
+    [[maybe_unused]] const auto sent = send_message(connection.get(), refusal(note_refusal(why)));
     return;
   }
   successor_ = std::make_shared<TakeoverChannel>(context_, std::move(connection));

@@ -58,8 +58,8 @@ Result<std::optional<TakeoverMessage>> try_receive(int fd) {
     }
     return system_failure("takeover");
   }
-  TakeoverMessage message{.kind = Kind{kind}};
-  take_descriptors(header, message.descriptors);
+  std::vector<OwnedFd> descriptors;  // Closed again if the message is of no use.
+  take_descriptors(header, descriptors);
   if (size == 0) {
     return failure(ErrorKind::NotFound, "the other process has closed the connection");
   }
@@ -68,8 +68,8 @@ Result<std::optional<TakeoverMessage>> try_receive(int fd) {
                    "found a message of another program, or version, expected one of a takeover");
   }
   octets.resize(static_cast<std::size_t>(size) - 1);
-  message.octets = std::move(octets);
-  return std::optional(std::move(message));
+  return TakeoverMessage{
+      .kind = Kind{kind}, .octets = std::move(octets), .descriptors = std::move(descriptors)};
 }
 
 }  // namespace

@@ -56,6 +56,7 @@ InheritedSockets Inheritance::take(const SocketAddress& wanted) {
 
 std::vector<SocketAddress> Inheritance::left() const {
   std::vector<SocketAddress> addresses;
+  addresses.reserve(places_.size());
   for (const InheritedSockets& place : places_) {
     addresses.push_back(place.address);
   }
