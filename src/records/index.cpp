@@ -295,6 +295,40 @@ Outcome Index::solve(const Apex& apex, const dns::Lookup& lookup, Search& search
                                          : solve_entry(entry, apex, lookup, out);
 }
 
+bool Index::has_addresses(const Apex& apex, const dns::NameKey& name,
+                          Search& search) const noexcept {
+  settle(name, search);
+  const Entry& entry = search.candidate;
+  if (entry.kind == NodeKind::None) {
+    return compute_address(apex, name).has_value();
+  }
+  if (search.in_front != 0) {
+    return find_below_service(name, search).what == Place::What::Endpoint;
+  }
+  switch (entry.kind) {
+    case NodeKind::Service: {
+      const ServiceData& data = *entry.as<ServiceNode>().data.load(std::memory_order_acquire);
+      return data.kind() == ServiceData::Kind::Alias || !data.v4().empty() || !data.v6().empty();
+    }
+    case NodeKind::Pod:
+      return true;
+    case NodeKind::Fixed: {
+      const NameServers* const servers = name_servers_.load(std::memory_order_acquire);
+      return entry.as<FixedNode>().which == FixedNode::Which::NameServer && servers != nullptr &&
+             (!servers->v4.empty() || !servers->v6.empty());
+    }
+    case NodeKind::ClusterAddress:
+    case NodeKind::EndpointAddress:
+    case NodeKind::Address:
+    case NodeKind::NamespaceOfServices:
+    case NodeKind::NamespaceOfPods:
+    case NodeKind::Branch:
+    case NodeKind::None:
+      break;
+  }
+  return false;
+}
+
 Outcome Index::solve_below_service(const Place& place, const dns::Lookup& lookup,
                                    dns::MessageWriter& out) const noexcept {
   switch (place.what) {
@@ -529,23 +563,27 @@ Outcome Index::solve_reverse(const Entry& entry, const dns::Lookup& lookup,
   return finish_set(written, true, out);
 }
 
-// A name that is not in the table.  Only pods' names can still exist: in insecure mode they are
-// made from the question alone, under every namespace there is.
-Outcome Index::solve_computed(const Apex& apex, const dns::Lookup& lookup,
-                              dns::MessageWriter& out) const noexcept {
-  const dns::NameKey& name = lookup.name;
+// Of a name that is not in the table, the address.  Only pods' names can still exist: in insecure
+// mode they are made from the question alone, under every namespace there is.
+std::optional<IpAddress> Index::compute_address(const Apex& apex,
+                                                const dns::NameKey& name) const noexcept {
   if (options_.pods != PodsMode::Insecure || apex.is_reverse ||
       name.label_count != pods_.labels + 2U ||
       !name.is_within(as_bytes(pods_.wire), pods_.labels)) {
-    return Outcome::NoName;
+    return std::nullopt;
   }
   const Bytes parent = name.suffix(1);
   const Entry name_space = table_.find(dns::hash_name(parent), [&](const Entry& entry) noexcept {
     return entry.kind == NodeKind::NamespaceOfPods &&
            as_text(name.label(1)) == entry.as<NamespaceNode>().name;
   });
-  const auto address = read_dashed_address(name.label(0));
-  if (name_space.kind == NodeKind::None || !address) {
+  return name_space.kind != NodeKind::None ? read_dashed_address(name.label(0)) : std::nullopt;
+}
+
+Outcome Index::solve_computed(const Apex& apex, const dns::Lookup& lookup,
+                              dns::MessageWriter& out) const noexcept {
+  const auto address = compute_address(apex, lookup.name);
+  if (!address) {
     return Outcome::NoName;
   }
   if (lookup.type == RecordType::ANY) {

@@ -21,6 +21,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -81,6 +82,11 @@ class Index {
   dns::Outcome solve(const Apex& apex, const dns::Lookup& lookup, Search& search,
                      dns::MessageWriter& out, dns::Target& next) const noexcept;
 
+  // Whether a name within `apex` has addresses of either family, or is an ExternalName: what
+  // look-ups for A and AAAA together would find, by one version of what stands there.  `search` was
+  // begun with the name.
+  bool has_addresses(const Apex& apex, const dns::NameKey& name, Search& search) const noexcept;
+
   // Adds the SOA of `apex` to authority for a negative answer (RFC 2308, 3).  False: it does not
   // fit.
   bool add_soa(const Apex& apex, const dns::Lookup& lookup, dns::MessageWriter& out) const noexcept;
@@ -135,6 +141,8 @@ class Index {
                           dns::MessageWriter& out) const noexcept;
   dns::Outcome solve_reverse(const Entry& entry, const dns::Lookup& lookup,
                              dns::MessageWriter& out) const noexcept;
+  std::optional<IpAddress> compute_address(const Apex& apex,
+                                           const dns::NameKey& name) const noexcept;
   dns::Outcome solve_computed(const Apex& apex, const dns::Lookup& lookup,
                               dns::MessageWriter& out) const noexcept;
   dns::Outcome solve_address(const IpAddress& address, const dns::Lookup& lookup,

@@ -150,11 +150,10 @@ AnswerCache::Found AnswerCache::find(const CacheKey& key, std::uint32_t now) con
     const bool is_usable = age - best->ttl_ < stale_time_.load(std::memory_order_relaxed);
     return {is_usable ? State::Stale : State::Miss, false, is_usable ? best : nullptr};
   }
-  const bool is_due =
-      best->ttl_ >= ShortestPrefetchTtl && uses == MostUses && best->ttl_ - age <= best->ttl_ / 10;
-  const bool is_first = is_due && !best->is_refreshed_.load(std::memory_order_relaxed) &&
-                        !best->is_refreshed_.exchange(true, std::memory_order_relaxed);
-  return {State::Fresh, is_first, best};
+  const bool is_due = best->ttl_ >= ShortestPrefetchTtl && uses == MostUses &&
+                      best->ttl_ - age <= best->ttl_ / 10 &&
+                      !best->is_claimed_.load(std::memory_order_relaxed);
+  return {State::Fresh, is_due, best};
 }
 
 const CachedAnswer* AnswerCache::store(const Question& question, Bytes packet,

@@ -49,6 +49,9 @@ class CachedAnswer {
   bool has_records() const noexcept {
     return groups_ != 0 && records().groups.front().section == dns::Section::Answer;
   }
+  // True for the one reader that is to have it asked for again (AnswerCache::Found::is_due), once
+  // nothing keeps that reader from doing so.
+  bool claim() const noexcept { return !is_claimed_.exchange(true, std::memory_order_relaxed); }
 
  private:
   friend class AnswerCache;
@@ -85,7 +88,7 @@ class CachedAnswer {
   bool authentic_data_ = false;
   bool is_name_error_ = false;                 // For all types.
   mutable std::atomic<std::uint8_t> uses_{0};  // Saturating; the hand takes from it.
-  mutable std::atomic<bool> is_refreshed_{false};
+  mutable std::atomic<bool> is_claimed_{false};
 };
 
 // For how long answers are kept, in seconds.
@@ -112,7 +115,7 @@ class AnswerCache {
   enum class State : std::uint8_t { Miss, Fresh, Stale };
   struct Found {
     State state = State::Miss;
-    bool wants_prefetch = false;  // Popular and about to expire; told to one reader only.
+    bool is_due = false;  // Popular, about to expire, and nobody has claimed its renewal.
     const CachedAnswer* answer = nullptr;
   };
   Found find(const CacheKey& key, std::uint32_t now) const noexcept;

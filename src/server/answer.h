@@ -8,6 +8,7 @@
 #include "dns/lookup.h"
 #include "dns/message_writer.h"
 #include "policy/policy.h"
+#include "resolver/answer_cache.h"
 #include "search/walk.h"
 #include "server/authority.h"
 #include "server/responder.h"
@@ -78,7 +79,7 @@ class Answer {
   // What the cache said of a name that nobody here owns.
   bool is_missing() const noexcept { return is_missing_; }
   bool is_from_cache() const noexcept { return is_from_cache_; }
-  bool wants_refresh() const noexcept { return wants_refresh_; }
+  bool claims_refresh() const noexcept { return due_ != nullptr && due_->claim(); }
   bool is_unusable() const noexcept { return is_unusable_; }
   SearchOutcome search_outcome() const noexcept { return search_; }
   // Who answered before zones were asked.
@@ -135,7 +136,7 @@ class Answer {
   std::string_view extended_text_;
   bool is_missing_ = false;
   bool is_from_cache_ = false;
-  bool wants_refresh_ = false;
+  const resolver::CachedAnswer* due_ = nullptr;  // Of the question noted, if it is worth renewal.
   bool is_unusable_ = false;
   bool has_other_family_ = false;  // What is asked elsewhere exists, with the other type.
   bool is_rewritten_ = false;

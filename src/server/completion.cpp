@@ -145,27 +145,23 @@ Completion::Finding Completion::find(const dns::NameKey& name, unsigned step) no
 
 Completion::Finding Completion::find_here(const Authority& authority, const dns::NameKey& name,
                                           Search& search) noexcept {
-  bool exists = false;
-  const bool found = has_records(authority, name, query_.type, search, exists) ||
-                     (exists && has_records(authority, name, other_type_, search, exists));
+  const bool found = authority.zone != nullptr
+                         ? has_records(*authority.zone, name, query_.type) ||
+                               has_records(*authority.zone, name, other_type_)
+                         : sources_.index.has_addresses(*authority.cluster, name, search);
   return found ? Finding::Something : Finding::Nothing;
 }
 
 // Whether a look-up of that type ends with something else than "no such name" and "no such type".
 // What it writes is taken back: it is answered anew, behind the CNAME.
-bool Completion::has_records(const Authority& authority, const dns::NameKey& name, RecordType type,
-                             Search& search, bool& exists) noexcept {
+bool Completion::has_records(const zones::Zone& zone, const dns::NameKey& name,
+                             RecordType type) noexcept {
   dns::Target unused;
   const dns::MessageWriter::Mark mark = out_.mark();
-  const dns::Lookup lookup{name, type, 0, rotation_};
-  const Outcome outcome =
-      authority.zone != nullptr
-          ? authority.zone->solve(lookup, out_, unused)
-          : sources_.index.solve(*authority.cluster, lookup, search, out_, unused);
+  const Outcome outcome = zone.solve({name, type, 0, rotation_}, out_, unused);
   out_.rollback(mark);
   out_.set_truncated(false);
-  exists = outcome != Outcome::NoName;
-  return exists && outcome != Outcome::NoData;
+  return outcome != Outcome::NoName && outcome != Outcome::NoData;
 }
 
 //------------------------------------------------------------------ other servers' names
@@ -244,8 +240,9 @@ Completion::Known Completion::look(const dns::NameKey& name, RecordType type) no
     if (found.state != resolver::AnswerCache::State::Fresh) {
       return Known::Unknown;
     }
-    if (found.wants_prefetch) {
-      result_.wants_refresh = true;
+    // There is one place to note a question; another one's turn comes with the next query.
+    if (found.is_due && result_.due == nullptr) {
+      result_.due = found.answer;
       note(name, type);
     }
     answer = found.answer;

@@ -58,8 +58,9 @@ class Completion {
 
   struct Result {
     SearchOutcome outcome = SearchOutcome::None;
-    bool is_missing = false;        // The question noted is to be asked first; nothing is decided.
-    bool wants_refresh = false;     // The question noted is worth being asked for again.
+    bool is_missing = false;  // The question noted is to be asked first; nothing is decided.
+    // Where the question noted is worth being asked for again: its answer.
+    const resolver::CachedAnswer* due = nullptr;
     bool has_other_family = false;  // Another server has the name, with the type not asked for.
   };
 
@@ -79,8 +80,8 @@ class Completion {
   Finding find(const dns::NameKey& name, unsigned step) noexcept;
   Finding find_here(const Authority& authority, const dns::NameKey& name,
                     records::Index::Search& search) noexcept;
-  bool has_records(const Authority& authority, const dns::NameKey& name, dns::RecordType type,
-                   records::Index::Search& search, bool& exists) noexcept;
+  bool has_records(const zones::Zone& zone, const dns::NameKey& name,
+                   dns::RecordType type) noexcept;
   Finding find_elsewhere(const dns::NameKey& name, unsigned step) noexcept;
   Finding decide_elsewhere(const dns::NameKey& name, unsigned step) noexcept;
   Known look(const dns::NameKey& name, dns::RecordType type) noexcept;

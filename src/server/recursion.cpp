@@ -167,7 +167,12 @@ Reply Recursion::respond(Parked& parked, const resolver::Resolution* resolution)
   if (parked.client.since_us == 0) {
     parked.client.since_us = parked.client.time.uptime_us;
   }
-  return responder_.resume(parked.request, parked.client, resolution, &parked.progress, output_);
+  const Reply reply =
+      responder_.resume(parked.request, parked.client, resolution, &parked.progress, output_);
+  if (reply.refresh) {  // Of what else the answer is made of.
+    refresh(responder_.elsewhere());
+  }
+  return reply;
 }
 
 void Recursion::send(const Parked& parked, Bytes answer) {

@@ -127,7 +127,7 @@ bool Answer::complete(const search::PodDirectory& pods, const Authority& authori
   const Completion::Result result = completion.run(authority, client_.address, next, elsewhere_);
   search_ = result.outcome;
   is_missing_ = result.is_missing;
-  wants_refresh_ = result.wants_refresh;
+  due_ = result.due;
   has_other_family_ = result.has_other_family;
   if (result.outcome == SearchOutcome::Failed) {
     out_.set_authoritative(false);
@@ -163,8 +163,8 @@ void Answer::resolve_elsewhere(const dns::NameKey& name, std::uint16_t owner) no
   const auto found = answers_->find(key, client_.time.uptime);
   if (found.state == resolver::AnswerCache::State::Fresh) {
     is_from_cache_ = true;
-    if (found.wants_prefetch) {
-      wants_refresh_ = true;
+    if (found.is_due && due_ == nullptr) {
+      due_ = found.answer;
       note_elsewhere(key);
     }
     return write_elsewhere(*found.answer, resolver::TtlMode::CountDown, owner);
@@ -447,7 +447,8 @@ Reply Responder::reply_to(Request& request, const Client& client,
   if (QueryLog* const log = log_for(client)) {
     log->note(place_, query, client, writer.rcode(), Bytes(out).first(size));
   }
-  return {.size = size, .is_from_cache = answer.is_from_cache(), .refresh = answer.wants_refresh()};
+  return {
+      .size = size, .is_from_cache = answer.is_from_cache(), .refresh = answer.claims_refresh()};
 }
 
 Responder::Course Responder::answer_question(Request& request, const Client& client,

@@ -104,7 +104,7 @@ void Answer::take_over(const Answer& rewritten) noexcept {
   extended_text_ = rewritten.extended_text_;
   is_missing_ = rewritten.is_missing_;
   is_from_cache_ = rewritten.is_from_cache_;
-  wants_refresh_ = rewritten.wants_refresh_;
+  due_ = rewritten.due_;
   is_unusable_ = rewritten.is_unusable_;
   source_ = rewritten.source_;
 }

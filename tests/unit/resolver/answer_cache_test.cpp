@@ -189,10 +189,14 @@ TEST_CASE("one reader is told that a popular answer is about to expire") {
   Fixture fixture(1 << 20);
   fixture.store("a.example.", 100, 0);
   for (int use = 0; use < 5; ++use) {
-    CHECK_FALSE(fixture.find("a.example.", 50).wants_prefetch);
+    CHECK_FALSE(fixture.find("a.example.", 50).is_due);
   }
-  CHECK(fixture.find("a.example.", 95).wants_prefetch);
-  CHECK_FALSE(fixture.find("a.example.", 95).wants_prefetch);
+  const auto due = fixture.find("a.example.", 95);
+  CHECK(due.is_due);
+  CHECK(fixture.find("a.example.", 95).is_due);  // Until somebody does something about it.
+  CHECK(due.answer->claim());
+  CHECK_FALSE(due.answer->claim());
+  CHECK_FALSE(fixture.find("a.example.", 95).is_due);
 }
 
 TEST_CASE("the cache stays within its size, and what is used survives a scan") {

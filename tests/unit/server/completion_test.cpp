@@ -8,9 +8,11 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace waypost::test {
@@ -275,6 +277,44 @@ TEST_CASE("of a Service with one family, the other one is NODATA behind the CNAM
   CHECK(response_text(f.ask({.name = "six.other" + First})).authority.size() == 1);
 }
 
+TEST_CASE("a name whose addresses change family meanwhile is found all the time") {
+  Fixture f;
+  kube::Service service;
+  service.key = {"other", "flips"};
+  service.headless = true;
+  f.cluster.cache.put(service);
+  const auto flip = [&](bool to_v4) {
+    kube::EndpointSlice slice;
+    slice.key = {"other", "flips-a"};
+    slice.service_name = "flips";
+    slice.add({.address = *IpAddress::from_text(to_v4 ? "10.0.0.1" : "fd00::1")}, "", "");
+    f.cluster.cache.put(slice);
+  };
+  flip(true);
+  std::atomic<bool> is_over{false};
+  std::size_t missed = 0;
+  std::thread reader([&] {
+    const rcu::ReaderThread registered;
+    std::vector<std::uint8_t> out(dns::MaxMessageSize);
+    const server::Client who{.address = *IpAddress::from_text("10.244.1.5")};
+    const auto a = make_query({.name = "flips.other" + First});
+    const auto aaaa = make_query({.name = "flips.other" + First, .type = RecordType::AAAA});
+    for (unsigned round = 0; round < 20'000; ++round) {
+      for (const auto* request : {&a, &aaaa}) {
+        const rcu::ReadSection section;
+        // Otherwise other servers are asked for later names of the walk.
+        missed += f.responder.respond(*request, who, out).resolve ? 1U : 0U;
+      }
+    }
+    is_over = true;
+  });
+  for (unsigned round = 0; !is_over; ++round) {
+    flip(round % 2 != 0);
+  }
+  reader.join();
+  CHECK(missed == 0);
+}
+
 TEST_CASE("names without addresses are passed over, and what is nowhere is NXDOMAIN") {
   Fixture f;
   // "shop" is a namespace below svc.cluster.local, which has no addresses; glibc goes on as well.
@@ -511,6 +551,37 @@ TEST_CASE("that a popular answer is worth being asked for again is told once") {
   REQUIRE(reply(1056).refresh);
   CHECK(f.responder.elsewhere().to_text() == "www.example.org. A");
   CHECK_FALSE(reply(1056).refresh);  // Once.
+}
+
+TEST_CASE("what completed answers are made of is asked for again while it is popular, all of it") {
+  Fixture f;
+  f.outside = {{"www.example.org.", Both}};
+  const QueryOptions query{.name = "www.example.org" + First};
+  f.ask(query);
+  const auto request = make_query(query);
+  std::vector<std::uint8_t> out(dns::MaxMessageSize);
+  const auto reply = [&](std::uint32_t uptime) {
+    const server::Client who{.address = *IpAddress::from_text("10.244.1.5"),
+                             .time = {.uptime = uptime}};
+    return f.responder.respond(request, who, out);
+  };
+  for (int i = 0; i < 5; ++i) {
+    CHECK_FALSE(reply(1010).refresh);
+  }
+  // One with each query: there is one place to note it.
+  REQUIRE(reply(1056).refresh);
+  CHECK(f.responder.elsewhere().to_text() == "www.example.org.host.example. A");
+  const auto step = *dns::Name::from_text("www.example.org.host.example");
+  dns::NameKey key;
+  key.assign(step.wire());
+  REQUIRE(f.answers.flush(key, false) == 1);
+  // Who has to ask for something else first leaves it to the next one.
+  CHECK(reply(1056).resolve);
+  f.uptime = 1056;
+  f.ask({.name = "www.example.org.host.example."});
+  REQUIRE(reply(1056).refresh);
+  CHECK(f.responder.elsewhere().to_text() == "www.example.org. A");
+  CHECK_FALSE(reply(1056).refresh);
 }
 
 TEST_CASE("a Pod that changes while other servers are asked is answered by its new list") {

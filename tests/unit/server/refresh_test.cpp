@@ -74,6 +74,12 @@ class Fixture {
     return first;
   }
 
+  // What was asked first is answered.
+  void answer(Message packet) {
+    const std::lock_guard lock(mutex);
+    boost::asio::post(context,
+                      [done = waiting.front(), packet = std::move(packet)] { done(packet); });
+  }
   // What was asked first fails.
   void fail() {
     const std::lock_guard lock(mutex);
@@ -156,6 +162,22 @@ TEST_CASE("a popular answer is asked for again, over UDP, over TCP, and at the e
     over_udp(f, "www.example.org.shop.svc.cluster.local.");
     CHECK(f.asked() == "www.example.org. A");
   }
+}
+
+TEST_CASE("what else a walk is made of is asked for again when a step had to be asked for first") {
+  Fixture f;
+  UdpClient client(f.address());
+  for (std::uint16_t id = 0; id < 3; ++id) {  // From the next look on it is popular.
+    client.send(query(id, "www.example.org."));
+    CHECK(summary(client.receive()).starts_with(std::to_string(id) + " NOERROR"));
+  }
+  client.send(query(9, "www.example.org.shop.svc.cluster.local.", dns::RecordType::AAAA));
+  REQUIRE(f.asked() == "www.example.org. AAAA");
+  Message none = query(1, "www.example.org.", dns::RecordType::AAAA);
+  none[2] |= 0x80;
+  f.answer(none);
+  CHECK(summary(client.receive()).starts_with("9 NOERROR"));
+  CHECK(f.asked() == "www.example.org. A");
 }
 
 TEST_CASE("a query that comes before anybody can ask for it is asked for afterwards") {
