@@ -17,6 +17,9 @@ struct ServiceDelta {
   const kube::ObjectKey& key;
   const ServiceState& before;
   const ServiceState& after;
+  // When the control plane made the change, as far as the object tells; its creation only where it
+  // is new.  Nothing in a delta that no object has just caused.
+  kube::ChangeTimes times = {};
 };
 
 // One change of an object that stands alone; null means absent.

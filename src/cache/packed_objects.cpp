@@ -165,8 +165,8 @@ enum EndpointBit : unsigned { Ready, Serving, Terminating, IsV4, HasHostname, Ha
 
 void pack(OctetWriter& to, const kube::Service& service, const Kept& kept) {
   const auto& [key, resource_version, type, headless, cluster_ips, external_name, ports, labels,
-               selector, publish_not_ready_addresses, ip_families, ip_family_policy, traffic] =
-      service;
+               selector, publish_not_ready_addresses, ip_families, ip_family_policy, traffic,
+               times] = service;
   static const kube::Labels none;
   to.octet(static_cast<std::uint8_t>(static_cast<unsigned>(type) | bit(headless, 2) |
                                      bit(publish_not_ready_addresses, 3) |
@@ -218,7 +218,7 @@ void unpack(OctetReader& from, kube::Service& service) {
 //------------------------------------------------------------------ EndpointSlice
 
 void pack(OctetWriter& to, const kube::EndpointSlice& slice, const Kept& kept) {
-  const auto& [key, resource_version, service_name, ports, endpoints, text, traffic] = slice;
+  const auto& [key, resource_version, service_name, ports, endpoints, text, traffic, times] = slice;
   pack_ports(to, ports);
   FrontCodedWriter hostnames;
   FrontCodedWriter pod_names;

@@ -150,14 +150,15 @@ void ServiceCache::drop_if_unused(ServiceRecord& record) noexcept {
   }
 }
 
-void ServiceCache::publish(const ServiceRecord& record, const ServiceState& before) {
+void ServiceCache::publish(const ServiceRecord& record, const ServiceState& before,
+                           const kube::ChangeTimes& times) {
   if (consumers_.empty()) {
     return;
   }
   const kube::ObjectKey key = object_key(record.key());
   const ServiceState after = state_of(record);
   for (Consumer* consumer : consumers_) {
-    consumer->on_service({key, before, after});
+    consumer->on_service({key, before, after, times});
   }
 }
 
@@ -182,7 +183,7 @@ ServiceCache::Applied ServiceCache::put(kube::Service service) {
                                                  .size = size32(octets),
                                                  .marked = true},
                                    octets);
-  publish(record, before);
+  publish(record, before, known == nullptr ? service.times : kube::ChangeTimes{});
   return known == nullptr ? Applied::Added : Applied::Updated;
 }
 
@@ -205,7 +206,7 @@ ServiceCache::Applied ServiceCache::erase_service(const kube::ObjectKey& key) {
 //------------------------------------------------------------------ slices
 
 // Slices are merged in the order of their names, so that every replica sees the same order.
-void ServiceCache::insert_into_service(SliceRecord& slice) {
+void ServiceCache::insert_into_service(SliceRecord& slice, const kube::ChangeTimes& times) {
   if (slice.service_name().empty()) {
     return;
   }
@@ -217,7 +218,7 @@ void ServiceCache::insert_into_service(SliceRecord& slice) {
   }
   slice.next = *at;
   *at = &slice;
-  publish(record, before);
+  publish(record, before, times);
 }
 
 void ServiceCache::remove_from_service(SliceRecord& slice) {
@@ -262,17 +263,18 @@ ServiceCache::Applied ServiceCache::put(kube::EndpointSlice slice) {
     ++counts_.slices;
     ++home.slices;
     slices_.insert(fresh);
-    insert_into_service(fresh);
+    insert_into_service(fresh, slice.times);
     return Applied::Added;
   }
 
   const SliceRecord::Pointer old(known);
+  const kube::ChangeTimes changed{.triggered = slice.times.triggered};
   counts_.endpoints -= old->endpoints;
   slices_.replace(*old, fresh);
   if (!same_service) {
     // A slice that moves to another Service is a removal there and an addition here.
     remove_from_service(*old);
-    insert_into_service(fresh);
+    insert_into_service(fresh, changed);
   } else if (!fresh.service_name().empty()) {
     const ServiceRecord& record = *services_.find({home.name, fresh.service_name()});
     const ServiceState before = state_of(record);
@@ -282,7 +284,7 @@ ServiceCache::Applied ServiceCache::put(kube::EndpointSlice slice) {
     }
     fresh.next = old->next;
     *at = &fresh;
-    publish(record, before);
+    publish(record, before, changed);
   }
   return Applied::Updated;
 }

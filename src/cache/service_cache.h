@@ -126,14 +126,15 @@ class ServiceCache final : public Feed {
   ServiceRecord& service_record(std::string_view name_space, std::string_view name);
   void drop_if_unused(ServiceRecord& record) noexcept;
 
-  void publish(const ServiceRecord& record, const ServiceState& before);
+  void publish(const ServiceRecord& record, const ServiceState& before,
+               const kube::ChangeTimes& times = {});
   Applied erase(NamespaceRecord& record);
   Applied erase(PackedService& service);
   Applied erase(SliceRecord& slice);
   Applied erase(PodRecord& pod);
   struct NodeRecord;
   Applied erase(NodeRecord& node);
-  void insert_into_service(SliceRecord& slice);
+  void insert_into_service(SliceRecord& slice, const kube::ChangeTimes& times);
   void remove_from_service(SliceRecord& slice);
 
   bool& relisting(kube::ObjectKind kind) noexcept {

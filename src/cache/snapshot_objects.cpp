@@ -256,8 +256,8 @@ void read_traffic(GroupReader& from, kube::SliceTraffic& traffic) {
 
 void write(GroupWriter& to, const kube::Service& service) {
   const auto& [key, resource_version, type, headless, cluster_ips, external_name, ports, labels,
-               selector, publish_not_ready_addresses, ip_families, ip_family_policy, traffic] =
-      service;
+               selector, publish_not_ready_addresses, ip_families, ip_family_policy, traffic,
+               times] = service;
   write_key(to, key);
   to.number(resource_version);
   write_word(to, type);
@@ -302,7 +302,7 @@ void read(GroupReader& from, kube::Service& service) {
 //------------------------------------------------------------------ EndpointSlice
 
 void write(GroupWriter& to, const kube::EndpointSlice& slice) {
-  const auto& [key, resource_version, service_name, ports, endpoints, text, traffic] = slice;
+  const auto& [key, resource_version, service_name, ports, endpoints, text, traffic, times] = slice;
   write_key(to, key);
   to.number(resource_version);
   to.text(service_name);

@@ -26,6 +26,7 @@ enum class RecordType : std::uint16_t {
   RRSIG = 46,
   NSEC = 47,
   DNSKEY = 48,
+  NSEC3 = 50,
   SVCB = 64,
   HTTPS = 65,
   TSIG = 250,

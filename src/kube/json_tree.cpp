@@ -25,16 +25,13 @@ struct SkippedFields {
   std::array<std::string_view, 6> names;
 };
 constexpr std::array<SkippedFields, 4> Skipped = {{
-    {"metadata",
-     2,
-     {"creationTimestamp", "generateName", "generation", "managedFields", "ownerReferences",
-      "uid"}},
+    {"metadata", 2, {"generateName", "generation", "managedFields", "ownerReferences", "uid"}},
     {"spec", 2, {"affinity", "tolerations", "volumes"}},
     {"status", 2, {"containerStatuses", "images", "initContainerStatuses", "nodeInfo"}},
     {"targetRef", 4, {"apiVersion", "fieldPath", "namespace", "resourceVersion", "uid"}},
 }};
 // On the bookmark that ends the initial events of a streaming list (KEP 3157); when a slice's
-// endpoints changed (decode_trigger_time()).
+// endpoints changed (decode_change_times()).
 constexpr std::array<std::string_view, 2> WantedAnnotations = {
     "k8s.io/initial-events-end", "endpoints.kubernetes.io/last-change-trigger-time"};
 

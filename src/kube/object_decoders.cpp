@@ -461,6 +461,9 @@ Metadata decode_metadata(FieldReader& reader, const Field& object, ObjectKind ki
     result.labels = reader.labels(labels);
   }
   result.is_deleted = !reader.text(metadata.at("deletionTimestamp")).empty();
+  if (kind == ObjectKind::Service || kind == ObjectKind::EndpointSlice) {
+    result.times = decode_change_times(reader, metadata);
+  }
   return result;
 }
 
@@ -475,6 +478,7 @@ Service decode_service(FieldReader& reader, const Field& object, Metadata metada
   service.key = std::move(metadata.key);
   service.resource_version = metadata.resource_version;
   service.labels = std::move(metadata.labels);
+  service.times = metadata.times;
 
   const Field spec_field = object.at("spec");
   const Field spec = reader.mapping(spec_field);
@@ -500,6 +504,7 @@ std::optional<EndpointSlice> decode_slice(FieldReader& reader, const Field& obje
   slice.key = std::move(metadata.key);
   slice.resource_version = metadata.resource_version;
   slice.service_name = std::move(metadata.service_name);
+  slice.times = metadata.times;
 
   const Field type = object.at("addressType");
   const std::string_view type_text =
@@ -523,7 +528,7 @@ std::optional<EndpointSlice> decode_slice(FieldReader& reader, const Field& obje
     }
   });
   if (options.traffic) {
-    traffic.trigger_time_ms = decode_trigger_time(reader, object);
+    traffic.trigger_time_ms = metadata.times.triggered;
     slice.traffic = SharedPart(std::move(traffic));
   }
   return slice;

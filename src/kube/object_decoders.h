@@ -18,6 +18,7 @@ struct Metadata {
   Labels labels;
   std::string service_name;  // Label kubernetes.io/service-name; of EndpointSlices only.
   bool is_deleted = false;   // deletionTimestamp is set.
+  ChangeTimes times;         // Of Services and EndpointSlices only.
 };
 
 // What of an object is wanted, beyond the names and addresses that every reader wants.  The rest is

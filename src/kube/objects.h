@@ -54,6 +54,15 @@ struct ObjectVersion {
   friend bool operator==(const ObjectVersion&, const ObjectVersion&) = default;
 };
 
+// When the control plane made an object what it is, in Unix milliseconds; 0: it does not tell.  No
+// part of what the object says: all are equal, and no cache keeps them.
+struct ChangeTimes {
+  std::int64_t created = 0;    // metadata.creationTimestamp, in whole seconds.
+  std::int64_t triggered = 0;  // Annotation endpoints.kubernetes.io/last-change-trigger-time.
+
+  friend bool operator==(const ChangeTimes&, const ChangeTimes&) { return true; }
+};
+
 // Key and value, sorted by key, each key once.
 using Labels = std::vector<std::pair<std::string, std::string>>;
 
@@ -100,6 +109,7 @@ struct Service {
   std::vector<IpFamily> ip_families;  // As written; empty: left to the cluster.
   IpFamilyPolicy ip_family_policy = IpFamilyPolicy::SingleStack;
   SharedPart<ServiceTraffic> traffic;  // Absent unless asked for.
+  ChangeTimes times;
 
   friend bool operator==(const Service&, const Service&) = default;
 };
@@ -135,6 +145,7 @@ struct EndpointSlice {
   std::vector<Endpoint> endpoints;
   std::string text;                  // Hostnames and pod names, one after the other.
   SharedPart<SliceTraffic> traffic;  // Absent unless asked for.
+  ChangeTimes times;
 
   // Both valid as long as the slice is unchanged; empty when the endpoint has none.
   std::string_view hostname(const Endpoint& endpoint) const noexcept {

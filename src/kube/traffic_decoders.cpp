@@ -202,12 +202,12 @@ void decode_placements(FieldReader& reader, const Field& endpoint, std::size_t a
   }
 }
 
-std::int64_t decode_trigger_time(FieldReader& reader, const Field& object) {
-  const Field metadata_field = object.at("metadata");
-  const Field metadata = reader.mapping(metadata_field);
+ChangeTimes decode_change_times(FieldReader& reader, const Field& metadata) {
   const Field annotations_field = metadata.at("annotations");
   const Field annotations = reader.mapping(annotations_field);
-  return parse_time_ms(reader.text(annotations.at(TriggerTimeAnnotation))).value_or(0);
+  return {
+      .created = parse_time_ms(reader.text(metadata.at("creationTimestamp"))).value_or(0),
+      .triggered = parse_time_ms(reader.text(annotations.at(TriggerTimeAnnotation))).value_or(0)};
 }
 
 std::optional<IpAddress> parse_lenient_address(std::string_view text) {

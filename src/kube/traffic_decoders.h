@@ -1,4 +1,5 @@
-// The fields that only a Service proxy reads (kube/traffic.h), as parts of the objects' decoders.
+// The fields that a Service proxy reads (kube/traffic.h) and those that are measured by, as parts
+// of the objects' decoders.
 
 #pragma once
 
@@ -21,9 +22,8 @@ ServiceTraffic decode_service_traffic(FieldReader& reader, const Field& object,
 void decode_placements(FieldReader& reader, const Field& endpoint, std::size_t addresses,
                        Placements& placements);
 
-// The annotation endpoints.kubernetes.io/last-change-trigger-time; 0 when absent or not a time: it
-// is there to measure by, and no reason to lose a slice.
-std::int64_t decode_trigger_time(FieldReader& reader, const Field& object);
+// What is no time is none: times are there to measure by, and no reason to lose an object.
+ChangeTimes decode_change_times(FieldReader& reader, const Field& metadata);
 
 // An RFC 3339 time, such as 2026-01-31T12:00:00.5Z, in Unix milliseconds.
 std::optional<std::int64_t> parse_time_ms(std::string_view text) noexcept;

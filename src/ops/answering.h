@@ -96,6 +96,8 @@ class Answering {
   // Everything that was counted, for people: one line.
   std::string totals() const;
   // As docs/metrics.md.
+  // What CoreDNS would call this server: "dns://:53".
+  std::string label() const;
   void collect(Scrape& scrape);
   void collect_searches(Scrape& scrape, const search::PodDirectory& pods) const;
   FlushCache flush();
@@ -105,7 +107,6 @@ class Answering {
   void reload_zones();
   void watch_zones();
   server::TransferSource transfer_source(FindPublisher publisher);
-  std::string label() const;
 
   boost::asio::io_context& context_;
   server::Views& views_;

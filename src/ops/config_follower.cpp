@@ -1,10 +1,12 @@
 #include "ops/config_follower.h"
 
+#include "base/checksum.h"
 #include "base/log.h"
 
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -46,6 +48,7 @@ void ConfigFollower::read(ConfigText text) {
   }
   std::expected<LoadedConfig, Problems> next = load_(origin_);
   const Problems fresh = problems_.update(next ? Problems{} : next.error());
+  failures_ += next ? 0 : 1;
   if (next) {
     for (const std::string& note : next->notes) {
       log::warn("{}", note);
@@ -54,6 +57,15 @@ void ConfigFollower::read(ConfigText text) {
   } else if (!fresh.empty()) {
     log::error("the configuration before stays in force");
   }
+}
+
+std::optional<ReloadStatus> ConfigFollower::status() const {
+  if (!origin_.file) {
+    return std::nullopt;
+  }
+  Checksum checksum;
+  checksum.add({reinterpret_cast<const std::uint8_t*>(text_.text.data()), text_.text.size()});
+  return ReloadStatus{.checksum = checksum.value(), .failures = failures_};
 }
 
 void report_changes(const Config& started, const Config& before, const Config& after) {

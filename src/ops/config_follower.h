@@ -12,12 +12,18 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include <cstdint>
 #include <expected>
 #include <functional>
 #include <optional>
 #include <utility>
 
 namespace waypost::ops {
+
+struct ReloadStatus {
+  std::uint64_t checksum = 0;  // Of the text that was read last, good or not.
+  std::uint64_t failures = 0;  // How often it was no good.
+};
 
 // Control thread only.
 class ConfigFollower {
@@ -33,6 +39,9 @@ class ConfigFollower {
   // Reads everything, changed or not.
   void reload() { read(read_config_text(origin_)); }
 
+  // Absent when there is no file to follow.
+  std::optional<ReloadStatus> status() const;
+
  private:
   void watch();
   void on_folder_changed();
@@ -44,6 +53,7 @@ class ConfigFollower {
   const Take take_;
   ConfigText text_;  // When the files were last read.
   ProblemLog problems_{"configuration"};
+  std::uint64_t failures_ = 0;
   std::optional<FolderWatch> watch_;
 };
 

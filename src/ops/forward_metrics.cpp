@@ -2,6 +2,7 @@
 
 #include "dns/types.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -160,9 +161,31 @@ void collect_cache(Scrape& scrape, const resolver::AnswerCache& cache,
                    const ResolverCounters& counters,
                    std::span<const server::Counters* const> workers, std::string_view server) {
   const MetricLabels labels{{"server", std::string(server)}, {"zones", "."}};
+  // Those that deny something are told apart from the others.
+  const auto by_type = [&](const char* type) {
+    return MetricLabels{{"server", std::string(server)}, {"type", type}, {"zones", "."}};
+  };
+  const std::uint64_t denied_hits = sum(workers, &server::Counters::cache_denials);
   const std::uint64_t hits = sum(workers, &server::Counters::cache_hits);
   const std::uint64_t misses = sum(workers, &server::Counters::cache_misses);
-  scrape.gauge("coredns_cache_entries", "Answers in the cache.", number(cache.entries()), labels);
+  // Read one by one while the resolver's thread counts on.
+  const auto others = [](std::uint64_t all, std::uint64_t denials) {
+    return number(all - std::min(all, denials));
+  };
+  const std::uint64_t denials = cache.denials();
+  scrape.gauge("coredns_cache_entries", "Answers in the cache.", others(cache.entries(), denials),
+               by_type("success"));
+  scrape.gauge("coredns_cache_entries", "Answers in the cache.", number(denials),
+               by_type("denial"));
+  scrape.counter("coredns_cache_hits_total", "Queries answered from the cache.",
+                 others(hits, denied_hits), by_type("success"));
+  scrape.counter("coredns_cache_hits_total", "Queries answered from the cache.",
+                 number(denied_hits), by_type("denial"));
+  const std::uint64_t denied_evictions = cache.denial_evictions();
+  scrape.counter("coredns_cache_evictions_total", "Answers that had to make room for others.",
+                 others(cache.evictions(), denied_evictions), by_type("success"));
+  scrape.counter("coredns_cache_evictions_total", "Answers that had to make room for others.",
+                 number(denied_evictions), by_type("denial"));
   struct Row {
     const char* name;
     const char* help;
@@ -171,11 +194,8 @@ void collect_cache(Scrape& scrape, const resolver::AnswerCache& cache,
   for (const Row& row : {
            Row{"coredns_cache_requests_total", "Queries that the cache was looked up for.",
                hits + misses},
-           Row{"coredns_cache_hits_total", "Queries answered from the cache.", hits},
            Row{"coredns_cache_misses_total", "Queries that the cache had no fresh answer for.",
                misses},
-           Row{"coredns_cache_evictions_total", "Answers that had to make room for others.",
-               cache.evictions()},
            Row{"coredns_cache_prefetch_total",
                "Popular answers that were asked for again before they expired.",
                counters.prefetches.value()},

@@ -301,7 +301,14 @@ Result<void> LifeCycle::State::serve_status() {
   status->set_flush(answering->flush());
   status->metrics().add([this](Scrape& scrape) {
     answering->collect(scrape);
+    collect_plugins(scrape, config, answering->label());
+    if (const std::optional<ReloadStatus> reloads = follower.status()) {
+      collect_reloads(scrape, *reloads);
+    }
     collect_world(scrape, world.cache());
+    if (world.api() != nullptr) {
+      world.programming_times().collect(scrape);
+    }
     if (world.pods() != nullptr) {
       answering->collect_searches(scrape, *world.pods());
     }

@@ -1,7 +1,9 @@
 #include "ops/metric_collectors.h"
 
 #include "base/log.h"
-#include "dns/types.h"
+#include "ops/query_metrics.h"
+
+#include <spdlog/fmt/fmt.h>
 
 #include <string>
 #include <tuple>
@@ -28,6 +30,33 @@ void collect_build(Scrape& scrape) {
                {{"version", WAYPOST_VERSION}});
 }
 
+void collect_plugins(Scrape& scrape, const Config& config, std::string_view server) {
+  for (const auto& [name, is_on] :
+       {std::pair{"acl", !config.rules.access.empty()},
+        std::pair{"autopath", config.completion.is_on},
+        std::pair{"cache", config.forward.is_on() && config.forward.cache_size != 0},
+        std::pair{"forward", config.forward.is_on()}, std::pair{"hosts", config.hosts.is_on()},
+        std::pair{"kubernetes", config.records.is_served},
+        std::pair{"log", config.query_log.is_on()},
+        std::pair{"rewrite", !config.rules.rewrites.empty()},
+        std::pair{"template", !config.rules.templates.empty()}}) {
+    if (is_on) {
+      scrape.gauge("coredns_plugin_enabled",
+                   "Always 1; what there is of CoreDNS' plugins of these names.", 1,
+                   {{"server", std::string(server)}, {"zone", "."}, {"name", name}});
+    }
+  }
+}
+
+void collect_reloads(Scrape& scrape, const ReloadStatus& status) {
+  scrape.gauge("coredns_reload_version_info",
+               "Always 1; a checksum of the configuration that was read last.", 1,
+               {{"hash", "xxh3"}, {"value", fmt::format("{:016x}", status.checksum)}});
+  scrape.counter("coredns_reload_failed_total",
+                 "Times that the configuration was read and was no good.",
+                 to_double(status.failures));
+}
+
 void collect_process(Scrape& scrape, const ProcessStatus& status) {
   scrape.counter("waypost_log_lines_left_out_total",
                  "Lines of the log that were not written, because too many like them were.",
@@ -45,29 +74,9 @@ void collect_process(Scrape& scrape, const ProcessStatus& status) {
 
 void collect_server(Scrape& scrape, std::span<const Counters* const> workers,
                     std::string_view server) {
-  const auto labels = [&](std::string_view name, std::string value) {
-    return MetricLabels{{"server", std::string(server)}, {"zone", ""}, {name, std::move(value)}};
-  };
-  for (const auto& [protocol, counter] :
-       {std::pair{"udp", &Counters::udp_queries}, std::pair{"tcp", &Counters::tcp_queries}}) {
-    scrape.counter("coredns_dns_requests_total", "Messages received.",
-                   to_double(sum(workers, counter)), labels("proto", protocol));
-  }
-  for (std::size_t i = 0; i < std::tuple_size_v<decltype(Counters::rcodes)>; ++i) {
-    std::uint64_t answers = 0;
-    for (const Counters* worker : workers) {
-      answers += worker->rcodes[i].value();
-    }
-    // Those that rates and alerts divide by are there from the beginning.
-    const auto rcode = static_cast<dns::Rcode>(i);
-    const bool always = rcode == dns::Rcode::NoError || rcode == dns::Rcode::NxDomain ||
-                        rcode == dns::Rcode::ServFail;
-    if (answers != 0 || always) {
-      scrape.counter("coredns_dns_responses_total", "Answers sent.", to_double(answers),
-                     labels("rcode", dns::to_text(rcode)));
-    }
-  }
-
+  scrape.gauge("coredns_build_info", "Always 1; as waypost_build_info.", 1,
+               {{"version", "waypost-" WAYPOST_VERSION}});
+  collect_queries(scrape, workers, server);
   for (const auto& [name, help, counter] :
        {std::tuple{"coredns_acl_allowed_requests_total", "Queries that a rule allowed.",
                    &Counters::access_allowed},
@@ -78,7 +87,7 @@ void collect_server(Scrape& scrape, std::span<const Counters* const> workers,
         std::tuple{"coredns_acl_filtered_requests_total", "Queries that a rule filtered.",
                    &Counters::access_filtered}}) {
     scrape.counter(name, help, to_double(sum(workers, counter)),
-                   {{"server", std::string(server)}, {"zone", ""}});
+                   {{"server", std::string(server)}, {"zone", "."}});
   }
 
   struct Row {

@@ -7,6 +7,8 @@
 #pragma once
 
 #include "cache/service_cache.h"
+#include "ops/config.h"
+#include "ops/config_follower.h"
 #include "ops/http_server.h"
 #include "ops/metrics.h"
 #include "ops/process_status.h"
@@ -24,6 +26,11 @@
 namespace waypost::ops {
 
 void collect_build(Scrape& scrape);
+
+// Which of CoreDNS' plugins the configuration stands for; `server` as below.
+void collect_plugins(Scrape& scrape, const Config& config, std::string_view server);
+
+void collect_reloads(Scrape& scrape, const ReloadStatus& status);
 
 void collect_process(Scrape& scrape, const ProcessStatus& status);
 

@@ -58,6 +58,21 @@ void Scrape::histogram(std::string_view name, std::string_view help, const Histo
   target.sample_count = cumulative;
 }
 
+void Scrape::histogram(std::string_view name, std::string_view help,
+                       const SizeHistogramView& histogram, MetricLabels labels) {
+  prometheus::ClientMetric::Histogram& target =
+      state_->add(name, help, prometheus::MetricType::Histogram, std::move(labels)).histogram;
+  target.sample_sum = static_cast<double>(histogram.sum);
+  std::uint64_t cumulative = 0;
+  for (std::size_t i = 0; i < histogram.counts.size(); ++i) {
+    cumulative += histogram.counts[i];
+    target.bucket.push_back({cumulative, i < histogram.bounds.size()
+                                             ? static_cast<double>(histogram.bounds[i])
+                                             : std::numeric_limits<double>::infinity()});
+  }
+  target.sample_count = cumulative;
+}
+
 std::string Scrape::text() const {
   std::ostringstream out;
   prometheus::TextSerializer().Serialize(out, state_->families);

@@ -32,6 +32,13 @@ struct HistogramView {
   double sum_seconds = 0;
 };
 
+// Octets, by the bounds of their buckets.
+struct SizeHistogramView {
+  std::span<const std::uint64_t> counts;  // As above.
+  std::span<const std::uint16_t> bounds;  // One fewer.
+  std::uint64_t sum = 0;
+};
+
 // One scrape under way.  Families come out in the order of their first sample; samples of one name
 // need not follow each other, but have one kind and one help, those of the first.
 class Scrape {
@@ -47,6 +54,9 @@ class Scrape {
   // A number that comes and goes.  Its unit, if any, ends the name: "_seconds", "_bytes".
   void gauge(std::string_view name, std::string_view help, double value, MetricLabels labels = {});
 
+  // Sizes in octets; `name` ends in "_bytes".
+  void histogram(std::string_view name, std::string_view help, const SizeHistogramView& histogram,
+                 MetricLabels labels = {});
   // Durations in seconds; `name` ends in "_seconds".
   void histogram(std::string_view name, std::string_view help, const HistogramView& histogram,
                  MetricLabels labels = {});

@@ -13,6 +13,7 @@
 #include "cache/service_cache.h"
 #include "kube/api_transport.h"
 #include "ops/config.h"
+#include "ops/programming_times.h"
 #include "records/publisher.h"
 #include "search/pod_directory.h"
 #include "server/responder.h"
@@ -68,6 +69,8 @@ class World {
   }
   const cache::ServiceCache& cache() const noexcept { return content_->cache; }
   const records::Publisher& publisher() const noexcept { return *publisher_; }
+  // How long changes from an API server took to be in force.
+  const ProgrammingTimes& programming_times() const noexcept { return times_; }
   // Null unless names are completed.
   const search::PodDirectory* pods() const noexcept { return pods_.get(); }
   // Null unless the world comes from an API server.
@@ -85,6 +88,7 @@ class World {
 
   void publish(const records::Options& records, cache::Feed& feed);
   std::unique_ptr<search::PodDirectory> follow_pods();
+  void time_changes();
 
   server::Views& views_;
   rcu::RetireList retired_;
@@ -92,6 +96,8 @@ class World {
   std::filesystem::path folder_;
   std::vector<IpPrefix> service_cidrs_;
   std::unique_ptr<Content> content_;
+  ProgrammingTimes times_{std::chrono::system_clock::now};
+  cache::Feed* timed_ = nullptr;                   // That times_ follows.
   cache::Feed* feed_ = nullptr;                    // The content's cache, or what was given.
   std::optional<std::vector<std::string>> hosts_;  // Nothing: no name is completed.
   // After what they follow.

@@ -24,8 +24,8 @@ namespace waypost::policy {
 
 // The lines of one file or of the configuration, read.
 struct HostLines {
-  // More than so many names in all are refused; with 40 octets each they take 70 MB, and 90 MB while
-  // they are read.
+  // More than so many names in all are refused; with 40 octets each they take 70 MB, and 90 MB
+  // while they are read.
   static constexpr std::size_t MaxNames = 250'000;
   // Lines that are none, beyond which they are counted only.
   static constexpr std::size_t MaxProblems = 100;

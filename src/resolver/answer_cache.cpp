@@ -214,7 +214,7 @@ void AnswerCache::keep(const Question& question, std::unique_ptr<const CachedAns
     }
   }
   if (place_rank >= 2) {
-    evictions_.add();
+    count_eviction(*place->load(std::memory_order_relaxed));
   }
   put(*place, answer.release());
 }
@@ -232,21 +232,30 @@ std::size_t AnswerCache::flush(const dns::NameKey& name, bool below) {
   return flushed;
 }
 
+void AnswerCache::count_eviction(const CachedAnswer& answer) noexcept {
+  evictions_.add();
+  denial_evictions_.add(answer.is_denial() ? 1 : 0);
+}
+
 void AnswerCache::put(Slot& slot, const CachedAnswer* next) {
   std::uint64_t entries = entries_.load(std::memory_order_relaxed);
+  std::uint64_t denials = denials_.load(std::memory_order_relaxed);
   std::uint64_t bytes = bytes_.load(std::memory_order_relaxed);
   if (next != nullptr) {
     ++entries;
+    denials += next->is_denial() ? 1 : 0;
     bytes += next->size();
   }
   std::unique_ptr<const CachedAnswer> old(slot.exchange(next, std::memory_order_acq_rel));
   if (old != nullptr) {
     --entries;
+    denials -= old->is_denial() ? 1 : 0;
     bytes -= old->size();
     const std::size_t size = old->size();
     retired_.retire(std::move(old), size);
   }
   entries_.store(entries, std::memory_order_relaxed);
+  denials_.store(denials, std::memory_order_relaxed);
   bytes_.store(bytes, std::memory_order_relaxed);
 }
 
@@ -266,7 +275,7 @@ void AnswerCache::make_room(std::size_t size) {
     if (uses != 0) {
       answer->uses_.store(uses - 1, std::memory_order_relaxed);
     } else {
-      evictions_.add();
+      count_eviction(*answer);
       put(slot, nullptr);
     }
   }

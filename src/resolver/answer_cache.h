@@ -49,6 +49,7 @@ class CachedAnswer {
   bool has_records() const noexcept {
     return groups_ != 0 && records().groups.front().section == dns::Section::Answer;
   }
+  bool is_denial() const noexcept { return rcode_ != dns::Rcode::NoError || !has_records(); }
   // True for the one reader that is to have it asked for again (AnswerCache::Found::is_due), once
   // nothing keeps that reader from doing so.
   bool claim() const noexcept { return !is_claimed_.exchange(true, std::memory_order_relaxed); }
@@ -137,6 +138,9 @@ class AnswerCache {
   std::uint64_t entries() const noexcept { return entries_.load(std::memory_order_relaxed); }
   std::uint64_t bytes() const noexcept { return bytes_.load(std::memory_order_relaxed); }
   std::uint64_t evictions() const noexcept { return evictions_.value(); }
+  // Of these, the ones that deny something.
+  std::uint64_t denials() const noexcept { return denials_.load(std::memory_order_relaxed); }
+  std::uint64_t denial_evictions() const noexcept { return denial_evictions_.value(); }
 
  private:
   using Slot = std::atomic<const CachedAnswer*>;
@@ -145,6 +149,7 @@ class AnswerCache {
   std::size_t slot_count() const noexcept { return (set_mask_ + 1) * Ways; }
   void keep(const Question& question, std::unique_ptr<const CachedAnswer> answer);
   void put(Slot& slot, const CachedAnswer* next);
+  void count_eviction(const CachedAnswer& answer) noexcept;
   void make_room(std::size_t size);
 
   const std::size_t max_bytes_;
@@ -159,8 +164,10 @@ class AnswerCache {
   std::unique_ptr<const CachedAnswer> loose_;  // The last answer that was not kept.
   rcu::RetireList retired_;
   std::atomic<std::uint64_t> entries_{0};
+  std::atomic<std::uint64_t> denials_{0};
   std::atomic<std::uint64_t> bytes_{0};
   Counter evictions_;
+  Counter denial_evictions_;
 };
 
 // Adds the records of `answer`.  `owner` is where the name that was asked for stands in the

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/counter.h"
+#include "server/query_counts.h"
 
 #include <array>
 #include <cstddef>
@@ -35,8 +36,15 @@ enum class SearchOutcome : std::uint8_t {
 
 // On cache lines of its own, so that workers do not share any.
 struct alignas(64) Counters {
-  Counter udp_queries;             // Datagrams received.
-  Counter tcp_queries;             // Messages received over TCP.
+  Counter udp_queries;  // Datagrams received.
+  Counter tcp_queries;  // Messages received over TCP.
+  // The same by what was asked for: [0] over UDP and IPv4, [1] over UDP and IPv6, [2] and [3] over
+  // TCP.  What cannot be read is OtherType.
+  std::array<std::array<Counter, OtherType + 1>, 4> types;
+  Counter dnssec_ok;                      // Queries with DO.
+  std::array<SizeCounts, 2> query_sizes;  // By Transport, as the next.
+  std::array<SizeCounts, 2> response_sizes;
+  DurationCounts durations;        // From receiving a query to sending its response.
   Counter dropped;                 // Not answered: shorter than a header, too long, or responses.
   Counter truncated;               // Answers with TC.
   std::array<Counter, 24> rcodes;  // Answers by rcode, EDNS' included (RFC 6895, 2.3).
@@ -61,6 +69,7 @@ struct alignas(64) Counters {
   Counter template_failures;  // Answers that a template could not make: SERVFAIL.
   Counter families_filtered;  // Queries for addresses of a family that nobody can use.
   Counter cache_hits;         // Answers from the cache of other servers' answers.
+  Counter cache_denials;      // Of these, those that tell of an error or of no records.
   Counter cache_misses;       // Queries that the cache had no fresh answer for.
   Counter handover_refused;   // Of these, those that the resolver had no room for.
   Counter abandoned;          // Answers whose client had gone meanwhile.

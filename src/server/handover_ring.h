@@ -29,6 +29,7 @@ struct ReturnPath {
   std::uint32_t source_size = 0;  // Of `source`, as the kernel said.
   sockaddr_in6 source{};          // Also holds a sockaddr_in, which is smaller.
   std::uint32_t control_size = 0;
+  std::uint64_t received_us = 0;  // When the request came, as Moment::uptime_us.
   // Control messages that have the answer leave from the address that was asked.
   alignas(cmsghdr) std::array<std::uint8_t, MaxControlSize> control{};
 };

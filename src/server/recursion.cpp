@@ -31,6 +31,7 @@ struct Recursion::Parked {
   ReturnPath path;  // UDP
   TakeAnswer take;  // TCP
   search::WalkProgress progress;
+  std::uint64_t received_us = 0;  // As Moment::uptime_us.
 };
 
 Recursion::Recursion(asio::io_context& context, resolver::Resolver& resolver, const Views& views,
@@ -86,6 +87,7 @@ void Recursion::ask(std::vector<std::uint8_t> request, const Client& client, Tak
   parked->request = std::move(request);
   parked->client = client;
   parked->take = std::move(take);
+  parked->received_us = client.time.uptime_us;
   asio::post(context_, [this, parked = std::move(parked)] { serve(parked, 0); });
 }
 
@@ -123,6 +125,7 @@ void Recursion::take_work() {
       auto parked = std::make_shared<Parked>();
       parked->request.assign(request.begin(), request.end());
       parked->path = path;
+      parked->received_us = path.received_us;
       sockaddr_storage source{};
       std::memcpy(&source, &path.source, sizeof path.source);
       parked->client = {.address = from_sockaddr(source).address, .transport = Transport::Udp};
@@ -176,6 +179,7 @@ Reply Recursion::respond(Parked& parked, const resolver::Resolution* resolution)
 }
 
 void Recursion::send(const Parked& parked, Bytes answer) {
+  counters_.durations.add(Moment::us_since(parked.received_us), answer.empty() ? 0 : 1);
   if (parked.take) {
     parked.take({answer.begin(), answer.end()});
     return;

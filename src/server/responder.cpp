@@ -34,6 +34,11 @@ timespec read_clock(clockid_t clock) noexcept {
   return now;
 }
 
+std::uint64_t to_us(const timespec& time) noexcept {
+  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000U +
+         static_cast<std::uint64_t>(time.tv_nsec) / 1000U;
+}
+
 // Whether other servers are asked for it.  OPT and the types that speak of a transaction or a
 // transfer are no data (RFC 6895, 3.1).
 bool is_forwardable(RecordType type) noexcept {
@@ -302,11 +307,14 @@ std::uint64_t rcode_index(Rcode rcode, std::size_t size) noexcept {
 }  // namespace
 
 Moment Moment::now() noexcept {
-  const timespec uptime = read_clock(CLOCK_MONOTONIC_COARSE);
+  const timespec uptime = read_clock(CLOCK_MONOTONIC);
   return {.unix_seconds = static_cast<std::uint32_t>(read_clock(CLOCK_REALTIME_COARSE).tv_sec),
           .uptime = static_cast<std::uint32_t>(uptime.tv_sec),
-          .uptime_us = static_cast<std::uint64_t>(uptime.tv_sec) * 1'000'000U +
-                       static_cast<std::uint64_t>(uptime.tv_nsec) / 1000U};
+          .uptime_us = to_us(uptime)};
+}
+
+std::uint64_t Moment::us_since(std::uint64_t uptime_us) noexcept {
+  return to_us(read_clock(CLOCK_MONOTONIC)) - uptime_us;
 }
 
 Responder::Responder(const Views& views, Counters& counters, std::uint64_t seed,
@@ -320,6 +328,7 @@ Reply Responder::respond(Bytes request, const Client& client, MutableBytes out) 
 }
 
 void Responder::read(Bytes packet, Request& request) noexcept {
+  request.size = packet.size();
   request.verdict = dns::read_query(packet, request.query);
   if (request.verdict == dns::ReadVerdict::Answer) {
     request.search = index_->begin(request.query.name);
@@ -345,12 +354,27 @@ void Responder::read(std::span<const Bytes> requests) noexcept {
   }
 }
 
+inline void Responder::count(const Request& request, const Client& client) noexcept {
+  const bool is_udp = client.transport == Transport::Udp;
+  (is_udp ? counters_.udp_queries : counters_.tcp_queries).add();
+  const bool is_read = request.verdict == dns::ReadVerdict::Answer;
+  counters_
+      .types[(is_udp ? 0U : 2U) + (client.address.is_v4() ? 0U : 1U)]
+            [is_read ? counted_type(request.query.type) : OtherType]
+      .add();
+  if (is_read && request.query.edns.dnssec_ok) {
+    counters_.dnssec_ok.add();
+  }
+  counters_.query_sizes[std::to_underlying(client.transport)].add(request.size);
+}
+
 Reply Responder::answer(std::size_t index, const Client& client, MutableBytes out) noexcept {
-  (client.transport == Transport::Udp ? counters_.udp_queries : counters_.tcp_queries).add();
+  count(requests_[index], client);
   is_first_look_ = true;
   const Reply reply = reply_to(requests_[index], client, nullptr, nullptr, out);
   if (reply.is_from_cache) {
     counters_.cache_hits.add();
+    counters_.cache_denials.add(reply.is_denial ? 1 : 0);
   } else if (reply.resolve) {
     counters_.cache_misses.add();
   }
@@ -444,11 +468,15 @@ Reply Responder::reply_to(Request& request, const Client& client,
     counters_.truncated.add();
   }
   const std::size_t size = writer.finish();
+  counters_.response_sizes[std::to_underlying(client.transport)].add(size);
   if (QueryLog* const log = log_for(client)) {
     log->note(place_, query, client, writer.rcode(), Bytes(out).first(size));
   }
-  return {
-      .size = size, .is_from_cache = answer.is_from_cache(), .refresh = answer.claims_refresh()};
+  return {.size = size,
+          .is_from_cache = answer.is_from_cache(),
+          .is_denial = answer.is_from_cache() && (writer.rcode() != Rcode::NoError ||
+                                                  writer.count(dns::Section::Answer) == 0),
+          .refresh = answer.claims_refresh()};
 }
 
 Responder::Course Responder::answer_question(Request& request, const Client& client,

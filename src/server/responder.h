@@ -86,10 +86,12 @@ enum class Transport : std::uint8_t { Udp, Tcp };
 struct Moment {
   std::uint32_t unix_seconds = 0;  // For cookies.
   std::uint32_t uptime = 0;        // Seconds of the monotonic clock, for the cache.
-  std::uint64_t uptime_us = 0;     // The same in microseconds, for limits.
+  std::uint64_t uptime_us = 0;     // The same in microseconds, for limits and durations.
 
-  // Both from the kernel's coarse clocks, up to some milliseconds behind; no system call.
+  // No system call.
   static Moment now() noexcept;
+  // How many have passed since `uptime_us`.
+  static std::uint64_t us_since(std::uint64_t uptime_us) noexcept;
 };
 
 struct Client {
@@ -110,6 +112,7 @@ struct Reply {
   // Not known here: `size` is 0, and elsewhere() has to be resolved first.
   bool resolve = false;
   bool is_from_cache = false;
+  bool is_denial = false;  // There is nothing in the answer section, or an error.
   // Answered from the cache, and popular: elsewhere() is worth being asked for again, before the
   // answer expires.
   bool refresh = false;
@@ -155,11 +158,13 @@ class Responder {
  private:
   struct Request {
     dns::ReadVerdict verdict = dns::ReadVerdict::Drop;
+    std::size_t size = 0;  // Octets.
     dns::Query query;
     records::Index::Search search;  // For the query's name in index_; set if it is to be answered.
   };
 
   void read(Bytes packet, Request& request) noexcept;
+  void count(const Request& request, const Client& client) noexcept;
 
   Reply reply_to(Request& request, const Client& client, const resolver::Resolution* resolution,
                  search::WalkProgress* progress, MutableBytes out) noexcept;

@@ -142,7 +142,11 @@ TcpSession::Need TcpSession::advance() {
     }
   }
   Bytes input = Bytes(shared_.input).first(size);
-  send(answer(input));
+  std::size_t responses = 0;
+  send(answer(input, responses));
+  if (responses != 0) {
+    shared_.counters.durations.add(Moment::us_since(client_.time.uptime_us), responses);
+  }
   if (input.empty()) {
     give_back(kept_);
   } else {
@@ -188,7 +192,7 @@ TcpSession::Need TcpSession::read(std::size_t& size) {
   return error ? Need::Close : Need::Nothing;
 }
 
-std::size_t TcpSession::answer(Bytes& input) {
+std::size_t TcpSession::answer(Bytes& input, std::size_t& responses) {
   std::size_t size = 0;
   std::array<Bytes, Responder::MaxRequests> group;
   std::size_t group_size = 0;
@@ -244,6 +248,7 @@ std::size_t TcpSession::answer(Bytes& input) {
     // Length and message go out in one segment where they can (RFC 7766, 8).
     store_u16(room.data(), static_cast<std::uint16_t>(reply.size));
     size += 2 + reply.size;
+    ++responses;
   }
   return size;
 }

@@ -112,8 +112,9 @@ class TcpSession : public std::enable_shared_from_this<TcpSession> {
   // Adds what has come in to the `size` octets in shared_.input.  Nothing when there was some.
   Need read(std::size_t& size);
   // Answers the whole messages at the start of `input`, as many as one write may carry, and takes
-  // them off.  Returns the size of the answers in shared_.output.
-  std::size_t answer(Bytes& input);
+  // them off.  Returns the size of the answers in shared_.output, and how many there are in
+  // `responses`.
+  std::size_t answer(Bytes& input, std::size_t& responses);
   // Sends the first `size` octets of shared_.output; what the kernel does not take goes to unsent_.
   void send(std::size_t size);
 

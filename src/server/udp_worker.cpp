@@ -264,7 +264,9 @@ void UdpWorker::answer_batch(std::size_t count, const Moment& time) noexcept {
     }
   }
   handover_.flush();
+  const std::size_t responses = batch_.queued();
   counters_.send_failures.add(batch_.send(fd_));
+  counters_.durations.add(Moment::us_since(time.uptime_us), responses);
 }
 
 void UdpWorker::answer(std::size_t in_group, std::size_t in_batch, const Moment& time) noexcept {
@@ -279,7 +281,7 @@ void UdpWorker::answer(std::size_t in_group, std::size_t in_batch, const Moment&
   }
   const Client client{.address = source.address, .transport = Transport::Udp, .time = time};
   Reply reply = responder_.answer(in_group, client, batch_.answer());
-  if ((reply.resolve || reply.refresh) && !hand_over(in_batch, reply) && reply.resolve) {
+  if ((reply.resolve || reply.refresh) && !hand_over(in_batch, reply, time) && reply.resolve) {
     counters_.handover_refused.add();
     reply = responder_.refuse(in_group, client, Recursion::TooManyWait, batch_.answer());
   }
@@ -288,9 +290,13 @@ void UdpWorker::answer(std::size_t in_group, std::size_t in_batch, const Moment&
   }
 }
 
-bool UdpWorker::hand_over(std::size_t index, const Reply& reply) noexcept {
-  return reply.resolve ? handover_.push(batch_.return_path(index, fd_), batch_.request(index))
-                       : handover_.push_refresh(responder_.elsewhere());
+bool UdpWorker::hand_over(std::size_t index, const Reply& reply, const Moment& time) noexcept {
+  if (!reply.resolve) {
+    return handover_.push_refresh(responder_.elsewhere());
+  }
+  ReturnPath path = batch_.return_path(index, fd_);
+  path.received_us = time.uptime_us;
+  return handover_.push(path, batch_.request(index));
 }
 
 }  // namespace waypost::server

@@ -61,6 +61,7 @@ class UdpBatch {
   // that the datagram was sent to.  answer() is another place then.
   void queue(std::size_t index, std::size_t size) noexcept;
 
+  std::size_t queued() const noexcept { return queued_; }
   // Sends what is queued.  Returns how many the kernel did not take; those are lost.
   std::size_t send(int fd) noexcept;
 
@@ -128,7 +129,7 @@ class UdpWorker {
   void answer(std::size_t in_group, std::size_t in_batch, const Moment& time) noexcept;
   // Has the resolver find out what the Responder did not know, or ask for it again.  False when it
   // has no room.
-  bool hand_over(std::size_t index, const Reply& reply) noexcept;
+  bool hand_over(std::size_t index, const Reply& reply, const Moment& time) noexcept;
 
   bool is_registered() const noexcept { return socket_.is_open(); }
   // Takes the socket off the reactor, on which nothing waits, and puts it back.

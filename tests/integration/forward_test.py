@@ -346,10 +346,13 @@ def what_is_counted():
                 f'coredns_forward_request_duration_seconds_count{{to="{upstream.where}"}} 3\n',
                 f'waypost_upstream_up{{zone=".",upstream="{upstream.where}"}} 1\n'):
             checks.contains("a metric of an upstream", text, line)
-        for name, value in (("entries", 3), ("hits_total", 1), ("misses_total", 3),
-                            ("requests_total", 4)):
-            checks.matches(f"coredns_cache_{name}", text,
-                           rf'^coredns_cache_{name}\{{server="dns://:\d+",zones="\."\}} {value}$')
+        for name, kind, value in (("entries", 'type="success",', 2), ("entries", 'type="denial",', 1),
+                                  ("hits_total", 'type="success",', 1), ("hits_total", 'type="denial",', 0),
+                                  ("misses_total", "", 3), ("requests_total", "", 4)):
+            checks.matches(f"coredns_cache_{name} {kind}", text,
+                           rf'^coredns_cache_{name}\{{server="dns://:\d+",{kind}zones="\."\}} {value}$')
+        checks.matches("each answer has a duration, also those that upstreams gave", text,
+                       r'^coredns_dns_request_duration_seconds_count\{[^}]*\} 4$')
 
 
 def until(holds, seconds=10):

@@ -127,8 +127,8 @@ def a_scrape_during_load():
             load = Load(server)
             load.start()
             last, scrapes = 0, 0
-            label = f'{{server="dns://:{server.port}",zone=""'
-            requests = f'coredns_dns_requests_total{label},proto="udp"}}'
+            label = f'{{server="dns://:{server.port}",zone="."'
+            requests = f'coredns_dns_requests_total{label},proto="udp",family="1",type="A"}}'
             grows = True
             end = time.monotonic() + 1.0
             while time.monotonic() < end:
@@ -146,7 +146,14 @@ def a_scrape_during_load():
             server.dig("none.shop.svc.cluster.local", "A", "+tcp")
             types, values = parse(get(place, "/metrics")[2])
             checks.equal("the requests are those that were sent", values[requests], load.answers)
-            checks.equal("over TCP", values[f'coredns_dns_requests_total{label},proto="tcp"}}'], 1)
+            checks.equal("over TCP", values[f'coredns_dns_requests_total{label},proto="tcp",family="1",type="A"}}'], 1)
+            checks.equal("each answer has a duration",
+                         values[f"coredns_dns_request_duration_seconds_count{label}}}"], load.answers + 1)
+            checks.equal("and a size", values[f'coredns_dns_response_size_bytes_count{label},proto="udp"}}'], load.answers)
+            checks.equal("so has each query", values[f'coredns_dns_request_size_bytes_count{label},proto="udp"}}'],
+                         load.answers)
+            checks.equal("the plugins that there is something of", sorted(re.findall(r'name="(\w+)"', " ".join(
+                name for name in values if name.startswith("coredns_plugin_enabled")))), ["kubernetes"])
             checks.equal("NOERROR", values[f'coredns_dns_responses_total{label},rcode="NOERROR"}}'],
                          load.answers)
             checks.equal("NXDOMAIN",

@@ -4,6 +4,7 @@
 #include "ops/page/service_pages.h"
 #include "ops/page/table.h"
 #include "ops/process_status.h"
+#include "ops/query_metrics.h"
 #include "ops/trial.h"
 
 #include <algorithm>
@@ -50,11 +51,14 @@ PageServer::Pages DnsPage::pages() {
 PageContent DnsPage::overview() {
   const DnsPageFacts facts = parts_.facts();
   const std::vector<resolver::UpstreamReport>& upstreams = parts_.forwarding.upstreams();
+  const QueryDurations waits = sum_durations(parts_.counters());
   return {.title = "Status",
           .html = fill("dns.html", {{"summary", summary(facts)},
                                     {"known", known(facts)},
                                     {"source", source(facts)},
                                     {"rates", rates_table(history_)},
+                                    {"waits", waits_table(waits.view(), "How long clients waited",
+                                                          "nothing was asked yet")},
                                     {"tops", tops()},
                                     {"latency", latency_table(upstreams)},
                                     {"upstreams", upstreams_table(upstreams)},

@@ -118,6 +118,30 @@ Html rates_table(const RateHistory& history) {
   return table.finish();
 }
 
+Html waits_table(const HistogramView& waits, std::string_view title, std::string_view nothing) {
+  const std::uint64_t all =
+      std::accumulate(waits.counts.begin(), waits.counts.end(), std::uint64_t{0});
+  HtmlTable table(title,
+                  {{"Took at most"}, {"Answers", Align::Number}, {"Share", Align::Number}, {""}},
+                  nothing);
+  if (all == 0) {
+    return table.finish();
+  }
+  const std::uint64_t most = *std::ranges::max_element(waits.counts);
+  const auto [begin, end] = used_range(waits.counts);
+  for (std::size_t i = begin; i < end; ++i) {
+    const double bound = std::ldexp(waits.first_bound, static_cast<int>(i));
+    const double share = static_cast<double>(waits.counts[i]) / static_cast<double>(all);
+    table.row({escaped(i + 1 < waits.counts.size() ? milliseconds(bound)
+                                                   : "longer than " + milliseconds(bound / 2)),
+               count(waits.counts[i]), Html().number(100 * share, 1).markup(" %"),
+               bar(static_cast<double>(waits.counts[i]) / static_cast<double>(most))});
+  }
+  table.note(
+      Html().text("Mean: " + milliseconds(waits.sum_seconds / static_cast<double>(all)) + "."));
+  return table.finish();
+}
+
 Html latency_table(std::span<const resolver::UpstreamReport> upstreams) {
   LatencyBuckets sum;
   for (const resolver::UpstreamReport& report : upstreams) {
@@ -125,27 +149,8 @@ Html latency_table(std::span<const resolver::UpstreamReport> upstreams) {
     std::ranges::transform(sum.counts, one.counts, sum.counts.begin(), std::plus());
     sum.sum_seconds += one.sum_seconds;
   }
-  const std::uint64_t all = std::accumulate(sum.counts.begin(), sum.counts.end(), std::uint64_t{0});
-  const std::uint64_t most = *std::ranges::max_element(sum.counts);
-  HtmlTable table("Latency of upstreams",
-                  {{"Took at most"}, {"Answers", Align::Number}, {"Share", Align::Number}, {""}},
-                  "no upstream has answered yet");
-  if (all == 0) {
-    return table.finish();
-  }
-  const auto [begin, end] = used_range(sum.counts);
-  for (std::size_t i = begin; i < end; ++i) {
-    const double bound = std::ldexp(LatencyBuckets::FirstBound, static_cast<int>(i));
-    const double share = static_cast<double>(sum.counts[i]) / static_cast<double>(all);
-    table.row({escaped(i < LatencyBuckets::Count ? milliseconds(bound)
-                                                 : "longer than " + milliseconds(bound / 2)),
-               count(sum.counts[i]), Html().number(100 * share, 1).markup(" %"),
-               bar(static_cast<double>(sum.counts[i]) / static_cast<double>(most))});
-  }
-  table.note(Html().text("Mean: " + milliseconds(sum.sum_seconds / static_cast<double>(all)) +
-                         ". Answers from our own zones and the cache are not timed: the packet "
-                         "path reads no clock."));
-  return table.finish();
+  return waits_table({sum.counts, LatencyBuckets::FirstBound, sum.sum_seconds},
+                     "Latency of upstreams", "no upstream has answered yet");
 }
 
 Html upstreams_table(std::span<const resolver::UpstreamReport> upstreams) {

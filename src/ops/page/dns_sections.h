@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/timer.h"
+#include "ops/metrics.h"
 #include "ops/page/html.h"
 #include "ops/page/rate_history.h"
 #include "resolver/upstream_report.h"
@@ -11,6 +12,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace waypost::ops {
 
@@ -19,6 +21,10 @@ Html kinds_table(std::span<const sources::KindStatus* const> kinds, SteadyTime n
 
 // Answers a second by rcode, with what they were in the last five minutes.
 Html rates_table(const RateHistory& history);
+
+// How long something took, from the first bucket with anything in it to the last.  `nothing` is
+// said when there is none.
+Html waits_table(const HistogramView& waits, std::string_view title, std::string_view nothing);
 
 // How long upstreams took to answer, all of them together.
 Html latency_table(std::span<const resolver::UpstreamReport> upstreams);

@@ -5,6 +5,7 @@
 #include "ops/forward_metrics.h"
 #include "ops/forwarding.h"
 #include "ops/metric_collectors.h"
+#include "ops/programming_times.h"
 #include "ops/node_metrics.h"
 #include "ops/query_log_writer.h"
 
@@ -113,6 +114,11 @@ std::string everything() {
   metrics.add([](Scrape& scrape) { collect_process(scrape, read_process_status()); });
   metrics.add([&](Scrape& scrape) { collect_server(scrape, workers, "dns://:53"); });
   metrics.add([&](Scrape& scrape) { collect_world(scrape, cache); });
+  metrics.add([](Scrape& scrape) {
+    collect_plugins(scrape, {}, "dns://:53");
+    collect_reloads(scrape, {});
+    ProgrammingTimes(system_clock::now).collect(scrape);
+  });
   rcu::RetireList retired;
   const search::PodDirectory pods(cache, {}, retired);
   metrics.add([&](Scrape& scrape) { collect_searches(scrape, workers, pods, "dns://:53"); });
@@ -223,9 +229,17 @@ TEST_CASE("collectors are asked at each scrape") {
 TEST_CASE("the counters of all workers are summed up under CoreDNS' names") {
   server::Counters one;
   server::Counters other;
-  one.udp_queries.add(5);
-  other.udp_queries.add(2);
-  other.tcp_queries.add(4);
+  one.types[0][server::counted_type(dns::RecordType::A)].add(5);
+  other.types[0][server::counted_type(dns::RecordType::A)].add(2);
+  other.types[3][server::counted_type(dns::RecordType::NSEC3)].add(4);
+  other.types[1][server::counted_type(dns::RecordType::CAA)].add(1);
+  one.dnssec_ok.add(3);
+  one.query_sizes[0].add(100);
+  other.query_sizes[0].add(101);
+  one.response_sizes[1].add(65535);
+  one.durations.add(250, 2);  // Still in CoreDNS' first bucket.
+  other.durations.add(251, 1);
+  other.durations.add(0, 3);
   one.rcodes[0].add(3);
   other.rcodes[0].add(4);
   other.rcodes[5].add(2);
@@ -236,13 +250,36 @@ TEST_CASE("the counters of all workers are summed up under CoreDNS' names") {
   collect_server(scrape, workers, "dns://:1053");
   const std::string text = scrape.text();
   for (const char* line :
-       {"coredns_dns_requests_total{server=\"dns://:1053\",zone=\"\",proto=\"udp\"} 7\n",
-        "coredns_dns_requests_total{server=\"dns://:1053\",zone=\"\",proto=\"tcp\"} 4\n",
-        "coredns_dns_responses_total{server=\"dns://:1053\",zone=\"\",rcode=\"NOERROR\"} 7\n",
-        "coredns_dns_responses_total{server=\"dns://:1053\",zone=\"\",rcode=\"SERVFAIL\"} 0\n",
-        "coredns_dns_responses_total{server=\"dns://:1053\",zone=\"\",rcode=\"NXDOMAIN\"} 0\n",
-        "coredns_dns_responses_total{server=\"dns://:1053\",zone=\"\",rcode=\"REFUSED\"} 2\n",
-        "waypost_dns_truncated_total 9\n", "waypost_dns_receive_drops_total 6\n",
+       {"coredns_dns_requests_total{server=\"dns://:1053\",zone=\".\",proto=\"udp\",family=\"1\","
+        "type=\"A\"} 7\n",
+        "coredns_dns_requests_total{server=\"dns://:1053\",zone=\".\",proto=\"tcp\",family=\"2\","
+        "type=\"NSEC3\"} 4\n",
+        "coredns_dns_requests_total{server=\"dns://:1053\",zone=\".\",proto=\"udp\",family=\"2\","
+        "type=\"other\"} 1\n",
+        "coredns_dns_do_requests_total{server=\"dns://:1053\",zone=\".\"} 3\n",
+        "coredns_dns_request_size_bytes_bucket{server=\"dns://:1053\",zone=\".\",proto=\"udp\","
+        "le=\"100\"} 1\n",
+        "coredns_dns_request_size_bytes_bucket{server=\"dns://:1053\",zone=\".\",proto=\"udp\","
+        "le=\"200\"} 2\n",
+        "coredns_dns_request_size_bytes_sum{server=\"dns://:1053\",zone=\".\",proto=\"udp\"} 201\n",
+        "coredns_dns_response_size_bytes_bucket{server=\"dns://:1053\",zone=\".\",proto=\"tcp\","
+        "le=\"64000\"} 0\n",
+        "coredns_dns_response_size_bytes_bucket{server=\"dns://:1053\",zone=\".\",proto=\"tcp\","
+        "le=\"+Inf\"} 1\n",
+        "coredns_dns_request_duration_seconds_bucket{server=\"dns://:1053\",zone=\".\","
+        "le=\"7.8125e-06\"} 3\n",
+        "coredns_dns_request_duration_seconds_bucket{server=\"dns://:1053\",zone=\".\","
+        "le=\"0.00025\"} 5\n",
+        "coredns_dns_request_duration_seconds_bucket{server=\"dns://:1053\",zone=\".\","
+        "le=\"0.0005\"} 6\n",
+        "coredns_dns_request_duration_seconds_bucket{server=\"dns://:1053\",zone=\".\","
+        "le=\"8.192\"} 6\n",
+        "coredns_dns_responses_total{server=\"dns://:1053\",zone=\".\",rcode=\"NOERROR\"} 7\n",
+        "coredns_dns_responses_total{server=\"dns://:1053\",zone=\".\",rcode=\"SERVFAIL\"} 0\n",
+        "coredns_dns_responses_total{server=\"dns://:1053\",zone=\".\",rcode=\"NXDOMAIN\"} 0\n",
+        "coredns_dns_responses_total{server=\"dns://:1053\",zone=\".\",rcode=\"REFUSED\"} 2\n",
+        "waypost_dns_truncated_total 9\n",
+        "waypost_dns_receive_drops_total 6\n",
         "waypost_dns_dropped_total 0\n"}) {
     CHECK_MESSAGE(text.find(line) != std::string::npos, line, " is not in\n", text);
   }
