@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 
-from harness import DNS_PROGRAM, ROOT, SHOP, TOOL_PROGRAM, Checks, Folder, Server, run, skip_name
+from harness import DNS_PROGRAM, ROOT, SHOP, TOOL_PROGRAM, Checks, Folder, Server, free_port, run, skip_name
 
 checks = Checks()
 SHIPPED = ROOT / "tests" / "data" / "corefile"
@@ -315,9 +315,7 @@ def names_of_the_server():
 
 
 def quietly():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with Folder() as folder:
         folder.write("shop.yaml", SHOP)
         file = folder.write("Corefile", "cluster.local {\n bind 127.0.0.1\n kubernetes\n}\n")

@@ -9,7 +9,7 @@ import time
 import urllib.request
 
 from harness import (DNS_PROGRAM, SHOP, TOOL_PROGRAM, Checks, Folder, Server, decode_answer,
-                     encode_query, run, skip_name)
+                     encode_query, free_port, run, skip_name)
 
 checks = Checks()
 
@@ -22,13 +22,13 @@ class Upstream:
         self.delay, self.silent, self.rcode, self.truncates = 0.0, False, 0, False
         self.slow_name = b""  # Only questions with this in them are delayed.
         self.questions = []  # (name in lower case, type) of each, probes left out.
-        self.udp, self.tcp = self.open(place)
+        self.udp, self.tcp = self._open(place)
         self.host, self.port = self.udp.getsockname()
         for loop in (self._serve_udp, self._serve_tcp):
             threading.Thread(target=loop, daemon=True).start()
 
     @staticmethod
-    def open(place):
+    def _open(place):
         """A port that is free for UDP is nearly always free for TCP too."""
         for attempt in range(8):
             udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -120,13 +120,6 @@ class Upstream:
                         connection.sendall(struct.pack(">H", len(reply)) + reply)
                 except OSError:
                     pass
-
-
-def free_place():
-    """An address with a port that nobody has, in either protocol."""
-    udp, tcp = Upstream.open(("127.0.0.1", 0))
-    with udp, tcp:
-        return udp.getsockname()
 
 
 def serving(folder, *arguments):
@@ -398,7 +391,7 @@ def one_connection_with_a_slow_name():
 
 def while_it_starts():
     """Queries that come before the first one can be answered, and on."""
-    place = free_place()
+    place = ("127.0.0.1", free_port())
     query = encode_query(1, "www.example.com", "A")
     query = query[:2] + b"\x01" + query[3:]  # Recursion is desired.
     with Folder() as folder, Upstream() as upstream:
@@ -464,7 +457,7 @@ def what_the_query_log_says():
 
 
 def an_upstream_that_is_this_server():
-    place = "{}:{}".format(*free_place())
+    place = f"127.0.0.1:{free_port()}"
     with Folder() as folder, Upstream() as upstream:
         folder.write("shop.yaml", SHOP)
         with Server("--manifests", folder.path, "--forward", f"{place},{upstream.where}",

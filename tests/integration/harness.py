@@ -291,6 +291,19 @@ def examples(page):
             yield command, expected
 
 
+def free_port():
+    """A port that nobody has at the moment, over UDP and TCP."""
+    for _ in range(20):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+            udp.bind(("127.0.0.1", 0))
+            try:
+                tcp.bind(udp.getsockname())
+            except OSError:
+                continue
+            return udp.getsockname()[1]
+    raise RuntimeError("no port is free for UDP and TCP")
+
+
 def run(program, *arguments, timeout=20, cwd=None):
     """Runs a program to its end. Returns (exit code, stdout, stderr)."""
     done = subprocess.run([str(program), *map(str, arguments)], capture_output=True, text=True,

@@ -8,7 +8,7 @@ import struct
 import subprocess
 import time
 
-from harness import SHOP, Checks, Folder, Server
+from harness import SHOP, Checks, Folder, Server, free_port
 
 checks = Checks()
 UNBOUND = shutil.which("unbound", path="/usr/sbin:/usr/bin:/usr/local/sbin")
@@ -60,19 +60,6 @@ auth-zone:
   for-downstream: yes
   for-upstream: no
 """
-
-
-def free_port():
-    """A port that nobody has at the moment, over UDP and TCP."""
-    for _ in range(20):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-            udp.bind(("127.0.0.1", 0))
-            try:
-                tcp.bind(udp.getsockname())
-            except OSError:
-                continue
-            return udp.getsockname()[1]
-    raise RuntimeError("no port is free for UDP and TCP")
 
 
 class Unbound:
