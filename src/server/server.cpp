@@ -18,8 +18,8 @@ struct Server::State {
   TransferSource transfers;
   std::vector<SocketAddress> addresses;
   std::atomic<unsigned> open_connections{0};
-  std::size_t adopted = 0;    // Connections, for giving each worker its turn.
-  std::list<Worker> workers;  // Last, because they refer to the others.
+  std::atomic<unsigned> adopted{0};  // Connections, from any thread.
+  std::list<Worker> workers;         // Last, because they refer to the others.
 
   Result<void> listen_all(Inheritance* inheritance);
   Result<SocketAddress> listen(const SocketAddress& wanted, InheritedSockets inherited);
@@ -146,7 +146,8 @@ void Server::hand_over(const TakeConnection& take) {
 }
 
 void Server::adopt(OwnedFd connection, std::vector<std::uint8_t> read) {
-  const auto turn = static_cast<std::ptrdiff_t>(state_->adopted++ % state_->workers.size());
+  const auto turn = static_cast<std::ptrdiff_t>(
+      state_->adopted.fetch_add(1, std::memory_order_relaxed) % state_->workers.size());
   std::next(state_->workers.begin(), turn)->adopt(std::move(connection), std::move(read));
 }
 

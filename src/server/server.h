@@ -105,7 +105,8 @@ class Server {
   // `take` as soon as it waits for its client.  Returns at once; has ended when open_connections()
   // is 0 and nothing is resolved elsewhere.
   void hand_over(const TakeConnection& take);
-  // Serves a connection that another process gave to its TakeConnection, as an accepted one.
+  // Serves a connection that another process gave to its TakeConnection, as an accepted one.  Any
+  // thread may call it.
   void adopt(OwnedFd connection, std::vector<std::uint8_t> read);
 
   // What the kernel granted of Options::udp_buffer_size: the least that any UDP socket has.
