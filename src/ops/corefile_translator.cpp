@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cctype>
 #include <filesystem>
 #include <utility>
 
@@ -272,6 +273,10 @@ std::vector<Translator::Zone> Translator::argument_zones(const Line& line, std::
 
 namespace {
 
+bool is_control(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
+
 std::string double_quoted(std::string_view text) {
   constexpr std::string_view Hex = "0123456789abcdef";
   std::string out = "\"";
@@ -279,7 +284,7 @@ std::string double_quoted(std::string_view text) {
     const auto octet = static_cast<unsigned char>(c);
     if (c == '"' || c == '\\') {
       out.append("\\").push_back(c);
-    } else if (octet < 0x20 || octet == 0x7f) {
+    } else if (is_control(c)) {
       out.append("\\x").push_back(Hex[octet >> 4U]);
       out.push_back(Hex[octet & 15U]);
     } else {
@@ -289,6 +294,13 @@ std::string double_quoted(std::string_view text) {
   return out + "\"";
 }
 
+// Letters and digits alone mean the same in YAML without quotes; a number with anything else in it
+// is for the reader to refuse, and it has to stay one scalar until then.
+bool is_plain_scalar(std::string_view text) {
+  return !text.empty() &&
+         std::ranges::all_of(text, [](unsigned char c) { return std::isalnum(c) != 0; });
+}
+
 }  // namespace
 
 std::string yaml_of(const std::vector<Setting>& settings, const std::vector<Note>& notes) {
@@ -296,14 +308,16 @@ std::string yaml_of(const std::vector<Setting>& settings, const std::vector<Note
   for (const Note& note : notes) {
     out.append("# ");
     for (const char c : note.text) {
-      out.push_back(static_cast<unsigned char>(c) < 0x20 ? ' ' : c);
+      out.push_back(is_control(c) ? ' ' : c);
     }
     out.append("\n");
   }
   for (const Setting& setting : settings) {
     const Option* option = find_option(setting.key);
     const auto text_of = [&](const SettingValue& value) {
-      if (option->form == OptionForm::Number || option->form == OptionForm::Boolean) {
+      const bool is_plain =
+          option->form == OptionForm::Number || option->form == OptionForm::Boolean;
+      if (is_plain && is_plain_scalar(value.text)) {
         return value.text;
       }
       return double_quoted(

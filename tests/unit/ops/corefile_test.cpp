@@ -10,6 +10,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <set>
 #include <string>
 #include <utility>
@@ -406,6 +407,19 @@ TEST_CASE("a value that an option refuses names the line of the Corefile") {
   CHECK(config.error()[1].message ==
         file.string() +
             ":3: kubernetes ttl: found '9999', expected a whole number of seconds from 0 to 3600");
+}
+
+TEST_CASE("a number that is none stays one scalar in YAML, for the reader to refuse") {
+  using namespace std::string_literals;
+  for (const std::string& word : {"1\x17\0"s, "-"s, "1:"s, "[1"s, "1,2"s}) {
+    CAPTURE(word);
+    const auto read = read_settings(
+        yaml_of(translated(". {\n bufsize " + word + "\n}").settings, {}), "waypost.yaml");
+    CHECK(read.problems.empty());
+    const auto size = std::ranges::find(read.settings, "udpSize", &Setting::key);
+    REQUIRE(size != read.settings.end());
+    CHECK(size->values.front().text == word);
+  }
 }
 
 TEST_CASE("a block without log keeps its names out of what the blocks around it log") {
