@@ -223,6 +223,36 @@ def worker_waits_ms(pid):
     raise RuntimeError("no thread is a worker")
 
 
+def load_and_wait(server, options):
+    """A round of questions: what the load tells, and how long the worker waited for its core, in ms of each second."""
+    before = worker_waits_ms(server.process.pid), time.monotonic()
+    told = load(server, options, options.seconds, "--rate", str(options.rate))
+    after = worker_waits_ms(server.process.pid), time.monotonic()
+    return told, (after[0] - before[0]) / (after[1] - before[1])
+
+
+# Ways to schedule the control thread, which is the main one: policy and niceness (sched(7)).
+SCHEDULING = {"SCHED_OTHER": (os.SCHED_OTHER, 0), "SCHED_OTHER, nice 5": (os.SCHED_OTHER, 5),
+              "SCHED_OTHER, nice 19": (os.SCHED_OTHER, 19), "SCHED_BATCH": (os.SCHED_BATCH, 0)}
+
+
+def scheduling(api, server, slices, options):
+    """The worker's waits with the control thread scheduled in each way, in turn; needs CAP_SYS_NICE."""
+    waits = {name: [] for name in ("without changes", *SCHEDULING)}
+    for _ in range(options.rounds):
+        waits["without changes"].append(load_and_wait(server, options)[1])
+        for name, (policy, nice) in SCHEDULING.items():
+            os.setpriority(os.PRIO_PROCESS, server.process.pid, nice)
+            os.sched_setscheduler(server.process.pid, policy, os.sched_param(0))
+            with Changes(api, options.change_rate, slices):
+                time.sleep(0.2)
+                waits[name].append(load_and_wait(server, options)[1])
+    print(f"how long the worker waited for its core in each second, at {options.rate} questions and "
+          f"{options.change_rate} changes a second; median of {options.rounds} rounds (least to most):")
+    for name, values in waits.items():
+        print(f"  {name:<22}{statistics.median(values):6.1f} ms  ({min(values):.1f} to {max(values):.1f})")
+
+
 def answers_under_changes(api, server, slices, options):
     """Rounds at a fixed rate, in turn with changes that concern waypost-dns and with some that do not."""
     told = {"EndpointSlice": [], "Node": []}
@@ -234,10 +264,9 @@ def answers_under_changes(api, server, slices, options):
         for kind, objects in (("Node", quiet), ("EndpointSlice", slices)):
             with Reader(api) as reader, Changes(api, options.change_rate, objects) as changes:
                 time.sleep(0.2)
-                before = worker_waits_ms(server.process.pid), time.monotonic()
-                told[kind].append(load(server, options, options.seconds, "--rate", str(options.rate)))
-                after = worker_waits_ms(server.process.pid), time.monotonic()
-            waited[kind].append((after[0] - before[0]) / (after[1] - before[1]))
+                answered, wait = load_and_wait(server, options)
+            told[kind].append(answered)
+            waited[kind].append(wait)
             made[kind].append(changes.made / changes.seconds)
             if kind == "Node" and reader.octets < changes.made * 1000:
                 raise RuntimeError("the changes of Nodes were not sent")
@@ -304,6 +333,8 @@ def main():
     parser.add_argument("--seconds", type=float, default=2, help="length of a round (2)")
     parser.add_argument("--soak", type=float, default=20, help="seconds of changes as fast as they come (20)")
     parser.add_argument("--publish", action="store_true", help="write docs/benchmarks")
+    parser.add_argument("--scheduling", action="store_true",
+                        help="only compare how the control thread may be scheduled beside a worker (as root)")
     options = parser.parse_args()
     things = list(world_objects(options))
     slices = [thing for thing in things if thing["kind"] == "EndpointSlice" and thing["metadata"]["namespace"] != "large"]
@@ -311,11 +342,15 @@ def main():
               "world": {"services": options.services, "endpoints": options.endpoints}}
     with on_core(1), ApiServer() as api:
         api.load(objects=things)
-        result.update(start(api, options))
+        if not options.scheduling:
+            result.update(start(api, options))
         with on_core(0):
             server = harness.Server("--api-server", api.url, "--workers", "1", "--max-tcp-connections",
                                     str(IDLE_CONNECTIONS + 100), "--tcp-idle-timeout", "10m")
         with server:
+            if options.scheduling:
+                scheduling(api, server, slices, options)
+                return
             for part in (lambda: memory(api, server), lambda: change_to_answer(api, server, slices, options),
                          lambda: answers_under_changes(api, server, slices, options), lambda: tcp(server, options),
                          lambda: soak(api, server, slices, options), lambda: idle_connections(server)):
