@@ -175,10 +175,9 @@ def leaving_with_questions_under_way():
                 connect(server) as over, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
             udp.settimeout(5)
             udp.connect((server.address, server.port))
-            request = bytearray(encode_query(7, "slow.example.org", "A"))
-            request[2] |= 1  # RD
-            over.sendall(over_tcp(bytes(request)))
-            udp.send(bytes(request))
+            request = encode_query(7, "slow.example.org", "A", recurse=True)
+            over.sendall(over_tcp(request))
+            udp.send(request)
             upstream.asked.wait(5)
             server.send_signal(signal.SIGTERM)
             checks.equal("an answer over UDP that was under way", decode_answer(udp.recv(4096)),

@@ -181,8 +181,7 @@ def many_ask_the_same():
             client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             client.settimeout(3)
             client.connect((server.address, server.port))
-            client.send(struct.pack(">6H", number, 0x0100, 1, 0, 0, 0)
-                        + b"\4many\7example\3com\0" + struct.pack(">2H", 1, 1))
+            client.send(encode_query(number, "many.example.com", "A", recurse=True))
             clients.append(client)
         ids = [struct.unpack(">H", client.recv(4096)[:2])[0] for client in clients]
         checks.equal("each of a hundred gets its own answer", ids, list(range(100)))
@@ -217,8 +216,7 @@ def too_many_questions():
         upstream.delay = 3.0
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
             client.connect((server.address, server.port))
-            client.send(struct.pack(">6H", 7, 0x0100, 1, 0, 0, 0) + b"\4slow\7example\3com\0"
-                        + struct.pack(">2H", 1, 1))
+            client.send(encode_query(7, "slow.example.com", "A", recurse=True))
             time.sleep(0.2)
             refused = server.dig("more.example.com", "A", "+recurse")
             checks.equal("past the bound", refused.status, "SERVFAIL")
@@ -372,9 +370,8 @@ def one_connection_with_a_slow_name():
             folder, "--forward", upstream.where) as server:
         upstream.delay, upstream.slow_name = 0.4, b"slow"
         with socket.create_connection((server.address, server.port), timeout=5) as client:
-            for number, name in ((1, b"\4slow"), (2, b"\4fast")):
-                query = struct.pack(">6H", number, 0x0100, 1, 0, 0, 0) + name + (
-                    b"\7example\3com\0" + struct.pack(">2H", 1, 1))
+            for number, name in ((1, "slow"), (2, "fast")):
+                query = encode_query(number, f"{name}.example.com", "A", recurse=True)
                 client.sendall(struct.pack(">H", len(query)) + query)
             client.shutdown(socket.SHUT_WR)
             stream = b""
@@ -392,8 +389,7 @@ def one_connection_with_a_slow_name():
 def while_it_starts():
     """Queries that come before the first one can be answered, and on."""
     place = ("127.0.0.1", free_port())
-    query = encode_query(1, "www.example.com", "A")
-    query = query[:2] + b"\x01" + query[3:]  # Recursion is desired.
+    query = encode_query(1, "www.example.com", "A", recurse=True)
     with Folder() as folder, Upstream() as upstream:
         folder.write("shop.yaml", SHOP)
         for _ in range(4):

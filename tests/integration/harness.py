@@ -251,10 +251,10 @@ class Server:
 TYPES = {"A": 1, "PTR": 12, "TXT": 16, "AAAA": 28, "SRV": 33}
 
 
-def encode_query(number, name, qtype):
-    """One question, class IN, without EDNS (RFC 1035, 4.1)."""
+def encode_query(number, name, qtype, recurse=False):
+    """One question, class IN, without EDNS (RFC 1035, 4.1); `recurse`: recursion is desired."""
     labels = b"".join(bytes([len(label)]) + label.encode() for label in name.strip(".").split("."))
-    return struct.pack(">6H", number, 0, 1, 0, 0, 0) + labels + b"\0" + struct.pack(
+    return struct.pack(">6H", number, 0x0100 if recurse else 0, 1, 0, 0, 0) + labels + b"\0" + struct.pack(
         ">2H", TYPES[qtype], 1)
 
 
@@ -302,6 +302,17 @@ def free_port():
                 continue
             return udp.getsockname()[1]
     raise RuntimeError("no port is free for UDP and TCP")
+
+
+def musl_lookup(checks, folder):
+    """A program in `folder` that looks names up with musl, or None where there is no musl."""
+    if shutil.which("musl-gcc") is None:
+        checks.skip("musl-gcc is not installed")
+        return None
+    program = pathlib.Path(folder) / "musl-lookup"
+    if not program.exists():
+        subprocess.run(["musl-gcc", "-static", "-O1", "-o", program, ROOT / "tests/support/lookup.c"], check=True)
+    return program
 
 
 def run(program, *arguments, timeout=20, cwd=None):

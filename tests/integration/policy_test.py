@@ -5,7 +5,7 @@ import socket
 import struct
 import urllib.request
 
-from harness import SHOP, TOOL_PROGRAM, Checks, Folder, Server, run
+from harness import SHOP, TOOL_PROGRAM, Checks, Folder, Server, encode_query, run
 
 checks = Checks()
 
@@ -21,9 +21,8 @@ def metric(server, name):
                if line.startswith((name + " ", name + "{")))
 
 
-def query(name, qtype=1):
-    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
-    return struct.pack(">6H", 7, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">HH", qtype, 1)
+def query(name):
+    return encode_query(7, name, "A", recurse=True)
 
 
 def who_may_ask():

@@ -88,8 +88,7 @@ def hostile_names():
             checks.equal("of printable characters", bool(re.fullmatch(r"[ -~]+", line)), True)
             checks.equal("with one rcode, that of the answer", re.findall(r" rcode=(\S+)", line), ["REFUSED"])
             checks.contains("and the name escaped", fields(line)["name"],
-                            r"x\0102026-01-01T00:00:00\.000Z\032info\032ready\032rcode\x3dNOERROR\032\027[2J\255\000\\x22."
-                            .replace("x22", "x22"))
+                            r"x\0102026-01-01T00:00:00\.000Z\032info\032ready\032rcode\x3dNOERROR\032\027[2J\255\000\\x22.")
 
 
 def no_more_than_asked_for():

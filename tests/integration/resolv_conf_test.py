@@ -5,12 +5,11 @@ glibc and musl find the cluster's names with that file, and in how many queries.
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 import urllib.request
 
-from harness import ROOT, TOOL_PROGRAM, Checks, Folder, Server, run, service
+from harness import TOOL_PROGRAM, Checks, Folder, Server, musl_lookup, run, service
 
 checks = Checks()
 
@@ -172,16 +171,6 @@ def queries(dns):
     return sum(float(number) for number in re.findall(r"^coredns_dns_requests_total\{[^}]*\} (\S+)$", text, re.M))
 
 
-def build_musl(folder):
-    """A program that is linked to musl, or None."""
-    if shutil.which("musl-gcc") is None:
-        checks.skip("musl-gcc is not installed")
-        return None
-    program = folder.path / "musl-lookup"
-    subprocess.run(["musl-gcc", "-static", "-O1", "-o", program, ROOT / "tests/support/lookup.c"], check=True)
-    return program
-
-
 def resolvers(folder):
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     subprocess.run(["ip", "addr", "add", "10.96.0.10/32", "dev", "lo"], check=True)
@@ -194,7 +183,7 @@ def resolvers(folder):
     folder.write("manifests/web.yaml", service("web", "10.96.0.7") + "---\n" + service("web", "10.96.0.8", "other"))
     folder.write("zones/host.example.zone", ZONE)
     folder.write("zones/example.org.zone", ZONE + WWW)
-    musl = build_musl(folder)
+    musl = musl_lookup(checks, folder.path)
 
     def glibc(*names):
         found = []

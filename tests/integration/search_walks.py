@@ -2,14 +2,13 @@
 look-up takes, and what a program counted."""
 
 import re
-import shutil
 import socket
 import struct
 import subprocess
 import threading
 import urllib.request
 
-from harness import ROOT, TOOL_PROGRAM, skip_name
+from harness import TOOL_PROGRAM, musl_lookup, skip_name
 
 # What the world outside has; everything else does not exist.
 OUTSIDE = {"www.example.org": {1: "192.0.2.80", 28: "2001:db8::80"}, "v4.example.org": {1: "192.0.2.4"},
@@ -82,13 +81,9 @@ class PodResolver:
             return sorted({line.split()[0] for line in out.splitlines()})
 
         found = {"glibc": glibc}
-        if shutil.which("musl-gcc") is None:
-            checks.skip("musl-gcc is not installed")
-            return found
-        program = self.folder / "musl-lookup"
-        if not program.exists():
-            subprocess.run(["musl-gcc", "-static", "-O1", "-o", program, ROOT / "tests/support/lookup.c"], check=True)
-        found["musl"] = lambda name: sorted(set(self.run(program, name).split()[1:]) - {"-"})
+        program = musl_lookup(checks, self.folder.path)
+        if program is not None:
+            found["musl"] = lambda name: sorted(set(self.run(program, name).split()[1:]) - {"-"})
         return found
 
 

@@ -82,8 +82,7 @@ class UdpLoad(threading.Thread):
         each = self._sockets[self.asked % len(self._sockets)]
         self.asked += 1
         self.waiting[(each.fileno(), number)] = now
-        query = encode_query(number, name, "A")
-        each.send(query[:2] + b"\x01" + query[3:])  # Recursion is desired.
+        each.send(encode_query(number, name, "A", recurse=True))
 
     def _take(self, patience):
         for key, _ in self._selector.select(patience):

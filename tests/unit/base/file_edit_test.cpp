@@ -1,6 +1,7 @@
 #include "base/file_edit.h"
 
 #include "base/file.h"
+#include "support/skip.h"
 #include "support/temporary_folder.h"
 
 #include <doctest/doctest.h>
@@ -558,7 +559,7 @@ TEST_CASE("a relative path is meant from the working folder, a backup may lie in
 
 TEST_CASE("the owner is kept, and an edit that cannot keep it is refused") {
   if (::geteuid() != 0) {
-    MESSAGE("skipped: changing owners needs root");
+    test::skip("changing owners: needs root");
     return;
   }
   const test::TemporaryFolder folder;

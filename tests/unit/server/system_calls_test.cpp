@@ -2,6 +2,7 @@
 // takes a turn.  A program of its own, because it is linked with a clock that counts, and without
 // sanitizers, which make calls of their own.
 
+#include "support/skip.h"
 #include "unit/server/inline_worker.h"
 #include "unit/server/test_client.h"
 #include "unit/server/test_server.h"
@@ -16,7 +17,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <functional>
@@ -120,7 +120,7 @@ struct Waiting {
 Waiting over_udp(std::uint64_t count) {
   auto worker = std::make_shared<InlineWorker>();
   auto client = std::make_shared<UdpClient>(worker->udp_address());
-  const auto answered = [worker] { return worker->counters().udp_queries.value(); };
+  const auto answered = [worker] { return worker->counters().udp_queries(); };
   client->send(query(1, "none.cluster.local."));
   Waiting{answered, 1, worker, client}.answer();
   for (std::uint64_t i = 0; i < count; ++i) {
@@ -137,7 +137,7 @@ Waiting over_tcp(std::uint64_t count) {
   for (std::uint64_t i = 0; i < count; ++i) {
     all.insert(all.end(), one.begin(), one.end());
   }
-  const auto answered = [worker] { return worker->counters().tcp_queries.value(); };
+  const auto answered = [worker] { return worker->counters().tcp_queries(); };
   client->send(one);
   Waiting{answered, 1, worker, client}.answer();
   client->send(all);
@@ -209,7 +209,7 @@ TEST_CASE("a batch costs receive, send and wait, however many queries are in it"
     INFO(what);
     const std::optional<Calls> calls = calls_to_answer(make, queries);
     if (!calls) {
-      std::puts("skipped: system calls of a batch: the kernel lets nobody trace");
+      skip("system calls of a batch: the kernel lets nobody trace");
       return;
     }
     INFO("calls by number: ", to_text(*calls));
