@@ -16,7 +16,7 @@ void FollowedFiles::follow(const std::vector<std::filesystem::path>& paths) {
   if (paths.empty()) {
     return;
   }
-  watch_.emplace(context_, [this] { on_look(); });
+  watch_.emplace(context_, [this] { on_look(Read::All); });
   for (const std::filesystem::path& path : paths) {
     const auto known =
         std::ranges::find_if(before, [&](const FollowedFile& each) { return each.path == path; });
@@ -36,23 +36,30 @@ void FollowedFiles::stop() {
 void FollowedFiles::look_again() {
   next_look_.expires_after(LookInterval);
   next_look_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) {
-      on_look();
+    if (!error && watch_) {  // Otherwise stopped since it was due.
+      on_look(Read::WhatIsOther);
       look_again();
     }
   });
 }
 
-void FollowedFiles::on_look() {
-  if (look()) {
+void FollowedFiles::on_look(Read read) {
+  if (look(read)) {
     changed_();
   }
 }
 
-// Reads the files; true when something is another than before.
 bool FollowedFiles::look() {
+  return look(Read::All);
+}
+
+bool FollowedFiles::look(Read read) {
   bool is_other = false;
   for (FollowedFile& file : files_) {
+    const std::optional<FileIdentity> identity = identify(file.path);
+    if (read == Read::WhatIsOther && identity && identity == file.identity) {
+      continue;
+    }
     auto text = read_file(file.path);
     std::string problem = text ? "" : text.error().message;
     if (text && (!file.was_read || *text != file.text)) {
@@ -62,6 +69,7 @@ bool FollowedFiles::look() {
     }
     is_other = is_other || problem != file.problem;
     file.problem = std::move(problem);
+    file.identity = text && identity && identity->is_settled() ? identity : std::nullopt;
   }
   return is_other;
 }

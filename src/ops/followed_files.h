@@ -4,12 +4,14 @@
 
 #pragma once
 
+#include "base/file_identity.h"
 #include "ops/folder_watch.h"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -25,6 +27,7 @@ struct FollowedFile {
   std::string text;
   std::string problem;  // Why it cannot be read now; empty: it can.
   bool was_read = false;
+  std::optional<FileIdentity> identity;  // Of what was read last; nothing: has to be read.
 };
 
 // Control thread only.
@@ -37,6 +40,8 @@ class FollowedFiles {
   // Reads these, all absolute, and follows them from here on, also if they are not there yet.  What
   // is known of those that were followed before stays known.
   void follow(const std::vector<std::filesystem::path>& paths);
+  // Reads them now; true when something has become another.
+  bool look();
   // No call begins afterwards.
   void stop();
 
@@ -46,9 +51,11 @@ class FollowedFiles {
   // Without inotify: what is mounted over a file changes elsewhere.
   static constexpr std::chrono::seconds LookInterval{2};
 
-  bool look();
+  enum class Read : std::uint8_t { All, WhatIsOther };
+
+  bool look(Read read);
   void look_again();
-  void on_look();
+  void on_look(Read read);
 
   boost::asio::io_context& context_;
   const std::function<void()> changed_;

@@ -1,12 +1,12 @@
 #include "ops/successor.h"
 
-#include <fcntl.h>
+#include "base/spawn_settings.h"
+
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <fstream>
 #include <iterator>
 #include <system_error>
@@ -22,29 +22,10 @@ constexpr std::string_view Flag = "--takeover";
 // As exec(3) finds it: by its path, or in PATH.
 int spawn(const std::string& program, std::vector<std::string>& arguments, bool in_path,
           int& process) {
-  std::vector<char*> pointers;
-  pointers.reserve(arguments.size() + 1);
-  for (std::string& argument : arguments) {
-    pointers.push_back(argument.data());
-  }
-  pointers.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  sigset_t signals;
-  sigemptyset(&signals);
-  posix_spawnattr_setsigmask(&attributes, &signals);
-  sigfillset(&signals);
-  posix_spawnattr_setsigdefault(&attributes, &signals);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  const SpawnSettings settings;
   const auto start = in_path ? posix_spawnp : posix_spawn;
-  const int error =
-      start(&process, program.c_str(), &actions, &attributes, pointers.data(), environ);
-  posix_spawnattr_destroy(&attributes);
-  posix_spawn_file_actions_destroy(&actions);
-  return error;
+  return start(&process, program.c_str(), settings.actions(), settings.attributes(),
+               pointers_to(arguments).data(), environ);
 }
 
 }  // namespace

@@ -23,7 +23,18 @@ struct alignas(cmsghdr) Control {
 };
 
 bool is_known(std::uint8_t kind) noexcept {
-  return std::string_view("HDSKRGLC").find(static_cast<char>(kind)) != std::string_view::npos;
+  switch (Kind{kind}) {
+    case Kind::Hello:
+    case Kind::DnsSockets:
+    case Kind::StatusSockets:
+    case Kind::Secret:
+    case Kind::Refusal:
+    case Kind::Go:
+    case Kind::Left:
+    case Kind::Connection:
+      return true;
+  }
+  return false;
 }
 
 void take_descriptors(msghdr& header, std::vector<OwnedFd>& descriptors) {

@@ -2,10 +2,7 @@
 
 #include "base/file.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <ctime>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -14,20 +11,6 @@ namespace waypost::sources {
 namespace {
 
 constexpr std::int64_t NsPerSecond = 1'000'000'000;
-
-// The kernel stamps files with a clock that advances in ticks of up to 10 ms: a file that was
-// written this recently may be written again without a new stamp.
-constexpr std::int64_t UnsettledNs = 50'000'000;
-
-std::int64_t to_ns(const timespec& time) noexcept {
-  return std::int64_t{time.tv_sec} * NsPerSecond + time.tv_nsec;
-}
-
-std::int64_t now_ns() noexcept {
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  return to_ns(now);
-}
 
 // Copies are as large as what is in them; what was decoded has room to grow, and would keep it for
 // as long as the file is there.
@@ -51,16 +34,6 @@ bool may_be_about(const kube::ManifestProblem& problem, kube::ObjectKind kind,
 
 }  // namespace
 
-std::optional<ManifestFile::Identity> ManifestFile::identify(
-    const std::filesystem::path& path) noexcept {
-  struct stat status{};
-  if (stat(path.c_str(), &status) != 0) {
-    return std::nullopt;
-  }
-  return Identity{status.st_dev, status.st_ino, status.st_size, to_ns(status.st_mtim),
-                  to_ns(status.st_ctim)};
-}
-
 void ManifestFile::report(ErrorKind kind, std::string_view message) {
   problems_.push_back(with_context(Error{kind, std::string(message)}, path_.string()));
 }
@@ -78,7 +51,7 @@ std::optional<ManifestObjects> ManifestFile::refresh() {
     problems_.push_back(std::move(text.error()));
     return before;
   }
-  if (identity && now_ns() - std::max(identity->modified_ns, identity->changed_ns) > UnsettledNs) {
+  if (identity && identity->is_settled()) {
     identity_ = identity;
   }
   const std::int64_t seconds = identity ? identity->modified_ns / NsPerSecond : 0;

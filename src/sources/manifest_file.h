@@ -9,6 +9,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/file_identity.h"
 #include "kube/objects.h"
 #include "kube/yaml_decoder.h"
 
@@ -54,16 +55,6 @@ class ManifestFile {
   const std::vector<Error>& problems() const noexcept { return problems_; }
 
  private:
-  struct Identity {
-    std::uint64_t device = 0;
-    std::uint64_t inode = 0;
-    std::int64_t size = 0;
-    std::int64_t modified_ns = 0;
-    std::int64_t changed_ns = 0;
-    friend bool operator==(const Identity&, const Identity&) = default;
-  };
-
-  static std::optional<Identity> identify(const std::filesystem::path& path) noexcept;
   void take(kube::Manifests manifests, std::uint64_t version);
   template <typename T>
   void take_kind(std::vector<kube::Decoded<T>> decoded, kube::ObjectKind kind,
@@ -72,7 +63,7 @@ class ManifestFile {
 
   std::filesystem::path path_;
   kube::DecodeOptions options_;
-  std::optional<Identity> identity_;  // Nothing: has to be read.
+  std::optional<FileIdentity> identity_;  // Nothing: has to be read.
   ManifestObjects objects_;
   std::vector<Error> problems_;
 };
