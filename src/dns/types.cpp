@@ -1,5 +1,6 @@
 #include "dns/types.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 #include <utility>
@@ -43,24 +44,28 @@ constexpr std::array RcodeNames = {
 };
 
 template <std::size_t Size>
-std::string find_text(const std::array<Mnemonic, Size>& names, unsigned number,
-                      std::string_view prefix) {
-  for (const Mnemonic& name : names) {
-    if (name.number == number) {
-      return std::string(name.text);
-    }
-  }
-  return std::string(prefix) + std::to_string(number);
+std::string_view find_text(const std::array<Mnemonic, Size>& names, unsigned number) noexcept {
+  const auto found = std::ranges::find(names, number, &Mnemonic::number);
+  return found == names.end() ? std::string_view() : found->text;
+}
+
+std::string or_number(std::string_view text, std::string_view prefix, unsigned number) {
+  return text.empty() ? std::string(prefix) + std::to_string(number) : std::string(text);
 }
 
 }  // namespace
 
+std::string_view mnemonic(RecordType type) noexcept {
+  return find_text(TypeNames, std::to_underlying(type));
+}
+
 std::string to_text(RecordType type) {
-  return find_text(TypeNames, std::to_underlying(type), "TYPE");
+  return or_number(mnemonic(type), "TYPE", std::to_underlying(type));
 }
 
 std::string to_text(Rcode rcode) {
-  return find_text(RcodeNames, std::to_underlying(rcode), "RCODE");
+  const unsigned number = std::to_underlying(rcode);
+  return or_number(find_text(RcodeNames, number), "RCODE", number);
 }
 
 }  // namespace waypost::dns

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace waypost::dns {
 
@@ -79,6 +80,8 @@ inline constexpr std::size_t MaxMessageSize = 65535;  // RFC 1035, 4.2.2: TCP's 
 
 // The registry's mnemonic, "TYPE1234" for others (RFC 3597, 5).
 std::string to_text(RecordType type);
+// Without allocation; empty for a type that has no mnemonic.
+std::string_view mnemonic(RecordType type) noexcept;
 std::string to_text(Rcode rcode);
 
 }  // namespace waypost::dns

@@ -22,7 +22,7 @@ namespace ondemand = simdjson::ondemand;
 struct SkippedFields {
   std::string_view parent;
   std::size_t depth;  // Of the parent; the object's own fields are 2 deep.
-  std::array<std::string_view, 6> names;
+  std::array<std::string_view, 5> names;
 };
 constexpr std::array<SkippedFields, 4> Skipped = {{
     {"metadata", 2, {"generateName", "generation", "managedFields", "ownerReferences", "uid"}},

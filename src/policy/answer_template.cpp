@@ -302,8 +302,10 @@ class RecordMaker {
     if (record.type == RecordType::CNAME) {
       fits = out.add_name(record.section, parts, record.type, record.ttl,
                           dns::NameParts::whole(rdata));
-      next.name.assign(rdata);
-      next.owner = out.last_target();
+      if (record.section == Section::Answer) {
+        next.name.assign(rdata);
+        next.owner = out.last_target();
+      }
     } else {
       fits = out.add_record(record.section, parts, record.type, dns::RecordClass::IN, record.ttl,
                             rdata);
@@ -341,20 +343,8 @@ class RecordMaker {
 
   // As dns::to_text(), without its allocation.
   void add_type() noexcept {
-    for (const auto& [type, text] : {std::pair{RecordType::A, "A"},
-                                     {RecordType::AAAA, "AAAA"},
-                                     {RecordType::ANY, "ANY"},
-                                     {RecordType::CNAME, "CNAME"},
-                                     {RecordType::HTTPS, "HTTPS"},
-                                     {RecordType::MX, "MX"},
-                                     {RecordType::NS, "NS"},
-                                     {RecordType::PTR, "PTR"},
-                                     {RecordType::SOA, "SOA"},
-                                     {RecordType::SRV, "SRV"},
-                                     {RecordType::TXT, "TXT"}}) {
-      if (lookup_.type == type) {
-        return room_.field.add(text);
-      }
+    if (const std::string_view text = dns::mnemonic(lookup_.type); !text.empty()) {
+      return room_.field.add(text);
     }
     std::array<char, 8> digits{};
     const auto end =

@@ -1,5 +1,7 @@
 #include "policy/hosts.h"
 
+#include "dns/reverse_name.h"
+
 #include <algorithm>
 #include <array>
 #include <compare>
@@ -28,51 +30,17 @@ bool is_wildcard(const dns::Name& name) noexcept {
   return std::ranges::equal(name.wire().first(Wildcard.size()), Wildcard);
 }
 
-constexpr std::string_view InAddrArpa = "\7in-addr\4arpa\0"sv;
-constexpr std::string_view Ip6Arpa = "\3ip6\4arpa\0"sv;
-
 bool is_reverse(const dns::NameKey& name) noexcept {
-  if (name.label_count < 2) {
-    return false;
-  }
-  const std::string_view top = as_text(name.suffix(name.label_count - 2U));
-  return top == InAddrArpa || top == Ip6Arpa;
+  return name.is_within(as_bytes(dns::InAddrArpa), 2) || name.is_within(as_bytes(dns::Ip6Arpa), 2);
 }
 
-// "7.0.96.10.in-addr.arpa." and its like for IPv6 (RFC 1035, 3.5; RFC 3596, 2.5) to the address;
-// nothing for other names.
+// Nothing for names that are no address's.
 std::optional<IpAddress> address_of(const dns::NameKey& name) noexcept {
-  std::array<std::uint8_t, 16> octets{};
-  if (name.label_count == 6 && as_text(name.suffix(4)) == InAddrArpa) {
-    for (std::size_t i = 0; i < 4; ++i) {
-      const std::string_view label = as_text(name.label(3 - i));
-      unsigned number = 0;
-      for (const char c : label) {
-        number = c >= '0' && c <= '9' ? number * 10 + static_cast<unsigned>(c - '0') : 256;
-        if (number > 255) {
-          return std::nullopt;
-        }
-      }
-      if (label.size() > 1 && label[0] == '0') {
-        return std::nullopt;
-      }
-      octets[i] = static_cast<std::uint8_t>(number);
-    }
-    return IpAddress::from_octets(Bytes(octets).first(4));
-  }
-  if (name.label_count != 34 || as_text(name.suffix(32)) != Ip6Arpa) {
-    return std::nullopt;
-  }
-  for (std::size_t i = 0; i < 32; ++i) {
-    const Bytes label = name.label(31 - i);
-    const char c = static_cast<char>(label[0]);
-    const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-    if (label.size() != 1 || digit < 0) {
-      return std::nullopt;
-    }
-    octets[i / 2] = static_cast<std::uint8_t>(octets[i / 2] * 16 + digit);
-  }
-  return IpAddress::from_octets(octets);
+  const std::optional<dns::ReverseName> reverse = dns::read_reverse_name(name);
+  // All nibbles may say an IPv4 address, too.
+  return reverse && (reverse->is_whole() || reverse->labels == dns::ReverseLabelsV6)
+             ? std::optional(reverse->address)
+             : std::nullopt;
 }
 
 std::string_view take_word(std::string_view& line) {
@@ -262,12 +230,12 @@ Hosts::Answer Hosts::solve(const dns::Lookup& lookup, dns::MessageWriter& out) c
     const auto addressed =
         std::ranges::equal_range(table_->by_address, *address, {}, &Table::Addressed::address);
     exists = !addressed.empty();
-    for (const Table::Addressed& entry : addressed) {
-      if (lookup.type == RecordType::PTR &&
-          !write(out.add_name(Section::Answer, owner, RecordType::PTR, options_.ttl,
-                              dns::NameParts::whole(table_->at(entry.name))))) {
-        break;
-      }
+    // There may be very many.
+    auto entry = lookup.type == RecordType::PTR ? addressed.begin() : addressed.end();
+    while (entry != addressed.end() &&
+           write(out.add_name(Section::Answer, owner, RecordType::PTR, options_.ttl,
+                              dns::NameParts::whole(table_->at(entry->name))))) {
+      ++entry;
     }
   }
   if (answer.is_here) {

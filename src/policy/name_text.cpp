@@ -45,8 +45,7 @@ void TextBuffer::add_name(Bytes wire) noexcept {
 
 void TextBuffer::lower() noexcept {
   for (std::size_t i = 0; i < size_; ++i) {
-    const char c = octets_[i];
-    octets_[i] = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    octets_[i] = static_cast<char>(ascii_lower(static_cast<std::uint8_t>(octets_[i])));
   }
 }
 

@@ -24,7 +24,6 @@ struct FreeWith {
   }
 };
 using OwnedGeneral = std::unique_ptr<pcre2_general_context, FreeWith<pcre2_general_context_free>>;
-using OwnedCompile = std::unique_ptr<pcre2_compile_context, FreeWith<pcre2_compile_context_free>>;
 using OwnedContext = std::unique_ptr<pcre2_match_context, FreeWith<pcre2_match_context_free>>;
 using OwnedData = std::unique_ptr<pcre2_match_data, FreeWith<pcre2_match_data_free>>;
 using OwnedStack = std::unique_ptr<pcre2_jit_stack, FreeWith<pcre2_jit_stack_free>>;
@@ -104,14 +103,13 @@ Result<std::shared_ptr<const Pattern>> Pattern::compile(std::string_view express
   if (expression.size() > MaxSize) {
     return refuse("it has more than " + std::to_string(MaxSize) + " octets");
   }
-  const OwnedCompile context(pcre2_compile_context_create(nullptr));
   int error = 0;
   PCRE2_SIZE at = 0;
   auto code = std::make_unique<Code>();
   code->code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(expression.data()), expression.size(),
                                  PCRE2_CASELESS | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C |
                                      PCRE2_NEVER_UTF | PCRE2_NEVER_UCP,
-                                 &error, &at, context.get()));
+                                 &error, &at, nullptr));
   if (code->code == nullptr) {
     std::array<PCRE2_UCHAR, 256> text{};
     pcre2_get_error_message(error, text.data(), text.size());

@@ -14,7 +14,7 @@ using Match = RewriteRule::Match;
 std::string lowered(std::string_view text) {
   std::string out(text);
   for (char& c : out) {
-    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    c = static_cast<char>(ascii_lower(static_cast<std::uint8_t>(c)));
   }
   return out;
 }

@@ -3,7 +3,7 @@
 #include "records/dashed_label.h"
 #include "records/owner_name.h"
 #include "records/record_sets.h"
-#include "records/reverse_name.h"
+#include "dns/reverse_name.h"
 #include "records/srv_records.h"
 
 #include <algorithm>
@@ -89,7 +89,7 @@ const Apex* Index::enclosing(const dns::NameKey& name) const noexcept {
 
 //------------------------------------------------------------------ finding
 
-bool Index::is_at_address(const Entry& entry, const ReverseName& name) noexcept {
+bool Index::is_at_address(const Entry& entry, const dns::ReverseName& name) noexcept {
   if (entry.kind == NodeKind::Branch) {
     const auto& node = entry.as<BranchNode>();
     return node.labels == name.labels && node.address == name.address;
@@ -130,7 +130,7 @@ bool Index::is_at(const Entry& entry, const dns::NameKey& name) const noexcept {
     case NodeKind::EndpointAddress:
     case NodeKind::Address:
     case NodeKind::Branch: {
-      const auto reverse = read_reverse_name(name);
+      const auto reverse = dns::read_reverse_name(name);
       return reverse && is_at_address(entry, *reverse);
     }
     case NodeKind::None:
@@ -539,7 +539,7 @@ Outcome Index::solve_reverse(const Entry& entry, const dns::Lookup& lookup,
   if (entry.kind == NodeKind::EndpointAddress) {
     const auto& service = entry.as<ServiceNode>();
     const ServiceData& data = *service.data.load(std::memory_order_acquire);
-    const auto endpoint = data.endpoint_with(read_reverse_name(lookup.name)->address);
+    const auto endpoint = data.endpoint_with(dns::read_reverse_name(lookup.name)->address);
     if (!endpoint) {
       return Outcome::NoName;  // A version that came just now has lost it; its name goes as well.
     }

@@ -16,7 +16,7 @@
 #include "records/name_table.h"
 #include "records/nodes.h"
 #include "records/options.h"
-#include "records/reverse_name.h"
+#include "dns/reverse_name.h"
 #include "records/service_data.h"
 
 #include <atomic>
@@ -122,7 +122,7 @@ class Index {
   // Takes candidates until one stands at the name, or there are none.
   void settle(const dns::NameKey& name, Search& search) const noexcept;
   bool is_at(const Entry& entry, const dns::NameKey& name) const noexcept;
-  static bool is_at_address(const Entry& entry, const ReverseName& name) noexcept;
+  static bool is_at_address(const Entry& entry, const dns::ReverseName& name) noexcept;
   void tell_hashes(const Entry& entry, const NameTable::Tell& tell) const;
 
   dns::Outcome solve_fixed(const FixedNode& node, const Apex& apex, const dns::Lookup& lookup,

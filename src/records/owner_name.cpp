@@ -1,6 +1,6 @@
 #include "records/owner_name.h"
 
-#include "records/reverse_name.h"
+#include "dns/reverse_name.h"
 
 namespace waypost::records {
 
@@ -24,11 +24,11 @@ OwnerName owner_of_pod(const IpAddress& address, std::string_view name_space, By
 }
 
 OwnerName owner_of_address(const IpAddress& address, std::size_t labels) noexcept {
-  return OwnerName().append(write_reverse_name(address, labels).wire());
+  return OwnerName().append(dns::write_reverse_name(address, labels).wire());
 }
 
 OwnerName owner_of_address(const IpAddress& address) noexcept {
-  return owner_of_address(address, address.is_v4() ? ReverseLabelsV4 : ReverseLabelsV6);
+  return owner_of_address(address, address.is_v4() ? dns::ReverseLabelsV4 : dns::ReverseLabelsV6);
 }
 
 OwnerName owner_of(const Entry& entry, Bytes zone) noexcept {

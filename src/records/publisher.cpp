@@ -1,7 +1,7 @@
 #include "records/publisher.h"
 
 #include "records/owner_name.h"
-#include "records/reverse_name.h"
+#include "dns/reverse_name.h"
 #include "records/service_writer.h"
 
 #include <algorithm>
@@ -66,7 +66,7 @@ void add_cluster_ips(const ServiceData* data, std::set<IpAddress>& to) {
 std::size_t room_for(const std::set<IpAddress>& addresses) {
   std::size_t names = 1;
   for (const IpAddress& address : addresses) {
-    names += address.is_v4() ? ReverseLabelsV4 : ReverseLabelsV6;  // With branches.
+    names += address.is_v4() ? dns::ReverseLabelsV4 : dns::ReverseLabelsV6;  // With branches.
   }
   return names;
 }

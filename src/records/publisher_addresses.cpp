@@ -3,7 +3,7 @@
 #include "records/publisher.h"
 
 #include "records/owner_name.h"
-#include "records/reverse_name.h"
+#include "dns/reverse_name.h"
 #include "records/service_data.h"
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace waypost::records {
 namespace {
 
 std::size_t reverse_labels(const IpAddress& address) {
-  return address.is_v4() ? ReverseLabelsV4 : ReverseLabelsV6;
+  return address.is_v4() ? dns::ReverseLabelsV4 : dns::ReverseLabelsV6;
 }
 
 std::string to_text(const OwnerName& name) {
@@ -173,7 +173,7 @@ void Publisher::count_branches(const IpAddress& address, int change) {
     const OwnerName name = owner_of_address(address, labels);
     const Entry before = find(name, NodeKind::Branch);
     if (before.kind == NodeKind::None) {
-      insert(name, {NodeKind::Branch, new BranchNode{reverse_prefix(address, labels),
+      insert(name, {NodeKind::Branch, new BranchNode{dns::reverse_prefix(address, labels),
                                                      static_cast<std::uint8_t>(labels), 1}});
       continue;
     }

@@ -1,16 +1,12 @@
-#include "records/reverse_name.h"
+#include "dns/reverse_name.h"
 
 #include <algorithm>
 #include <charconv>
 #include <string_view>
 
-namespace waypost::records {
+namespace waypost::dns {
 namespace {
 
-using namespace std::string_view_literals;
-
-constexpr std::string_view InAddrArpa = "\7in-addr\4arpa\0"sv;
-constexpr std::string_view Ip6Arpa = "\3ip6\4arpa\0"sv;
 constexpr std::string_view HexDigits = "0123456789abcdef";
 
 // A decimal octet in its only accepted spelling.
@@ -36,7 +32,7 @@ std::optional<std::uint8_t> read_nibble(Bytes label) noexcept {
 
 }  // namespace
 
-std::optional<ReverseName> read_reverse_name(const dns::NameKey& name) noexcept {
+std::optional<ReverseName> read_reverse_name(const NameKey& name) noexcept {
   const bool v4 = name.is_within(as_bytes(InAddrArpa), 2);
   if (!v4 && !name.is_within(as_bytes(Ip6Arpa), 2)) {
     return std::nullopt;
@@ -100,4 +96,4 @@ IpAddress reverse_prefix(const IpAddress& address, std::size_t labels) noexcept 
   return IpAddress::from_octets(Bytes(octets).first(whole.size()));
 }
 
-}  // namespace waypost::records
+}  // namespace waypost::dns

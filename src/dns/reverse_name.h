@@ -10,8 +10,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
-namespace waypost::records {
+namespace waypost::dns {
+
+// In wire form; each has two labels.
+inline constexpr std::string_view InAddrArpa{"\7in-addr\4arpa", 14};
+inline constexpr std::string_view Ip6Arpa{"\3ip6\4arpa", 10};
 
 inline constexpr std::size_t ReverseLabelsV4 = 4;
 inline constexpr std::size_t ReverseLabelsV6 = 32;
@@ -29,7 +34,7 @@ struct ReverseName {
 // Reads a lower-case name.  Nothing for a name outside in-addr.arpa and ip6.arpa, for one of these
 // themselves, for labels that are not decimal octets without leading zeros or single hexadecimal
 // nibbles, and for too many labels.
-std::optional<ReverseName> read_reverse_name(const dns::NameKey& name) noexcept;
+std::optional<ReverseName> read_reverse_name(const NameKey& name) noexcept;
 
 // A name in wire form, in place.
 struct ReverseWire {
@@ -44,4 +49,4 @@ ReverseWire write_reverse_name(const IpAddress& address, std::size_t labels) noe
 // `address` with everything behind its first `labels` octets or nibbles zero.
 IpAddress reverse_prefix(const IpAddress& address, std::size_t labels) noexcept;
 
-}  // namespace waypost::records
+}  // namespace waypost::dns
