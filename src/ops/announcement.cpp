@@ -107,9 +107,7 @@ std::vector<std::string> example_queries(const cache::ServiceCache& cache, const
 }
 
 std::string totals(std::span<const server::Counters* const> workers) {
-  const auto sum = [&](server::Counter server::Counters::* counter) {
-    return server::sum(workers, counter);
-  };
+  const auto sum = [&](auto counter) { return server::sum(workers, counter); };
   using server::Counters;
   const std::uint64_t udp = sum(&Counters::udp_queries);
   const std::uint64_t tcp = sum(&Counters::tcp_queries);

@@ -28,11 +28,11 @@ Answering::Answering(asio::io_context& context, server::Views& views, const Conf
       zone_folders_(config.static_zones),
       built_in_zones_(config.built_in_zones),
       readers_(server::reader_count(config.server)),
-      rules_(context, views, secret),
+      rules_(context, views, readers_, secret),
       query_log_(context, views, readers_),
       forwarding_(context, views, config.forward) {
   watch_zones();
-  rules_.configure(config, readers_);
+  rules_.configure(config);
   query_log_.configure(config.query_log);
   load_zones();
 }
@@ -77,7 +77,7 @@ void Answering::configure(const Config& next) {
     watch_zones();
     load_zones();
   }
-  rules_.configure(next, readers_);
+  rules_.configure(next);
   query_log_.configure(next.query_log);
   forwarding_.configure(next.forward);
 }

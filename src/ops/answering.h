@@ -95,9 +95,9 @@ class Answering {
   std::uint64_t queries() const;
   // Everything that was counted, for people: one line.
   std::string totals() const;
-  // As docs/metrics.md.
   // What CoreDNS would call this server: "dns://:53".
   std::string label() const;
+  // As docs/metrics.md.
   void collect(Scrape& scrape);
   void collect_searches(Scrape& scrape, const search::PodDirectory& pods) const;
   FlushCache flush();

@@ -583,7 +583,7 @@ std::expected<ToolCommandLine, Problems> parse_tool_command_line(
   std::string corefile;
   convert->add_flag("-h,--help", help);
   const CLI::Option* corefile_option = convert->add_option("FILE", corefile);
-  const NodeCheckLine check_node(app, help);
+  NodeCheckLine check_node(app, help);  // Written to while the line is read.
   const RuleCommandLine plan(app, "plan", help);
   const RuleCommandLine explain(app, "explain", help);
 

@@ -28,10 +28,7 @@ void add(UpstreamCounters& sum, const UpstreamCounters& more) {
   for (std::size_t i = 0; i < sum.rcodes.size(); ++i) {
     sum.rcodes[i] += more.rcodes[i];
   }
-  for (std::size_t i = 0; i < sum.latency.counts.size(); ++i) {
-    sum.latency.counts[i] += more.latency.counts[i];
-  }
-  sum.latency.sum_seconds += more.latency.sum_seconds;
+  sum.latency.add(more.latency);
 }
 
 // The names that dashboards made for CoreDNS look for.
@@ -48,8 +45,7 @@ void collect_as_coredns(Scrape& scrape, const std::string& upstream,
                      {{"to", upstream}, {"rcode", dns::to_text(static_cast<dns::Rcode>(i))}});
     }
   }
-  const HistogramView latency{counters.latency.counts, resolver::LatencyBuckets::FirstBound,
-                              counters.latency.sum_seconds};
+  const HistogramView latency(counters.latency);
   scrape.histogram("coredns_forward_request_duration_seconds",
                    "How long an upstream took to answer.", latency, to);
   scrape.histogram("coredns_proxy_request_duration_seconds", "How long an upstream took to answer.",
@@ -161,31 +157,29 @@ void collect_cache(Scrape& scrape, const resolver::AnswerCache& cache,
                    const ResolverCounters& counters,
                    std::span<const server::Counters* const> workers, std::string_view server) {
   const MetricLabels labels{{"server", std::string(server)}, {"zones", "."}};
-  // Those that deny something are told apart from the others.
-  const auto by_type = [&](const char* type) {
-    return MetricLabels{{"server", std::string(server)}, {"type", type}, {"zones", "."}};
-  };
-  const std::uint64_t denied_hits = sum(workers, &server::Counters::cache_denials);
-  const std::uint64_t hits = sum(workers, &server::Counters::cache_hits);
+  const std::uint64_t successes = sum(workers, &server::Counters::cache_successes);
+  const std::uint64_t denials = sum(workers, &server::Counters::cache_denials);
+  const std::uint64_t hits = successes + denials;
   const std::uint64_t misses = sum(workers, &server::Counters::cache_misses);
-  // Read one by one while the resolver's thread counts on.
-  const auto others = [](std::uint64_t all, std::uint64_t denials) {
-    return number(all - std::min(all, denials));
+  // Both are read while the resolver's thread changes them.
+  const std::uint64_t denying = cache.denials();
+  const std::uint64_t entries = std::max(cache.entries(), denying);
+  struct Kind {
+    const char* type;
+    std::uint64_t entries;
+    std::uint64_t hits;
+    std::uint64_t evictions;
   };
-  const std::uint64_t denials = cache.denials();
-  scrape.gauge("coredns_cache_entries", "Answers in the cache.", others(cache.entries(), denials),
-               by_type("success"));
-  scrape.gauge("coredns_cache_entries", "Answers in the cache.", number(denials),
-               by_type("denial"));
-  scrape.counter("coredns_cache_hits_total", "Queries answered from the cache.",
-                 others(hits, denied_hits), by_type("success"));
-  scrape.counter("coredns_cache_hits_total", "Queries answered from the cache.",
-                 number(denied_hits), by_type("denial"));
-  const std::uint64_t denied_evictions = cache.denial_evictions();
-  scrape.counter("coredns_cache_evictions_total", "Answers that had to make room for others.",
-                 others(cache.evictions(), denied_evictions), by_type("success"));
-  scrape.counter("coredns_cache_evictions_total", "Answers that had to make room for others.",
-                 number(denied_evictions), by_type("denial"));
+  for (const Kind& kind : {Kind{"success", entries - denying, successes, cache.success_evictions()},
+                           Kind{"denial", denying, denials, cache.denial_evictions()}}) {
+    const MetricLabels with_type{
+        {"server", std::string(server)}, {"type", kind.type}, {"zones", "."}};
+    scrape.gauge("coredns_cache_entries", "Answers in the cache.", number(kind.entries), with_type);
+    scrape.counter("coredns_cache_hits_total", "Queries answered from the cache.",
+                   number(kind.hits), with_type);
+    scrape.counter("coredns_cache_evictions_total", "Answers that had to make room for others.",
+                   number(kind.evictions), with_type);
+  }
   struct Row {
     const char* name;
     const char* help;

@@ -90,6 +90,8 @@ void collect_server(Scrape& scrape, std::span<const Counters* const> workers,
                    {{"server", std::string(server)}, {"zone", "."}});
   }
 
+  scrape.counter("waypost_cache_hits_total", "Queries answered from the cache.",
+                 to_double(sum(workers, &Counters::cache_hits)));
   struct Row {
     const char* name;
     const char* help;
@@ -112,8 +114,6 @@ void collect_server(Scrape& scrape, std::span<const Counters* const> workers,
            Row{"waypost_dns_tcp_timeouts_total",
                "TCP connections closed for idling, or for being too slow.",
                &Counters::tcp_timeouts},
-           Row{"waypost_cache_hits_total", "Queries answered from the cache.",
-               &Counters::cache_hits},
            Row{"waypost_cache_misses_total", "Queries that the cache had no fresh answer for.",
                &Counters::cache_misses},
            Row{"waypost_forward_queue_refused_total",

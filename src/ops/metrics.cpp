@@ -4,6 +4,7 @@
 #include <prometheus/text_serializer.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <sstream>
 
@@ -28,6 +29,23 @@ struct Scrape::State {
   }
 };
 
+namespace {
+
+// `bound_of` gives the upper bound of each bucket but the last, which has none.
+template <typename BoundOf>
+void fill(prometheus::ClientMetric::Histogram& target, std::span<const std::uint64_t> counts,
+          double sum, BoundOf&& bound_of) {
+  target.sample_sum = sum;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    target.sample_count += counts[i];
+    const bool is_last = i + 1 == counts.size();
+    target.bucket.push_back(
+        {target.sample_count, is_last ? std::numeric_limits<double>::infinity() : bound_of(i)});
+  }
+}
+
+}  // namespace
+
 Scrape::Scrape() : state_(std::make_unique<State>()) {}
 Scrape::~Scrape() = default;
 
@@ -43,34 +61,17 @@ void Scrape::gauge(std::string_view name, std::string_view help, double value,
 
 void Scrape::histogram(std::string_view name, std::string_view help, const HistogramView& histogram,
                        MetricLabels labels) {
-  prometheus::ClientMetric::Histogram& target =
-      state_->add(name, help, prometheus::MetricType::Histogram, std::move(labels)).histogram;
-  target.sample_sum = histogram.sum_seconds;
-  std::uint64_t cumulative = 0;
-  double bound = histogram.first_bound;
-  for (const std::uint64_t count : histogram.counts) {
-    cumulative += count;
-    const bool is_last = target.bucket.size() + 1 == histogram.counts.size();
-    target.bucket.push_back(
-        {cumulative, is_last ? std::numeric_limits<double>::infinity() : bound});
-    bound *= 2;
-  }
-  target.sample_count = cumulative;
+  fill(state_->add(name, help, prometheus::MetricType::Histogram, std::move(labels)).histogram,
+       histogram.counts, histogram.sum_seconds, [&](std::size_t bucket) {
+         return std::ldexp(histogram.first_bound, static_cast<int>(bucket));
+       });
 }
 
 void Scrape::histogram(std::string_view name, std::string_view help,
                        const SizeHistogramView& histogram, MetricLabels labels) {
-  prometheus::ClientMetric::Histogram& target =
-      state_->add(name, help, prometheus::MetricType::Histogram, std::move(labels)).histogram;
-  target.sample_sum = static_cast<double>(histogram.sum);
-  std::uint64_t cumulative = 0;
-  for (std::size_t i = 0; i < histogram.counts.size(); ++i) {
-    cumulative += histogram.counts[i];
-    target.bucket.push_back({cumulative, i < histogram.bounds.size()
-                                             ? static_cast<double>(histogram.bounds[i])
-                                             : std::numeric_limits<double>::infinity()});
-  }
-  target.sample_count = cumulative;
+  fill(state_->add(name, help, prometheus::MetricType::Histogram, std::move(labels)).histogram,
+       histogram.counts, static_cast<double>(histogram.sum),
+       [&](std::size_t bucket) { return static_cast<double>(histogram.bounds[bucket]); });
 }
 
 std::string Scrape::text() const {

@@ -8,7 +8,7 @@
 
 #pragma once
 
-#include "ops/histogram.h"
+#include "base/duration_histogram.h"
 
 #include <cstdint>
 #include <functional>
@@ -28,8 +28,15 @@ using MetricLabels = std::vector<std::pair<std::string_view, std::string>>;
 // A histogram whose bounds double.
 struct HistogramView {
   std::span<const std::uint64_t> counts;  // Not cumulative; the last is for all above.
-  double first_bound = 0;                 // Seconds.
-  double sum_seconds = 0;
+  double first_bound;                     // Seconds.
+  double sum_seconds;
+
+  HistogramView(std::span<const std::uint64_t> all, double first, double sum) noexcept
+      : counts(all), first_bound(first), sum_seconds(sum) {}
+  // Borrows from `histogram`.
+  template <std::uint64_t FirstUs, std::size_t Bounds>
+  HistogramView(const DurationHistogram<FirstUs, Bounds>& histogram) noexcept
+      : HistogramView(histogram.counts(), histogram.FirstBound, histogram.sum_seconds()) {}
 };
 
 // Octets, by the bounds of their buckets.
@@ -60,13 +67,6 @@ class Scrape {
   // Durations in seconds; `name` ends in "_seconds".
   void histogram(std::string_view name, std::string_view help, const HistogramView& histogram,
                  MetricLabels labels = {});
-  void histogram(std::string_view name, std::string_view help, const Histogram& histogram,
-                 MetricLabels labels = {}) {
-    this->histogram(
-        name, help,
-        HistogramView{histogram.counts(), Histogram::FirstBound, histogram.sum_seconds()},
-        std::move(labels));
-  }
 
   // The text exposition format 0.0.4.
   std::string text() const;

@@ -34,6 +34,7 @@ constexpr auto ForeignKeys = std::to_array<Foreign>({
     {"statusPage", "--status-page says who sees the status page"},
     {"statusTops", "a node's status page counts no names and no clients"},
     {"searchNode", "--node-name says whose Pods are watched"},
+    {"takeoverSocket", "a node's program is replaced with its Pod"},
     {"lameduck", "the cluster's DNS takes over when the node's goes"},
     {"logLevel", "--log-level says what is logged"},
     {"logFormat", "--log-format says how"},

@@ -39,16 +39,9 @@ void ProgrammingTimes::on_service(const cache::ServiceDelta& delta) {
   if (!kind) {
     return;
   }
-  const std::chrono::duration<double> age =
+  const std::chrono::nanoseconds age =
       now_().time_since_epoch() - std::chrono::milliseconds(changed);
-  const double seconds = std::max(age.count(), 0.0);  // Two clocks.
-  Times& times = times_[std::to_underlying(*kind)];
-  std::size_t bucket = 0;
-  for (double bound = FirstBound; bucket + 1 < times.counts.size() && seconds > bound; bound *= 2) {
-    ++bucket;
-  }
-  ++times.counts[bucket];
-  times.sum_seconds += seconds;
+  times_[std::to_underlying(*kind)].observe(std::max(age, age.zero()));  // Two clocks.
 }
 
 void ProgrammingTimes::collect(Scrape& scrape) const {
@@ -56,11 +49,9 @@ void ProgrammingTimes::collect(Scrape& scrape) const {
        {std::pair{ServiceKind::ClusterIp, "cluster_ip"},
         std::pair{ServiceKind::HeadlessWithSelector, "headless_with_selector"},
         std::pair{ServiceKind::HeadlessWithoutSelector, "headless_without_selector"}}) {
-    const Times& times = times_[std::to_underlying(kind)];
     scrape.histogram("coredns_kubernetes_dns_programming_duration_seconds",
                      "From a change in the cluster until names are answered with it.",
-                     HistogramView{times.counts, FirstBound, times.sum_seconds},
-                     {{"service_kind", name}});
+                     times_[std::to_underlying(kind)], {{"service_kind", name}});
   }
 }
 

@@ -26,7 +26,8 @@ std::string class_text(dns::RecordClass record_class) {
   }
 }
 
-// Queries of one thread stay in their order.
+// Queries of one thread stay in their order. (std::stable_sort of libstdc++ 12 is built on what
+// C++17 deprecated.)
 void sort_by_time(std::vector<server::LoggedQuery>& queries) {
   std::vector<std::pair<std::uint64_t, std::size_t>> order;
   for (std::size_t i = 0; i < queries.size(); ++i) {

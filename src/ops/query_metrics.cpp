@@ -1,7 +1,6 @@
 #include "ops/query_metrics.h"
 
 #include "dns/types.h"
-#include "server/responder.h"
 
 #include <array>
 #include <cstdint>
@@ -49,23 +48,25 @@ using Label = std::pair<std::string_view, std::string>;
 
 void collect_types(Scrape& scrape, Workers workers, const Labels& labels) {
   struct Way {
+    server::Transport transport;
+    bool is_v4;
     const char* protocol;
-    const char* family;  // As in CoreDNS' label: 1 is IPv4, 2 is IPv6.
+    const char* family;  // As in CoreDNS' label.
   };
-  constexpr std::array<Way, 4> Ways = {{{"udp", "1"}, {"udp", "2"}, {"tcp", "1"}, {"tcp", "2"}}};
-  for (std::size_t way = 0; way < Ways.size(); ++way) {
-    const auto counts =
-        sums(workers, [way](const Counters& worker) -> const auto& { return worker.types[way]; });
+  using enum server::Transport;
+  for (const Way& way : {Way{Udp, true, "udp", "1"}, Way{Udp, false, "udp", "2"},
+                         Way{Tcp, true, "tcp", "1"}, Way{Tcp, false, "tcp", "2"}}) {
+    const auto counts = sums(workers, [&](const Counters& worker) -> const auto& {
+      return worker.queries.of(way.transport, way.is_v4);
+    });
     for (std::size_t type = 0; type < counts.size(); ++type) {
       // Addresses over IPv4 are there from the beginning, for rates.
-      const bool is_usual = Ways[way].family[0] == '1' && type < 2;
-      if (counts[type] != 0 || is_usual) {
-        scrape.counter(
-            "coredns_dns_requests_total", "Messages received.", to_double(counts[type]),
-            labels.with(Label("proto", Ways[way].protocol), Label("family", Ways[way].family),
-                        Label("type", type == server::OtherType
-                                          ? "other"
-                                          : dns::to_text(server::CountedTypes[type]))));
+      if (counts[type] != 0 || (way.is_v4 && type < 2)) {
+        scrape.counter("coredns_dns_requests_total", "Messages received.", to_double(counts[type]),
+                       labels.with(Label("proto", way.protocol), Label("family", way.family),
+                                   Label("type", type == server::OtherType
+                                                     ? "other"
+                                                     : dns::to_text(server::CountedTypes[type]))));
       }
     }
   }

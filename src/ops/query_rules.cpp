@@ -21,9 +21,10 @@ dns::CookieMaker::Secret random_secret() {
 
 }  // namespace
 
-QueryRules::QueryRules(boost::asio::io_context& context, server::Views& views,
+QueryRules::QueryRules(boost::asio::io_context& context, server::Views& views, std::size_t readers,
                        const std::optional<dns::CookieMaker::Secret>& secret)
     : views_(views),
+      readers_(readers),
       own_secret_(secret ? *secret : random_secret()),
       host_files_(context, [this] { on_hosts_changed(); }) {}
 
@@ -32,7 +33,7 @@ QueryRules::~QueryRules() {
   views_.policy.store(nullptr, std::memory_order_release);
 }
 
-void QueryRules::configure(const Config& config, std::size_t readers) {
+void QueryRules::configure(const Config& config) {
   answers_ = config.policy;
   if (config.cookie_secret_file.empty()) {
     answers_.cookie_secret = own_secret_;
@@ -44,15 +45,15 @@ void QueryRules::configure(const Config& config, std::size_t readers) {
   }
   publish_answers();
   options_ = config.rules;
-  readers_ = readers;
   host_config_ = config.hosts;
   host_files_.follow(host_config_.files);
   load_hosts();
 }
 
 void QueryRules::reload_hosts() {
-  host_files_.follow(host_config_.files);
-  load_hosts();
+  if (host_files_.look()) {
+    load_hosts();
+  }
 }
 
 void QueryRules::load_hosts() {

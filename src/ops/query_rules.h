@@ -25,8 +25,8 @@ namespace waypost::ops {
 class QueryRules {
  public:
   // `context` and `views` are borrowed and outlive this object.  `secret` is the one behind cookies
-  // where the configuration has none; absent: a random one.
-  QueryRules(boost::asio::io_context& context, server::Views& views,
+  // where the configuration has none; absent: a random one.  `readers` have a place in the policy.
+  QueryRules(boost::asio::io_context& context, server::Views& views, std::size_t readers,
              const std::optional<dns::CookieMaker::Secret>& secret);
   // REQUIRES: no reader is left.
   ~QueryRules();
@@ -35,9 +35,8 @@ class QueryRules {
 
   const dns::CookieMaker::Secret& own_secret() const noexcept { return own_secret_; }
 
-  // Puts `config` in force, and follows the files of hosts that it names.  `readers` have a place
-  // in the policy.
-  void configure(const Config& config, std::size_t readers);
+  // Puts `config` in force, and follows the files of hosts that it names.
+  void configure(const Config& config);
   // Reads the files of hosts again; one that is gone counts as it last was.
   void reload_hosts();
   // Looks which address families there are, where that matters, but not more often than every half
@@ -55,6 +54,7 @@ class QueryRules {
   void on_hosts_changed();
 
   server::Views& views_;
+  const std::size_t readers_;
   const dns::CookieMaker::Secret own_secret_;
   server::AnswerPolicy answers_;
   Families families_ = Families::Both;
@@ -63,7 +63,6 @@ class QueryRules {
   FollowedFiles host_files_;
   std::shared_ptr<const policy::Hosts> hosts_;
   std::size_t bad_host_lines_ = 0;
-  std::size_t readers_ = 1;
   ProblemLog host_problems_{"hosts"};
   FamilySigns signs_;
   std::chrono::steady_clock::time_point next_look_{};

@@ -25,24 +25,12 @@ void World::complete_searches(const std::vector<std::string>& hosts) {
   }
 }
 
-// Anew, so that the Publisher has been told of a change before.
-void World::time_changes() {
-  if (timed_ != nullptr) {
-    timed_->unsubscribe(times_);
-  }
-  timed_ = content_ != nullptr && content_->api != nullptr ? feed_ : nullptr;
-  if (timed_ != nullptr) {
-    timed_->subscribe(times_);
-  }
-}
-
 // What is followed is another one than before, or the options are others.
 void World::publish(const records::Options& records, cache::Feed& feed) {
   const bool is_other_feed = std::exchange(feed_, &feed) != &feed;
   records_ = records;
   auto publisher = std::make_unique<records::Publisher>(records, *feed_, retired_);
   views_.index.store(&publisher->index(), std::memory_order_release);
-  time_changes();
   const std::unique_ptr<records::Publisher> old = std::exchange(publisher_, std::move(publisher));
   std::unique_ptr<search::PodDirectory> old_pods;
   if (is_other_feed) {
@@ -77,6 +65,7 @@ void World::serve_folder(const records::Options& records,
 void World::serve_api(const records::Options& records, const cache::Kept& kept,
                       const ConnectApi& connect) {
   auto content = std::make_unique<Content>(kept);
+  content->cache.subscribe(times_);  // While it is empty.
   content->api = connect(content->cache);
   const std::unique_ptr<Content> old = std::exchange(content_, std::move(content));
   publish(records, content_->cache);

@@ -88,7 +88,6 @@ class World {
 
   void publish(const records::Options& records, cache::Feed& feed);
   std::unique_ptr<search::PodDirectory> follow_pods();
-  void time_changes();
 
   server::Views& views_;
   rcu::RetireList retired_;
@@ -97,7 +96,6 @@ class World {
   std::vector<IpPrefix> service_cidrs_;
   std::unique_ptr<Content> content_;
   ProgrammingTimes times_{std::chrono::system_clock::now};
-  cache::Feed* timed_ = nullptr;                   // That times_ follows.
   cache::Feed* feed_ = nullptr;                    // The content's cache, or what was given.
   std::optional<std::vector<std::string>> hosts_;  // Nothing: no name is completed.
   // After what they follow.

@@ -233,8 +233,7 @@ std::size_t AnswerCache::flush(const dns::NameKey& name, bool below) {
 }
 
 void AnswerCache::count_eviction(const CachedAnswer& answer) noexcept {
-  evictions_.add();
-  denial_evictions_.add(answer.is_denial() ? 1 : 0);
+  (answer.is_denial() ? denial_evictions_ : success_evictions_).add();
 }
 
 void AnswerCache::put(Slot& slot, const CachedAnswer* next) {

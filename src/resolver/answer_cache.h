@@ -137,9 +137,12 @@ class AnswerCache {
   // Read by any thread.
   std::uint64_t entries() const noexcept { return entries_.load(std::memory_order_relaxed); }
   std::uint64_t bytes() const noexcept { return bytes_.load(std::memory_order_relaxed); }
-  std::uint64_t evictions() const noexcept { return evictions_.value(); }
-  // Of these, the ones that deny something.
+  std::uint64_t evictions() const noexcept {
+    return success_evictions_.value() + denial_evictions_.value();
+  }
+  // The ones that deny something, and the others.
   std::uint64_t denials() const noexcept { return denials_.load(std::memory_order_relaxed); }
+  std::uint64_t success_evictions() const noexcept { return success_evictions_.value(); }
   std::uint64_t denial_evictions() const noexcept { return denial_evictions_.value(); }
 
  private:
@@ -166,7 +169,7 @@ class AnswerCache {
   std::atomic<std::uint64_t> entries_{0};
   std::atomic<std::uint64_t> denials_{0};
   std::atomic<std::uint64_t> bytes_{0};
-  Counter evictions_;
+  Counter success_evictions_;
   Counter denial_evictions_;
 };
 

@@ -7,16 +7,6 @@
 
 namespace waypost::resolver {
 
-void LatencyBuckets::observe(std::chrono::nanoseconds duration) noexcept {
-  const double seconds = std::chrono::duration<double>(duration).count();
-  std::size_t bucket = 0;
-  for (double bound = FirstBound; bucket < Count && seconds > bound; bound *= 2) {
-    ++bucket;
-  }
-  ++counts[bucket];
-  sum_seconds += seconds;
-}
-
 std::string UpstreamEvent::to_text() const {
   const std::string where = origin.empty() ? "" : " (" + origin + ")";
   std::string name = "upstream " + upstream + where;

@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include "base/duration_histogram.h"
+
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -11,15 +13,7 @@
 namespace waypost::resolver {
 
 // How long answers took, in buckets for Prometheus: 0.25 ms, 0.5 ms, 1 ms… up to 8.192 s.
-struct LatencyBuckets {
-  static constexpr std::size_t Count = 16;
-  static constexpr double FirstBound = 0.00025;  // Seconds.
-
-  std::array<std::uint64_t, Count + 1> counts{};  // Not cumulative; the last is for all above.
-  double sum_seconds = 0;
-
-  void observe(std::chrono::nanoseconds duration) noexcept;
-};
+using LatencyBuckets = DurationHistogram<250, 16>;
 
 struct UpstreamCounters {
   std::uint64_t queries = 0;  // Questions that it was asked, hedges and probes included.

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 #include <utility>
 
 namespace waypost::server {
@@ -36,11 +37,7 @@ enum class SearchOutcome : std::uint8_t {
 
 // On cache lines of its own, so that workers do not share any.
 struct alignas(64) Counters {
-  Counter udp_queries;  // Datagrams received.
-  Counter tcp_queries;  // Messages received over TCP.
-  // The same by what was asked for: [0] over UDP and IPv4, [1] over UDP and IPv6, [2] and [3] over
-  // TCP.  What cannot be read is OtherType.
-  std::array<std::array<Counter, OtherType + 1>, 4> types;
+  QueryCounts queries;                    // Datagrams, and messages over TCP, received.
   Counter dnssec_ok;                      // Queries with DO.
   std::array<SizeCounts, 2> query_sizes;  // By Transport, as the next.
   std::array<SizeCounts, 2> response_sizes;
@@ -68,19 +65,32 @@ struct alignas(64) Counters {
   Counter template_answers;
   Counter template_failures;  // Answers that a template could not make: SERVFAIL.
   Counter families_filtered;  // Queries for addresses of a family that nobody can use.
-  Counter cache_hits;         // Answers from the cache of other servers' answers.
-  Counter cache_denials;      // Of these, those that tell of an error or of no records.
-  Counter cache_misses;       // Queries that the cache had no fresh answer for.
-  Counter handover_refused;   // Of these, those that the resolver had no room for.
-  Counter abandoned;          // Answers whose client had gone meanwhile.
+  // Answers from the cache of other servers' answers: those that tell of an error or of no records,
+  // and the others.
+  Counter cache_denials;
+  Counter cache_successes;
+  Counter cache_misses;      // Queries that the cache had no fresh answer for.
+  Counter handover_refused;  // Of these, those that the resolver had no room for.
+  Counter abandoned;         // Answers whose client had gone meanwhile.
   std::array<Counter, std::to_underlying(SearchOutcome::None)> searches;  // By SearchOutcome.
+
+  std::uint64_t cache_hits() const noexcept {
+    return cache_denials.value() + cache_successes.value();
+  }
+  std::uint64_t udp_queries() const noexcept { return queries.total(Transport::Udp); }
+  std::uint64_t tcp_queries() const noexcept { return queries.total(Transport::Tcp); }
 };
 
-// Of all workers.
-inline std::uint64_t sum(std::span<const Counters* const> workers, Counter Counters::* counter) {
+// Of all workers: a Counter, or what a const function returns.
+template <typename Member>
+std::uint64_t sum(std::span<const Counters* const> workers, Member member) {
   std::uint64_t all = 0;
   for (const Counters* const worker : workers) {
-    all += (worker->*counter).value();
+    if constexpr (std::is_member_object_pointer_v<Member>) {
+      all += (worker->*member).value();
+    } else {
+      all += (worker->*member)();
+    }
   }
   return all;
 }

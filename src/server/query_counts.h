@@ -13,6 +13,8 @@
 
 namespace waypost::server {
 
+enum class Transport : std::uint8_t { Udp, Tcp };
+
 // The types that CoreDNS tells apart; every other one is counted as OtherType.
 inline constexpr std::array CountedTypes = {
     dns::RecordType::A,      dns::RecordType::AAAA, dns::RecordType::ANY,   dns::RecordType::AXFR,
@@ -49,6 +51,37 @@ constexpr std::size_t size_bucket(std::size_t size) noexcept {
   }
   return bucket;
 }
+
+// How many messages were received, by the way that they came and by what they ask for.
+class QueryCounts {
+ public:
+  using ByType = std::array<Counter, OtherType + 1>;
+
+  // `type` is that of counted_type(), OtherType for what cannot be read.
+  void add(Transport transport, bool is_v4, std::size_t type) noexcept {
+    ways_[way(transport, is_v4)][type].add();
+  }
+
+  const ByType& of(Transport transport, bool is_v4) const noexcept {
+    return ways_[way(transport, is_v4)];
+  }
+  std::uint64_t total(Transport transport) const noexcept {
+    std::uint64_t all = 0;
+    for (const bool is_v4 : {true, false}) {
+      for (const Counter& one : of(transport, is_v4)) {
+        all += one.value();
+      }
+    }
+    return all;
+  }
+
+ private:
+  static std::size_t way(Transport transport, bool is_v4) noexcept {
+    return 2 * static_cast<std::size_t>(transport) + (is_v4 ? 0U : 1U);
+  }
+
+  std::array<ByType, 4> ways_;
+};
 
 // How large messages are.
 class SizeCounts {

@@ -31,7 +31,6 @@ struct Recursion::Parked {
   ReturnPath path;  // UDP
   TakeAnswer take;  // TCP
   search::WalkProgress progress;
-  std::uint64_t received_us = 0;  // As Moment::uptime_us.
 };
 
 Recursion::Recursion(asio::io_context& context, resolver::Resolver& resolver, const Views& views,
@@ -87,7 +86,7 @@ void Recursion::ask(std::vector<std::uint8_t> request, const Client& client, Tak
   parked->request = std::move(request);
   parked->client = client;
   parked->take = std::move(take);
-  parked->received_us = client.time.uptime_us;
+  parked->client.since_us = client.time.uptime_us;
   asio::post(context_, [this, parked = std::move(parked)] { serve(parked, 0); });
 }
 
@@ -125,10 +124,11 @@ void Recursion::take_work() {
       auto parked = std::make_shared<Parked>();
       parked->request.assign(request.begin(), request.end());
       parked->path = path;
-      parked->received_us = path.received_us;
       sockaddr_storage source{};
       std::memcpy(&source, &path.source, sizeof path.source);
-      parked->client = {.address = from_sockaddr(source).address, .transport = Transport::Udp};
+      parked->client = {.address = from_sockaddr(source).address,
+                        .transport = Transport::Udp,
+                        .since_us = path.received_us};
       serve(parked, 0);
     });
   }
@@ -167,9 +167,6 @@ void Recursion::serve(const std::shared_ptr<Parked>& parked, unsigned round) {
 Reply Recursion::respond(Parked& parked, const resolver::Resolution* resolution) {
   const rcu::ReadSection section;
   parked.client.time = Moment::now();  // Each time anew, because the request may have waited.
-  if (parked.client.since_us == 0) {
-    parked.client.since_us = parked.client.time.uptime_us;
-  }
   const Reply reply =
       responder_.resume(parked.request, parked.client, resolution, &parked.progress, output_);
   if (reply.refresh) {  // Of what else the answer is made of.
@@ -179,7 +176,7 @@ Reply Recursion::respond(Parked& parked, const resolver::Resolution* resolution)
 }
 
 void Recursion::send(const Parked& parked, Bytes answer) {
-  counters_.durations.add(Moment::us_since(parked.received_us), answer.empty() ? 0 : 1);
+  counters_.durations.add(Moment::us_since(parked.client.since_us), answer.empty() ? 0 : 1);
   if (parked.take) {
     parked.take({answer.begin(), answer.end()});
     return;

@@ -99,7 +99,7 @@ void Answer::resolve(const dns::NameKey& start, std::uint16_t start_owner, Searc
     }
     if (outcome == Outcome::NoName && falls_through(authority)) {
       extended_error_.reset();
-      out_.set_authoritative(hops != 0);
+      out_.set_authoritative(owner != dns::QuestionOffset);
       return resolve_elsewhere(*name, owner);
     }
     if (outcome != Outcome::Follow) {
@@ -355,13 +355,9 @@ void Responder::read(std::span<const Bytes> requests) noexcept {
 }
 
 inline void Responder::count(const Request& request, const Client& client) noexcept {
-  const bool is_udp = client.transport == Transport::Udp;
-  (is_udp ? counters_.udp_queries : counters_.tcp_queries).add();
   const bool is_read = request.verdict == dns::ReadVerdict::Answer;
-  counters_
-      .types[(is_udp ? 0U : 2U) + (client.address.is_v4() ? 0U : 1U)]
-            [is_read ? counted_type(request.query.type) : OtherType]
-      .add();
+  counters_.queries.add(client.transport, client.address.is_v4(),
+                        is_read ? counted_type(request.query.type) : OtherType);
   if (is_read && request.query.edns.dnssec_ok) {
     counters_.dnssec_ok.add();
   }
@@ -373,8 +369,7 @@ Reply Responder::answer(std::size_t index, const Client& client, MutableBytes ou
   is_first_look_ = true;
   const Reply reply = reply_to(requests_[index], client, nullptr, nullptr, out);
   if (reply.is_from_cache) {
-    counters_.cache_hits.add();
-    counters_.cache_denials.add(reply.is_denial ? 1 : 0);
+    (reply.is_denial ? counters_.cache_denials : counters_.cache_successes).add();
   } else if (reply.resolve) {
     counters_.cache_misses.add();
   }
@@ -476,7 +471,7 @@ Reply Responder::reply_to(Request& request, const Client& client,
           .is_from_cache = answer.is_from_cache(),
           .is_denial = answer.is_from_cache() && (writer.rcode() != Rcode::NoError ||
                                                   writer.count(dns::Section::Answer) == 0),
-          .refresh = answer.claims_refresh()};
+          .refresh = !client.is_trial && answer.claims_refresh()};
 }
 
 Responder::Course Responder::answer_question(Request& request, const Client& client,

@@ -80,8 +80,6 @@ inline constexpr std::size_t TrialPlace = 0;
 inline constexpr std::size_t ResolverPlace = 1;
 inline constexpr std::size_t FirstWorkerPlace = 2;
 
-enum class Transport : std::uint8_t { Udp, Tcp };
-
 // The time of a batch, so that no clock is read for each query.
 struct Moment {
   std::uint32_t unix_seconds = 0;  // For cookies.

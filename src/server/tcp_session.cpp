@@ -228,14 +228,15 @@ std::size_t TcpSession::answer(Bytes& input, std::size_t& responses) {
     const MutableBytes room = MutableBytes(shared_.output).subspan(size);
     const MutableBytes out = room.subspan(2, dns::MaxMessageSize);
     Reply reply = shared_.responder.answer(index, client_, out);
-    if (reply.resolve || reply.refresh) {
-      if (hand_over(message, reply)) {
+    if (reply.refresh && shared_.recursion != nullptr) {
+      shared_.recursion->refresh(shared_.responder.elsewhere());
+    }
+    if (reply.resolve) {
+      if (hand_over(message)) {
         continue;
       }
-      if (reply.resolve) {
-        shared_.counters.handover_refused.add();
-        reply = shared_.responder.refuse(index, client_, Recursion::TooManyWait, out);
-      }
+      shared_.counters.handover_refused.add();
+      reply = shared_.responder.refuse(index, client_, Recursion::TooManyWait, out);
     }
     if (reply.transfer) {
       transfer_request_.assign(message.begin(), message.end());
@@ -301,12 +302,8 @@ TcpSession::Clock::time_point TcpSession::idle_deadline() const noexcept {
   return pending_ == 0 ? Clock::now() + shared_.options.tcp_idle_timeout : Clock::time_point::max();
 }
 
-bool TcpSession::hand_over(Bytes message, const Reply& reply) {
+bool TcpSession::hand_over(Bytes message) {
   if (shared_.recursion == nullptr || shared_.pending >= TcpShared::MaxPending) {
-    return false;
-  }
-  if (reply.refresh) {
-    shared_.recursion->refresh(shared_.responder.elsewhere());
     return false;
   }
   ++shared_.pending;

@@ -120,7 +120,7 @@ class TcpSession : public std::enable_shared_from_this<TcpSession> {
 
   // Has `message` resolved elsewhere, or what `reply` was made of asked for again.  False when it
   // has to be answered now.
-  bool hand_over(Bytes message, const Reply& reply);
+  bool hand_over(Bytes message);
   // Takes an answer from elsewhere; empty: there is none.
   void deliver(std::vector<std::uint8_t> answer);
   // Until when a client may do nothing.  One that waits for an answer may wait for it.

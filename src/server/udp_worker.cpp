@@ -272,7 +272,7 @@ void UdpWorker::answer_batch(std::size_t count, const Moment& time) noexcept {
 void UdpWorker::answer(std::size_t in_group, std::size_t in_batch, const Moment& time) noexcept {
   const SocketAddress source = from_sockaddr(batch_.source(in_batch));
   if (batch_.is_cut(in_batch) || source.port == 0) {  // Nobody can be answered at port 0.
-    counters_.udp_queries.add();
+    counters_.queries.add(Transport::Udp, source.address.is_v4(), OtherType);
     counters_.dropped.add();
     return;
   }
@@ -281,7 +281,9 @@ void UdpWorker::answer(std::size_t in_group, std::size_t in_batch, const Moment&
   }
   const Client client{.address = source.address, .transport = Transport::Udp, .time = time};
   Reply reply = responder_.answer(in_group, client, batch_.answer());
-  if ((reply.resolve || reply.refresh) && !hand_over(in_batch, reply, time) && reply.resolve) {
+  if (reply.refresh) {
+    handover_.push_refresh(responder_.elsewhere());
+  } else if (reply.resolve && !hand_over(in_batch, time)) {
     counters_.handover_refused.add();
     reply = responder_.refuse(in_group, client, Recursion::TooManyWait, batch_.answer());
   }
@@ -290,10 +292,7 @@ void UdpWorker::answer(std::size_t in_group, std::size_t in_batch, const Moment&
   }
 }
 
-bool UdpWorker::hand_over(std::size_t index, const Reply& reply, const Moment& time) noexcept {
-  if (!reply.resolve) {
-    return handover_.push_refresh(responder_.elsewhere());
-  }
+bool UdpWorker::hand_over(std::size_t index, const Moment& time) noexcept {
   ReturnPath path = batch_.return_path(index, fd_);
   path.received_us = time.uptime_us;
   return handover_.push(path, batch_.request(index));

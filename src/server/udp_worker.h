@@ -129,7 +129,7 @@ class UdpWorker {
   void answer(std::size_t in_group, std::size_t in_batch, const Moment& time) noexcept;
   // Has the resolver find out what the Responder did not know, or ask for it again.  False when it
   // has no room.
-  bool hand_over(std::size_t index, const Reply& reply, const Moment& time) noexcept;
+  bool hand_over(std::size_t index, const Moment& time) noexcept;
 
   bool is_registered() const noexcept { return socket_.is_open(); }
   // Takes the socket off the reactor, on which nothing waits, and puts it back.

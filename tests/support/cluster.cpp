@@ -54,6 +54,12 @@ TestCluster::TestCluster(const records::Options& options,
 
 TestCluster::~TestCluster() = default;
 
+void TestCluster::lend(server::Views& to) const noexcept {
+  to.index = views_.index.load();
+  to.zones = views_.zones.load();
+  to.policy = views_.policy.load();
+}
+
 std::vector<std::uint8_t> TestCluster::ask(Bytes request, server::Transport transport,
                                            std::string_view client) {
   static thread_local const rcu::ReaderThread registered;  // A test may have several clusters.

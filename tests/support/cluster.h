@@ -24,6 +24,18 @@ std::string data_path(std::string_view name);
 // Decodes `yaml` into `cache`; fails the test for any problem.
 void load_world(cache::ServiceCache& cache, std::string_view yaml);
 
+// One Service, shop/web at 10.96.0.7, and its namespace.
+inline constexpr const char* ShopWorld = R"(
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {clusterIP: 10.96.0.7, ports: [{port: 80}]}
+)";
+
 class TestCluster {
  public:
   // An empty, synced world, and the static zones that are given.
@@ -39,6 +51,8 @@ class TestCluster {
   std::vector<std::uint8_t> ask(Bytes request, server::Transport transport = server::Transport::Udp,
                                 std::string_view client = "127.0.0.1");
   const server::Views& views() const noexcept { return views_; }
+  // Index, zones and policy, for views of one's own; borrowed.
+  void lend(server::Views& to) const noexcept;
   // From here on answers are, or are not, marked as stale.
   void set_stale(bool stale) noexcept { views_.is_stale.store(stale); }
   // From here on names that nobody here owns are looked for there.  Borrowed; may be null.

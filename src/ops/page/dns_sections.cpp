@@ -17,7 +17,6 @@ namespace waypost::ops {
 namespace {
 
 using resolver::HealthState;
-using resolver::LatencyBuckets;
 
 Html count(std::uint64_t value) {
   return Html().number(value);
@@ -143,14 +142,11 @@ Html waits_table(const HistogramView& waits, std::string_view title, std::string
 }
 
 Html latency_table(std::span<const resolver::UpstreamReport> upstreams) {
-  LatencyBuckets sum;
+  resolver::LatencyBuckets sum;
   for (const resolver::UpstreamReport& report : upstreams) {
-    const LatencyBuckets& one = report.counters.latency;
-    std::ranges::transform(sum.counts, one.counts, sum.counts.begin(), std::plus());
-    sum.sum_seconds += one.sum_seconds;
+    sum.add(report.counters.latency);
   }
-  return waits_table({sum.counts, LatencyBuckets::FirstBound, sum.sum_seconds},
-                     "Latency of upstreams", "no upstream has answered yet");
+  return waits_table(sum, "Latency of upstreams", "no upstream has answered yet");
 }
 
 Html upstreams_table(std::span<const resolver::UpstreamReport> upstreams) {

@@ -96,10 +96,11 @@ Html quarantined(const NodePageFacts& facts) {
 // What a histogram of ops/histogram.h has, from the first to the last bucket with anything in it.
 Html durations(std::string_view caption, const NodePageFacts& facts,
                Histogram FamilyMetrics::* which) {
-  std::array<std::uint64_t, Histogram::BucketCount + 1> counts{};
+  Histogram sum;
   for (const NodePageFamily& family : facts.families) {
-    std::ranges::transform(counts, (family.metrics->*which).counts(), counts.begin(), std::plus());
+    sum.add(family.metrics->*which);
   }
+  const std::span<const std::uint64_t> counts = sum.counts();
   HtmlTable table(caption, {{"Took at most"}, {"Times", Align::Number}, {""}}, "none yet");
   const auto most = static_cast<double>(*std::ranges::max_element(counts));
   const auto text = [](double bound) {

@@ -138,7 +138,7 @@ std::string everything() {
   server::Views views;
   Forwarding forwarding(context, views, {});
   metrics.add([&](Scrape& scrape) { forwarding.collect(scrape, workers, "dns://:53"); });
-  const QueryRules rules(context, views, std::nullopt);
+  const QueryRules rules(context, views, 1, std::nullopt);
   metrics.add([&](Scrape& scrape) { rules.collect(scrape); });
   const QueryLogWriter query_log(context, views, 1);
   metrics.add([&](Scrape& scrape) { query_log.collect(scrape); });
@@ -229,10 +229,16 @@ TEST_CASE("collectors are asked at each scrape") {
 TEST_CASE("the counters of all workers are summed up under CoreDNS' names") {
   server::Counters one;
   server::Counters other;
-  one.types[0][server::counted_type(dns::RecordType::A)].add(5);
-  other.types[0][server::counted_type(dns::RecordType::A)].add(2);
-  other.types[3][server::counted_type(dns::RecordType::NSEC3)].add(4);
-  other.types[1][server::counted_type(dns::RecordType::CAA)].add(1);
+  const auto add = [](server::Counters& to, server::Transport transport, bool is_v4,
+                      dns::RecordType type, int times) {
+    for (int i = 0; i < times; ++i) {
+      to.queries.add(transport, is_v4, server::counted_type(type));
+    }
+  };
+  add(one, server::Transport::Udp, true, dns::RecordType::A, 5);
+  add(other, server::Transport::Udp, true, dns::RecordType::A, 2);
+  add(other, server::Transport::Tcp, false, dns::RecordType::NSEC3, 4);
+  add(other, server::Transport::Udp, false, dns::RecordType::CAA, 1);
   one.dnssec_ok.add(3);
   one.query_sizes[0].add(100);
   other.query_sizes[0].add(101);

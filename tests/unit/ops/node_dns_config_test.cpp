@@ -155,6 +155,10 @@ TEST_CASE("a file says how a node answers, in the words of waypost-dns") {
   CHECK(problems({"--dns=true", flag.c_str()})
             .find("dns.yaml:2: searchNode: not for a node: --node-name says whose Pods") !=
         std::string::npos);
+  folder.write("dns.yaml", "takeoverSocket: /run/waypost\n");
+  CHECK(
+      problems({"--dns=true", flag.c_str()}).find("dns.yaml:1: takeoverSocket: not for a node: ") !=
+      std::string::npos);
 
   CHECK(problems({"--dns=true", "--dns-config=/nowhere/dns.yaml"}).find("/nowhere/dns.yaml") !=
         std::string::npos);

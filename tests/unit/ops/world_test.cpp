@@ -179,9 +179,15 @@ TEST_CASE("examples name what the server answers, users' Services first") {
 TEST_CASE("totals add up all workers and name each rcode that was given") {
   server::Counters first;
   server::Counters second;
-  first.udp_queries.add(3);
-  second.udp_queries.add(4);
-  second.tcp_queries.add(2);
+  for (int i = 0; i < 3; ++i) {
+    first.queries.add(server::Transport::Udp, true, server::OtherType);
+  }
+  for (int i = 0; i < 4; ++i) {
+    second.queries.add(server::Transport::Udp, false, server::OtherType);
+  }
+  for (int i = 0; i < 2; ++i) {
+    second.queries.add(server::Transport::Tcp, true, server::OtherType);
+  }
   first.rcodes[0].add(5);
   second.rcodes[3].add(1);
   second.rcodes[0].add(2);

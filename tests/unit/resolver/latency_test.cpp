@@ -61,11 +61,11 @@ TEST_CASE("buckets of latency") {
   buckets.observe(251us);
   buckets.observe(8192ms);
   buckets.observe(9s);
-  CHECK(buckets.counts[0] == 1);
-  CHECK(buckets.counts[1] == 1);
-  CHECK(buckets.counts[LatencyBuckets::Count - 1] == 1);
-  CHECK(buckets.counts[LatencyBuckets::Count] == 1);
-  CHECK(buckets.sum_seconds == doctest::Approx(17.192501));
+  CHECK(buckets.counts()[0] == 1);
+  CHECK(buckets.counts()[1] == 1);
+  CHECK(buckets.counts()[LatencyBuckets::BucketCount - 1] == 1);
+  CHECK(buckets.counts()[LatencyBuckets::BucketCount] == 1);
+  CHECK(buckets.sum_seconds() == doctest::Approx(17.192501));
 }
 
 TEST_CASE("pauses double up to their cap, half of each at least") {

@@ -90,11 +90,19 @@ struct Fixture {
   explicit Fixture(records::Options options = default_options()) : cluster(options) {
     load_world(cluster.cache, World);
     put_pod("shop", "web-0", {"10.244.1.5", "fd00::5"});
-    views.index = cluster.views().index.load();
-    views.zones = cluster.views().zones.load();
-    views.policy = cluster.views().policy.load();
+    cluster.lend(views);
     views.answers = &answers;
     views.pods = &pods;
+  }
+
+  // What a worker makes of a query of the first Pod at that time, in seconds.
+  server::Reply respond(const QueryOptions& query, std::uint32_t at, bool is_trial = false) {
+    std::vector<std::uint8_t> out(dns::MaxMessageSize);
+    return responder.respond(make_query(query),
+                             {.address = *IpAddress::from_text("10.244.1.5"),
+                              .time = {.uptime = at},
+                              .is_trial = is_trial},
+                             out);
   }
 
   void put_pod(const std::string& name_space, const std::string& name,
@@ -384,6 +392,24 @@ TEST_CASE("a name that is asked elsewhere when the cluster lacks it is asked for
   CHECK(f.answer("nobody" + First) == "NXDOMAIN");
 }
 
+TEST_CASE("a CNAME of ours is authoritative, wherever it leads; what is asked elsewhere is not") {
+  records::Options options = default_options();
+  options.fallthrough_zones = {*dns::Name::from_text("cluster.local")};
+  Fixture f(options);
+  f.outside = {{"old.shop.svc.cluster.local.", Both}};
+  policy::Options made;
+  made.templates.push_back(*policy::TemplateRule::from_text(
+      "A zone alias.example answer '{{ .Name }} 7 IN CNAME old.shop.svc.cluster.local'"));
+  const auto rules = policy::Policy::make(made, nullptr, nullptr, 1, 1);
+  f.views.rules = rules.get();
+  const ResponseText alias = response_text(f.ask({.name = "a.alias.example."}));
+  CHECK(alias.flags == "qr aa rd ra");
+  CHECK(alias.answer ==
+        std::vector<std::string>{"a.alias.example. 7 IN CNAME old.shop.svc.cluster.local.",
+                                 "old.shop.svc.cluster.local. 60 IN A 9.9.9.9"});
+  CHECK(response_text(f.ask({.name = "old.shop.svc.cluster.local."})).flags == "qr rd ra");
+}
+
 TEST_CASE("a rule about a name is not got round by completion") {
   Fixture f;
   f.outside = {{"www.evil.example.", Both}, {"www.good.example.", Both}};
@@ -538,16 +564,13 @@ TEST_CASE("that a popular answer is worth being asked for again is told once") {
   Fixture f;
   f.outside = {{"www.example.org.", Both}};
   CHECK(f.answer("www.example.org.").starts_with("NOERROR"));
-  const auto request = make_query({.name = "www.example.org."});
-  std::vector<std::uint8_t> out(dns::MaxMessageSize);
   const auto reply = [&](std::uint32_t uptime) {
-    const server::Client who{.address = *IpAddress::from_text("10.244.1.5"),
-                             .time = {.uptime = uptime}};
-    return f.responder.respond(request, who, out);
+    return f.respond({.name = "www.example.org."}, uptime);
   };
   for (int i = 0; i < 5; ++i) {
     CHECK_FALSE(reply(1010).refresh);
   }
+  CHECK_FALSE(f.respond({.name = "www.example.org."}, 1056, true).refresh);  // Only looks.
   REQUIRE(reply(1056).refresh);
   CHECK(f.responder.elsewhere().to_text() == "www.example.org. A");
   CHECK_FALSE(reply(1056).refresh);  // Once.
@@ -558,13 +581,7 @@ TEST_CASE("what completed answers are made of is asked for again while it is pop
   f.outside = {{"www.example.org.", Both}};
   const QueryOptions query{.name = "www.example.org" + First};
   f.ask(query);
-  const auto request = make_query(query);
-  std::vector<std::uint8_t> out(dns::MaxMessageSize);
-  const auto reply = [&](std::uint32_t uptime) {
-    const server::Client who{.address = *IpAddress::from_text("10.244.1.5"),
-                             .time = {.uptime = uptime}};
-    return f.responder.respond(request, who, out);
-  };
+  const auto reply = [&](std::uint32_t uptime) { return f.respond(query, uptime); };
   for (int i = 0; i < 5; ++i) {
     CHECK_FALSE(reply(1010).refresh);
   }

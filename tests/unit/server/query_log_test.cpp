@@ -21,17 +21,6 @@ using server::QueryLog;
 using server::QueryLogOptions;
 using server::QueryLogRule;
 
-constexpr const char* World = R"(
-apiVersion: v1
-kind: Namespace
-metadata: {name: shop}
----
-apiVersion: v1
-kind: Service
-metadata: {name: web, namespace: shop}
-spec: {clusterIP: 10.96.0.7, ports: [{port: 80}]}
-)";
-
 QueryLogRule rule(std::string_view zone, QueryClasses classes) {
   const std::string text(zone);
   return {std::string(as_text(dns::Name::from_text(text)->wire())), classes};
@@ -46,10 +35,8 @@ class LoggedCluster {
  public:
   explicit LoggedCluster(std::vector<QueryLogRule> rules, std::uint32_t rate = 100)
       : log(QueryLogOptions{std::move(rules), rate}, 1, 1) {
-    load_world(cluster_.cache, World);
-    views.index = cluster_.views().index.load();
-    views.zones = cluster_.views().zones.load();
-    views.policy = cluster_.views().policy.load();
+    load_world(cluster_.cache, ShopWorld);
+    cluster_.lend(views);
     views.query_log = &log;
   }
 

@@ -46,9 +46,7 @@ class Fixture {
                                 .phase = kube::PodPhase::Running,
                                 .search = kube::PodSearch()});
     cluster.set_answers(&answers);
-    views.index = cluster.views().index.load();
-    views.zones = cluster.views().zones.load();
-    views.policy = cluster.views().policy.load();
+    cluster.lend(views);
     views.answers = &answers;
     views.pods = &pods;
     keep("www.example.org.");

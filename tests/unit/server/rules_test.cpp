@@ -15,16 +15,6 @@ namespace {
 using dns::RecordType;
 using server::Transport;
 
-constexpr const char* World = R"(
-apiVersion: v1
-kind: Namespace
-metadata: {name: shop}
----
-apiVersion: v1
-kind: Service
-metadata: {name: web, namespace: shop}
-spec: {clusterIP: 10.96.0.7, ports: [{port: 80}]}
-)";
 constexpr const char* Web = "web.shop.svc.cluster.local.";
 
 std::unique_ptr<const policy::Policy> policy_of(const std::vector<const char*>& access,
@@ -41,7 +31,7 @@ class RuledCluster : public TestCluster {
   explicit RuledCluster(std::unique_ptr<const policy::Policy> policy,
                         const server::AnswerPolicy& answers = {})
       : TestCluster(default_options(), {}, answers), rules(std::move(policy)) {
-    load_world(cache, World);
+    load_world(cache, ShopWorld);
     set_rules(rules.get());
   }
 

@@ -50,17 +50,9 @@ TestServer::TestServer(server::Options options, server::TransferSource transfers
   server_ = *std::move(server);
 }
 
-std::uint64_t TestServer::count(server::Counter server::Counters::* counter) const {
-  std::uint64_t sum = 0;
-  for (const server::Counters* counters : server_->counters()) {
-    sum += (counters->*counter).value();
-  }
-  return sum;
-}
-
-bool TestServer::reaches(server::Counter server::Counters::* counter, std::uint64_t value) const {
+bool TestServer::comes_true(const std::function<bool()>& holds) {
   const auto deadline = std::chrono::steady_clock::now() + Patience;
-  while (count(counter) < value) {
+  while (!holds()) {
     if (std::chrono::steady_clock::now() > deadline) {
       return false;
     }

@@ -8,6 +8,7 @@
 #include "unit/server/test_client.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,13 +31,17 @@ class TestServer {
 
   const SocketAddress& address(std::size_t index = 0) const { return server_->addresses()[index]; }
   server::Server& server() { return *server_; }
-  // Over all workers.
-  std::uint64_t count(server::Counter server::Counters::* counter) const;
+  // Over all workers, as server::sum().
+  std::uint64_t count(auto counter) const { return server::sum(server_->counters(), counter); }
   // Waits until `counter` is at least `value`; false when it does not become so.
-  bool reaches(server::Counter server::Counters::* counter, std::uint64_t value) const;
+  bool reaches(auto counter, std::uint64_t value) const {
+    return comes_true([&] { return count(counter) >= value; });
+  }
   void stop() { server_.reset(); }
 
  private:
+  static bool comes_true(const std::function<bool()>& holds);
+
   TestCluster cluster_;
   std::unique_ptr<server::Server> server_;
 };

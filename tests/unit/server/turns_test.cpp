@@ -68,20 +68,20 @@ TEST_CASE("a TCP client has its turn while UDP queries come without end") {
   for (int round = 0; round < 20; ++round) {
     flood.fill();
     client.send(framed(request()));
-    const std::uint64_t before = worker.counters().udp_queries.value();
-    const std::uint64_t answered = worker.counters().tcp_queries.value();
+    const std::uint64_t before = worker.counters().udp_queries();
+    const std::uint64_t answered = worker.counters().tcp_queries();
     std::uint64_t steps = 0;
-    for (; worker.counters().tcp_queries.value() == answered && steps < MaxSteps; ++steps) {
+    for (; worker.counters().tcp_queries() == answered && steps < MaxSteps; ++steps) {
       worker.step();
       flood.fill();
     }
     REQUIRE(steps < MaxSteps);
     // The first query waits for its connection to be accepted, too.
-    CHECK(worker.counters().udp_queries.value() - before <=
+    CHECK(worker.counters().udp_queries() - before <=
           (TurnsToWait + (round == 0 ? 1 : 0)) * UdpTurn);
     CHECK(client.receive());
   }
-  CHECK(worker.counters().udp_queries.value() > 20 * UdpTurn);
+  CHECK(worker.counters().udp_queries() > 20 * UdpTurn);
 }
 
 TEST_CASE("a UDP client has its turn while TCP clients pipeline without end") {
@@ -94,27 +94,26 @@ TEST_CASE("a UDP client has its turn while TCP clients pipeline without end") {
   UdpClient client(worker.udp_address());
   for (int round = 0; round < 20; ++round) {
     // Busy: each connection has answered some.
-    const std::uint64_t started = worker.counters().tcp_queries.value();
+    const std::uint64_t started = worker.counters().tcp_queries();
     for (std::uint64_t i = 0;
-         worker.counters().tcp_queries.value() < started + 2 * Floods * TcpTurn && i < MaxSteps;
-         ++i) {
+         worker.counters().tcp_queries() < started + 2 * Floods * TcpTurn && i < MaxSteps; ++i) {
       worker.step();
       for (TcpFlood& flood : floods) {
         flood.fill();
       }
     }
     client.send(request());
-    const std::uint64_t before = worker.counters().tcp_queries.value();
-    const std::uint64_t answered = worker.counters().udp_queries.value();
+    const std::uint64_t before = worker.counters().tcp_queries();
+    const std::uint64_t answered = worker.counters().udp_queries();
     std::uint64_t steps = 0;
-    for (; worker.counters().udp_queries.value() == answered && steps < MaxSteps; ++steps) {
+    for (; worker.counters().udp_queries() == answered && steps < MaxSteps; ++steps) {
       worker.step();
       for (TcpFlood& flood : floods) {
         flood.fill();
       }
     }
     REQUIRE(steps < MaxSteps);
-    CHECK(worker.counters().tcp_queries.value() - before <= TurnsToWait * Floods * TcpTurn);
+    CHECK(worker.counters().tcp_queries() - before <= TurnsToWait * Floods * TcpTurn);
     CHECK(client.receive());
   }
 }
@@ -126,7 +125,7 @@ TEST_CASE("a connection that pipelines without end holds up no other connection"
   flood.fill();
   for (int round = 0; round < 20; ++round) {
     client.send(framed(request()));
-    const std::uint64_t before = worker.counters().tcp_queries.value();
+    const std::uint64_t before = worker.counters().tcp_queries();
     std::optional<Message> answer;
     std::uint64_t steps = 0;
     for (; !answer && steps < MaxSteps; ++steps) {
@@ -135,7 +134,7 @@ TEST_CASE("a connection that pipelines without end holds up no other connection"
       answer = client.try_receive_some(512);
     }
     REQUIRE(answer);
-    CHECK(worker.counters().tcp_queries.value() - before <=
+    CHECK(worker.counters().tcp_queries() - before <=
           (TurnsToWait + (round == 0 ? 1 : 0)) * TcpTurn + 1);
   }
 }
