@@ -13,6 +13,7 @@ namespace waypost::ops {
 namespace {
 
 using resolver::HealthState;
+using resolver::LatencyBuckets;
 using resolver::ResolverCounters;
 using resolver::UpstreamCounters;
 using resolver::UpstreamReport;
@@ -28,7 +29,43 @@ void add(UpstreamCounters& sum, const UpstreamCounters& more) {
   for (std::size_t i = 0; i < sum.rcodes.size(); ++i) {
     sum.rcodes[i] += more.rcodes[i];
   }
-  sum.latency.add(more.latency);
+  for (const auto& [place, buckets] : more.latencies) {
+    sum.latencies[place].add(buckets);
+  }
+}
+
+// What dns::to_text() has no name for is one, so that an upstream cannot make series without end.
+std::string rcode_text(std::size_t place) {
+  return place == resolver::OtherRcodes ? "other" : dns::to_text(static_cast<dns::Rcode>(place));
+}
+
+// What rates and alerts divide is there from the beginning, so that its first increase is seen.
+bool is_always_told(std::size_t place) noexcept {
+  return place == resolver::rcode_place(dns::Rcode::NoError) ||
+         place == resolver::rcode_place(dns::Rcode::ServFail);
+}
+
+void collect_answers(Scrape& scrape, const std::string& upstream,
+                     const UpstreamCounters& counters) {
+  for (std::size_t place = 0; place < counters.rcodes.size(); ++place) {
+    const auto found = counters.latencies.find(place);
+    const bool has_latency = found != counters.latencies.end();
+    if (counters.rcodes[place] == 0 && !has_latency && !is_always_told(place)) {
+      continue;
+    }
+    const MetricLabels labels{{"to", upstream}, {"rcode", rcode_text(place)}};
+    scrape.counter("coredns_forward_responses_total", "Answers of an upstream.",
+                   number(counters.rcodes[place]), labels);
+    if (!has_latency && !is_always_told(place)) {
+      continue;  // Probes alone were answered so.
+    }
+    const LatencyBuckets latency = has_latency ? found->second : LatencyBuckets();
+    scrape.histogram("coredns_forward_request_duration_seconds",
+                     "How long an upstream took to answer.", latency, labels);
+    scrape.histogram(
+        "coredns_proxy_request_duration_seconds", "How long an upstream took to answer.", latency,
+        {{"proxy_name", "forward"}, {"to", upstream}, {"rcode", rcode_text(place)}});
+  }
 }
 
 // The names that dashboards made for CoreDNS look for.
@@ -38,18 +75,7 @@ void collect_as_coredns(Scrape& scrape, const std::string& upstream,
   const MetricLabels proxy{{"proxy_name", "forward"}, {"to", upstream}};
   scrape.counter("coredns_forward_requests_total", "Questions that an upstream was asked.",
                  number(counters.queries), to);
-  for (std::size_t i = 0; i < counters.rcodes.size(); ++i) {
-    if (counters.rcodes[i] != 0) {
-      scrape.counter("coredns_forward_responses_total", "Answers of an upstream.",
-                     number(counters.rcodes[i]),
-                     {{"to", upstream}, {"rcode", dns::to_text(static_cast<dns::Rcode>(i))}});
-    }
-  }
-  const HistogramView latency(counters.latency);
-  scrape.histogram("coredns_forward_request_duration_seconds",
-                   "How long an upstream took to answer.", latency, to);
-  scrape.histogram("coredns_proxy_request_duration_seconds", "How long an upstream took to answer.",
-                   latency, proxy);
+  collect_answers(scrape, upstream, counters);
   scrape.counter("coredns_forward_healthcheck_failures_total",
                  "Questions to see whether an upstream is good again, in vain.",
                  number(counters.failed_probes), to);

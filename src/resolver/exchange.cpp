@@ -26,12 +26,6 @@ constexpr std::size_t LargestDatagram = 4096;
 // At one time from one socket, so that a flood does not hold up other questions.
 constexpr int DatagramsPerTurn = 4;
 
-void count_rcode(UpstreamCounters& counters, dns::Rcode rcode) noexcept {
-  const std::size_t at =
-      std::min<std::size_t>(std::to_underlying(rcode), counters.rcodes.size() - 1);
-  ++counters.rcodes[at];
-}
-
 }  // namespace
 
 bool Answer::is_good() const noexcept {
@@ -310,13 +304,13 @@ bool Exchange::is_deaf_to_edns(dns::Rcode rcode, bool has_edns) const noexcept {
 }
 
 void Exchange::conclude(Answer answer) {
-  count_rcode(upstream_->counters(), answer.rcode);
+  ++upstream_->counters().rcodes[rcode_place(answer.rcode)];
   upstream_->counters().lame += answer.is_lame ? 1 : 0;
   if (without_edns_ && answer.rcode != dns::Rcode::FormErr && answer.rcode != dns::Rcode::NotImp) {
     upstream_->note_no_edns();
   }
   if (purpose_ == Purpose::Query) {
-    upstream_->note_answer(upstream_->surroundings().clock.now() - started_at_);
+    upstream_->note_answer(answer.rcode, upstream_->surroundings().clock.now() - started_at_);
   }
   finish(std::move(answer));
 }

@@ -53,6 +53,14 @@ std::string ForwardFailure::to_text() const {
   return name;
 }
 
+LatencyBuckets UpstreamCounters::latency() const {
+  LatencyBuckets sum;
+  for (const auto& [place, buckets] : latencies) {
+    sum.add(buckets);
+  }
+  return sum;
+}
+
 Upstream::Upstream(Surroundings& surroundings, UpstreamAddress address, std::string zone)
     : surroundings_(surroundings),
       address_(std::move(address)),
@@ -88,9 +96,9 @@ void Upstream::note_lost_case() noexcept {
   case_again_at_ = surroundings_.clock.now() + MemoryOfShortcomings;
 }
 
-void Upstream::note_answer(std::chrono::nanoseconds duration) {
+void Upstream::note_answer(dns::Rcode rcode, std::chrono::nanoseconds duration) {
   latency_.note_answer(duration);
-  counters_.latency.observe(duration);
+  counters_.latencies[rcode_place(rcode)].observe(duration);
   late_streak_ = 0;
   late_until_ = {};
   if (address_.transport == Transport::Tls) {

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include "dns/types.h"
 #include "resolver/forward_failure.h"
 #include "resolver/health.h"
 #include "resolver/latency.h"
@@ -55,7 +56,7 @@ class Upstream {
   void note_lost_case() noexcept;
 
   // What became of a question, whatever the answer says; a probe's counts for latency alone.
-  void note_answer(std::chrono::nanoseconds duration);
+  void note_answer(dns::Rcode rcode, std::chrono::nanoseconds duration);
   void note_loss() noexcept { latency_.note_loss(); }
   void note_good();
   void note_bad(const std::string& reason);

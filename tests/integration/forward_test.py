@@ -334,7 +334,11 @@ def what_is_counted():
             text = reply.read().decode()
         for line in (
                 f'coredns_forward_responses_total{{to="{upstream.where}",rcode="NXDOMAIN"}} ',
-                f'coredns_forward_request_duration_seconds_count{{to="{upstream.where}"}} 3\n',
+                f'coredns_forward_request_duration_seconds_count{{to="{upstream.where}",rcode="NOERROR"}} 2\n',
+                f'coredns_proxy_request_duration_seconds_count{{proxy_name="forward",to="{upstream.where}",'
+                'rcode="NXDOMAIN"} 1\n',
+                f'coredns_proxy_request_duration_seconds_count{{proxy_name="forward",to="{upstream.where}",'
+                'rcode="SERVFAIL"} 0\n',
                 f'waypost_upstream_up{{zone=".",upstream="{upstream.where}"}} 1\n'):
             checks.contains("a metric of an upstream", text, line)
         for name, kind, value in (("entries", 'type="success",', 2), ("entries", 'type="denial",', 1),

@@ -144,7 +144,7 @@ Html waits_table(const HistogramView& waits, std::string_view title, std::string
 Html latency_table(std::span<const resolver::UpstreamReport> upstreams) {
   resolver::LatencyBuckets sum;
   for (const resolver::UpstreamReport& report : upstreams) {
-    sum.add(report.counters.latency);
+    sum.add(report.counters.latency());
   }
   return waits_table(sum, "Latency of upstreams", "no upstream has answered yet");
 }

@@ -161,19 +161,28 @@ TEST_CASE("what is known about an upstream") {
                 .loss = 0.5,
                 .counters = {.queries = 9, .timeouts = 4, .failed_probes = 3}};
   reports[0].counters.rcodes[2] = 5;
-  reports[0].counters.latency.observe(std::chrono::milliseconds(3));
+  reports[0].counters.rcodes[resolver::OtherRcodes] = 1;
+  reports[0].counters.latencies[2].observe(std::chrono::milliseconds(3));
+  reports[0].counters.latencies[3].observe(std::chrono::milliseconds(500));
   Metrics metrics;
   metrics.add([&](Scrape& scrape) { collect_upstreams(scrape, reports); });
   const std::string text = metrics.text();
   for (const char* line : {
            "coredns_forward_requests_total{to=\"10.0.0.10:53\"} 9\n",
            "coredns_forward_responses_total{to=\"10.0.0.10:53\",rcode=\"SERVFAIL\"} 5\n",
-           "coredns_forward_request_duration_seconds_bucket{to=\"10.0.0.10:53\",le=\"0.002\"} 0\n",
-           "coredns_forward_request_duration_seconds_bucket{to=\"10.0.0.10:53\",le=\"0.004\"} 1\n",
-           "coredns_forward_request_duration_seconds_bucket{to=\"10.0.0.10:53\",le=\"+Inf\"} 1\n",
-           "coredns_proxy_request_duration_seconds_count{proxy_name=\"forward\",to=\"10.0.0.10:"
-           "53\"}"
-           " 1\n",
+           "coredns_forward_responses_total{to=\"10.0.0.10:53\",rcode=\"other\"} 1\n",
+           "coredns_forward_request_duration_seconds_bucket{to=\"10.0.0.10:53\",rcode="
+           "\"SERVFAIL\",le=\"0.002\"} 0\n",
+           "coredns_forward_request_duration_seconds_bucket{to=\"10.0.0.10:53\",rcode="
+           "\"SERVFAIL\",le=\"0.004\"} 1\n",
+           "coredns_forward_request_duration_seconds_bucket{to=\"10.0.0.10:53\",rcode="
+           "\"SERVFAIL\",le=\"+Inf\"} 1\n",
+           "coredns_proxy_request_duration_seconds_count{proxy_name=\"forward\",to=\"10.0.0.10:53\","
+           "rcode=\"SERVFAIL\"} 1\n",
+           "coredns_proxy_request_duration_seconds_sum{proxy_name=\"forward\",to=\"10.0.0.10:53\","
+           "rcode=\"NXDOMAIN\"} 0.5\n",
+           "coredns_proxy_request_duration_seconds_count{proxy_name=\"forward\",to=\"10.0.0.10:53\","
+           "rcode=\"NOERROR\"} 0\n",
            "coredns_forward_healthcheck_failures_total{to=\"10.0.0.10:53\"} 3\n",
            "waypost_upstream_up{zone=\"corp.example.\",upstream=\"10.0.0.10:53\"} 0\n",
            "waypost_upstream_looping{zone=\"corp.example.\",upstream=\"10.0.0.10:53\"} 1\n",
@@ -184,18 +193,26 @@ TEST_CASE("what is known about an upstream") {
        }) {
     CHECK_MESSAGE(text.find(line) != std::string::npos, line, "\n", text);
   }
+  CHECK_MESSAGE(text.find("seconds_count{proxy_name=\"forward\",to=\"10.0.0.10:53\",rcode=\"other\"") ==
+                    std::string::npos,
+                "a probe's answer has no duration");
 }
 
 TEST_CASE("an upstream of several zones is one by the names that do not tell them apart") {
   std::array<resolver::UpstreamReport, 2> reports;
   reports[0] = {.zone = ".", .upstream = "10.0.0.10:53", .counters = {.queries = 9}};
   reports[1] = {.zone = "corp.", .upstream = "10.0.0.10:53", .counters = {.queries = 4}};
+  for (resolver::UpstreamReport& report : reports) {
+    report.counters.latencies[0].observe(std::chrono::milliseconds(3));
+  }
   Metrics metrics;
   metrics.add([&](Scrape& scrape) { collect_upstreams(scrape, reports); });
   const std::string text = metrics.text();
   const std::string sample = "\ncoredns_forward_requests_total{to=\"10.0.0.10:53\"} ";
   CHECK(text.find(sample + "13\n") != std::string::npos);
   CHECK(text.find(sample) == text.rfind(sample));
+  CHECK(text.find("_duration_seconds_count{to=\"10.0.0.10:53\",rcode=\"NOERROR\"} 2\n") !=
+        std::string::npos);
   CHECK(text.find("waypost_upstream_up{zone=\"corp.\"") != std::string::npos);
 }
 

@@ -194,9 +194,9 @@ TEST_CASE("the latencies of all upstreams are one histogram, from the first to t
   CHECK(latency_table(upstreams).to_text().find("no upstream has answered yet") !=
         std::string::npos);
   for (int i = 0; i < 3; ++i) {
-    upstreams[0].counters.latency.observe(microseconds(700));  // Up to 1 ms.
+    upstreams[0].counters.latencies[0].observe(microseconds(700));  // Up to 1 ms.
   }
-  upstreams[1].counters.latency.observe(microseconds(3000));  // Up to 4 ms.
+  upstreams[1].counters.latencies[3].observe(microseconds(3000));  // Up to 4 ms.
   const std::string text = latency_table(upstreams).to_text();
   CHECK(count(text, "<tr><th scope=\"row\">") == 3);
   CHECK(text.find("1.00 ms</th><td class=\"number\">3</td><td class=\"number\">75.0 %</td>") !=
@@ -204,7 +204,7 @@ TEST_CASE("the latencies of all upstreams are one histogram, from the first to t
   CHECK(text.find("2.00 ms</th><td class=\"number\">0</td>") != std::string::npos);
   CHECK(text.find("4.00 ms</th><td class=\"number\">1</td>") != std::string::npos);
 
-  upstreams[1].counters.latency.observe(std::chrono::seconds(60));
+  upstreams[1].counters.latencies[0].observe(std::chrono::seconds(60));
   CHECK(latency_table(upstreams).to_text().find(
             "longer than 8192 ms</th><td class=\"number\">1</td>") != std::string::npos);
 }

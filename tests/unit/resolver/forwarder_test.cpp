@@ -97,7 +97,7 @@ TEST_CASE_FIXTURE(ThreeFixture, "reports go by zone, the default one first") {
   CHECK(reports[1].zone == "a.example.");
   CHECK(reports[1].upstream == second.address());
   CHECK(reports[1].counters.rcodes[0] == 1);
-  CHECK(reports[1].counters.latency.counts()[0] == 1);  // No time has passed.
+  CHECK(reports[1].counters.latency().counts()[0] == 1);  // No time has passed.
   CHECK(reports[2].zone == "z.example.");
 }
 

@@ -243,6 +243,31 @@ TEST_CASE_FIXTURE(SetFixture, "NXDOMAIN is an answer, and nobody else is asked")
   CHECK(second.questions().empty());
 }
 
+TEST_CASE_FIXTURE(SetFixture, "how long answers took is known by rcode, those to probes left out") {
+  first.set_respond(always(2));
+  use_two();
+  for (int i = 0; i < 2; ++i) {
+    CHECK(ask_now() == "192.0.2.2");
+  }
+  first.set_respond([](const DnsQuestion& question) { return DnsScript{say(no_name(question))}; });
+  CHECK(ask_now() == "rcode 3");
+  const UpstreamCounters counters = report(0).counters;
+  std::string counts;
+  for (const auto& [place, buckets] : counters.latencies) {
+    counts += std::to_string(place) + ":" + std::to_string(buckets.count()) + " ";
+  }
+  CHECK(counts == "2:2 3:1 ");
+  CHECK(counters.latency().count() == 3);
+  CHECK(counters.loop_probes == 1);
+}
+
+TEST_CASE("rcodes without a name are counted in one place, so that no upstream makes many") {
+  CHECK(rcode_place(dns::Rcode::NoError) == 0);
+  CHECK(rcode_place(static_cast<dns::Rcode>(OtherRcodes - 1)) == OtherRcodes - 1);
+  CHECK(rcode_place(static_cast<dns::Rcode>(OtherRcodes)) == OtherRcodes);
+  CHECK(rcode_place(static_cast<dns::Rcode>(4095)) == OtherRcodes);
+}
+
 TEST_CASE_FIXTURE(SetFixture, "when all fail at the name, their failure is the answer") {
   first.set_respond(always(5));
   second.set_respond(always(2));
