@@ -226,7 +226,11 @@ void collect_cache(Scrape& scrape, const resolver::AnswerCache& cache,
   }
 }
 
-void collect_upstreams(Scrape& scrape, std::span<const UpstreamReport> upstreams) {
+void collect_upstreams(Scrape& scrape, std::span<const UpstreamReport> upstreams,
+                       std::uint64_t without_good) {
+  scrape.counter("coredns_forward_healthcheck_broken_total",
+                 "Questions that were asked although every upstream for them was down.",
+                 number(without_good));
   // CoreDNS' names do not tell the zones of an upstream apart.
   std::map<std::string, UpstreamCounters> by_address;
   for (const UpstreamReport& report : upstreams) {

@@ -11,6 +11,7 @@
 #include "resolver/upstream_report.h"
 #include "server/counters.h"
 
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -24,6 +25,8 @@ void collect_cache(Scrape& scrape, const resolver::AnswerCache& cache,
                    const resolver::ResolverCounters& counters,
                    std::span<const server::Counters* const> workers, std::string_view server);
 
-void collect_upstreams(Scrape& scrape, std::span<const resolver::UpstreamReport> upstreams);
+// `without_good` is Forwarder::without_good_upstream().
+void collect_upstreams(Scrape& scrape, std::span<const resolver::UpstreamReport> upstreams,
+                       std::uint64_t without_good);
 
 }  // namespace waypost::ops

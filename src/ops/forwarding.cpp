@@ -153,7 +153,7 @@ void Forwarding::collect(Scrape& scrape, std::span<const server::Counters* const
                          std::string_view server) {
   collect_resolver(scrape, cache_, resolver_.counters());
   collect_cache(scrape, cache_, resolver_.counters(), workers, server);
-  collect_upstreams(scrape, upstreams());
+  collect_upstreams(scrape, upstreams(), forwarder_.without_good_upstream());
 }
 
 const std::vector<resolver::UpstreamReport>& Forwarding::upstreams() {

@@ -180,6 +180,10 @@ bool Forwarder::is_probe(const Question& question) {
   return state_->find(question.name)->take_probe(question);
 }
 
+std::uint64_t Forwarder::without_good_upstream() const noexcept {
+  return state_->surroundings.without_good.value();
+}
+
 std::vector<UpstreamReport> Forwarder::report() const {
   std::vector<const UpstreamSet*> sets;
   for (const auto& [zone, set] : state_->stubs) {

@@ -112,6 +112,9 @@ class Forwarder {
   // What is known about each upstream, for metrics: the default ones, then those of stub domains by
   // name.
   std::vector<UpstreamReport> report() const;
+  // Questions that were asked although no upstream for them was good: each was down or looping.
+  // Any thread.
+  std::uint64_t without_good_upstream() const noexcept;
 
  private:
   struct State;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/alarm.h"
+#include "base/counter.h"
 #include "base/random.h"
 #include "base/tls.h"
 #include "dns/response.h"
@@ -22,6 +23,7 @@ struct Surroundings {
   Forwarder::EventSink on_event;
   ForwarderOptions options;
   TlsContext tls;  // Null while no upstream has ever needed it.
+  Counter without_good;  // As Forwarder::without_good_upstream().
   // What is being read; large.
   std::unique_ptr<dns::Response> response = std::make_unique<dns::Response>();
 };

@@ -324,14 +324,18 @@ def flushing():
         checks.contains("is refused", why, "not an address of the loopback")
 
 
+def scrape(server):
+    place = [line.split(" ")[2] for line in server.out if line.startswith("metrics on")][0]
+    with urllib.request.urlopen(place, timeout=5) as reply:
+        return reply.read().decode()
+
+
 def what_is_counted():
     with Folder() as folder, Upstream() as upstream, serving(
             folder, "--forward", upstream.where, "--metrics-listen", "127.0.0.1:0") as server:
         for name in ("a.example.com", "b.example.com", "a.example.com", "none.example.com"):
             server.dig(name, "A", "+recurse")
-        place = [line.split(" ")[2] for line in server.out if line.startswith("metrics on")][0]
-        with urllib.request.urlopen(place, timeout=5) as reply:
-            text = reply.read().decode()
+        text = scrape(server)
         for line in (
                 f'coredns_forward_responses_total{{to="{upstream.where}",rcode="NXDOMAIN"}} ',
                 f'coredns_forward_request_duration_seconds_count{{to="{upstream.where}",rcode="NOERROR"}} 2\n',
@@ -348,6 +352,19 @@ def what_is_counted():
                            rf'^coredns_cache_{name}\{{server="dns://:\d+",{kind}zones="\."\}} {value}$')
         checks.matches("each answer has a duration, also those that upstreams gave", text,
                        r'^coredns_dns_request_duration_seconds_count\{[^}]*\} 4$')
+
+
+def nobody_answers():
+    place = f"127.0.0.1:{free_port()}"
+    with Folder() as folder, serving(folder, "--forward", place, "--metrics-listen", "127.0.0.1:0") as server:
+        for number in range(5):
+            checks.equal("a query that nobody answers", server.dig(f"n{number}.example.com", "A", "+recurse").status,
+                         "SERVFAIL")
+        text = scrape(server)
+        checks.contains("after three in vain the upstream is down", text,
+                        f'waypost_upstream_up{{zone=".",upstream="{place}"}} 0\n')
+        checks.contains("and what is asked all the same is counted", text,
+                        "coredns_forward_healthcheck_broken_total 2\n")
 
 
 def until(holds, seconds=10):
@@ -481,6 +498,7 @@ names_elsewhere()
 many_ask_the_same()
 flushing()
 what_is_counted()
+nobody_answers()
 an_upstream_that_is_gone()
 too_many_questions()
 a_stub_domain()

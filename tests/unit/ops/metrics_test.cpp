@@ -145,7 +145,7 @@ std::string everything() {
   metrics.add([](Scrape& scrape) {
     std::array<resolver::UpstreamReport, 1> reports;
     reports[0].counters.rcodes[0] = 1;
-    collect_upstreams(scrape, reports);
+    collect_upstreams(scrape, reports, 6);
   });
   return metrics.text();
 }
@@ -165,7 +165,7 @@ TEST_CASE("what is known about an upstream") {
   reports[0].counters.latencies[2].observe(std::chrono::milliseconds(3));
   reports[0].counters.latencies[3].observe(std::chrono::milliseconds(500));
   Metrics metrics;
-  metrics.add([&](Scrape& scrape) { collect_upstreams(scrape, reports); });
+  metrics.add([&](Scrape& scrape) { collect_upstreams(scrape, reports, 6); });
   const std::string text = metrics.text();
   for (const char* line : {
            "coredns_forward_requests_total{to=\"10.0.0.10:53\"} 9\n",
@@ -184,6 +184,7 @@ TEST_CASE("what is known about an upstream") {
            "coredns_proxy_request_duration_seconds_count{proxy_name=\"forward\",to=\"10.0.0.10:53\","
            "rcode=\"NOERROR\"} 0\n",
            "coredns_forward_healthcheck_failures_total{to=\"10.0.0.10:53\"} 3\n",
+           "coredns_forward_healthcheck_broken_total 6\n",
            "waypost_upstream_up{zone=\"corp.example.\",upstream=\"10.0.0.10:53\"} 0\n",
            "waypost_upstream_looping{zone=\"corp.example.\",upstream=\"10.0.0.10:53\"} 1\n",
            "waypost_upstream_latency_seconds{zone=\"corp.example.\",upstream=\"10.0.0.10:53\"} "
@@ -206,7 +207,7 @@ TEST_CASE("an upstream of several zones is one by the names that do not tell the
     report.counters.latencies[0].observe(std::chrono::milliseconds(3));
   }
   Metrics metrics;
-  metrics.add([&](Scrape& scrape) { collect_upstreams(scrape, reports); });
+  metrics.add([&](Scrape& scrape) { collect_upstreams(scrape, reports, 6); });
   const std::string text = metrics.text();
   const std::string sample = "\ncoredns_forward_requests_total{to=\"10.0.0.10:53\"} ";
   CHECK(text.find(sample + "13\n") != std::string::npos);

@@ -357,6 +357,27 @@ TEST_CASE_FIXTURE(SetFixture, "when all are down they are asked all the same") {
   CHECK(report(0).counters.queries >= 5);
 }
 
+TEST_CASE_FIXTURE(SetFixture, "what is asked although nobody is good is counted") {
+  first.stop_udp();
+  use_two();
+  for (int i = 0; i < Health::Strikes; ++i) {
+    CHECK(ask_now() == "192.0.2.2");
+  }
+  REQUIRE(report(0).health == HealthState::Down);
+  CHECK(ask_now() == "192.0.2.2");
+  CHECK(forwarder->without_good_upstream() == 0);  // The second one is good.
+
+  second.stop_udp();
+  for (int i = 0; i < Health::Strikes; ++i) {
+    CHECK(ask_now() == "Unreachable");
+  }
+  REQUIRE(report(1).health == HealthState::Down);
+  CHECK(forwarder->without_good_upstream() == 0);
+  CHECK(ask_now() == "Unreachable");
+  CHECK(ask_now() == "Unreachable");
+  CHECK(forwarder->without_good_upstream() == 2);
+}
+
 TEST_CASE_FIXTURE(SetFixture, "one question that is repeated is one strike") {
   first.set_respond(say_nothing);
   use({first.address()});
