@@ -26,6 +26,8 @@ double number(std::uint64_t value) {
 void add(UpstreamCounters& sum, const UpstreamCounters& more) {
   sum.queries += more.queries;
   sum.failed_probes += more.failed_probes;
+  sum.connections += more.connections;
+  sum.reuses += more.reuses;
   for (std::size_t i = 0; i < sum.rcodes.size(); ++i) {
     sum.rcodes[i] += more.rcodes[i];
   }
@@ -62,14 +64,14 @@ void collect_answers(Scrape& scrape, const std::string& upstream,
     const LatencyBuckets latency = has_latency ? found->second : LatencyBuckets();
     scrape.histogram("coredns_forward_request_duration_seconds",
                      "How long an upstream took to answer.", latency, labels);
-    scrape.histogram(
-        "coredns_proxy_request_duration_seconds", "How long an upstream took to answer.", latency,
-        {{"proxy_name", "forward"}, {"to", upstream}, {"rcode", rcode_text(place)}});
+    scrape.histogram("coredns_proxy_request_duration_seconds",
+                     "How long an upstream took to answer.", latency,
+                     {{"proxy_name", "forward"}, {"to", upstream}, {"rcode", rcode_text(place)}});
   }
 }
 
 // The names that dashboards made for CoreDNS look for.
-void collect_as_coredns(Scrape& scrape, const std::string& upstream,
+void collect_as_coredns(Scrape& scrape, const std::string& upstream, resolver::Transport transport,
                         const UpstreamCounters& counters) {
   const MetricLabels to{{"to", upstream}};
   const MetricLabels proxy{{"proxy_name", "forward"}, {"to", upstream}};
@@ -82,6 +84,15 @@ void collect_as_coredns(Scrape& scrape, const std::string& upstream,
   scrape.counter("coredns_proxy_healthcheck_failures_total",
                  "Questions to see whether an upstream is good again, in vain.",
                  number(counters.failed_probes), proxy);
+  const bool has_tls = transport == resolver::Transport::Tls;
+  const MetricLabels stream{
+      {"proxy_name", "forward"}, {"to", upstream}, {"proto", has_tls ? "tcp-tls" : "tcp"}};
+  scrape.counter("coredns_proxy_conn_cache_hits_total",
+                 "Questions that went out on a connection that was there.", number(counters.reuses),
+                 stream);
+  scrape.counter("coredns_proxy_conn_cache_misses_total",
+                 "Questions that a connection had to be made for.", number(counters.connections),
+                 stream);
 }
 
 void collect_upstream(Scrape& scrape, const UpstreamReport& report) {
@@ -232,13 +243,18 @@ void collect_upstreams(Scrape& scrape, std::span<const UpstreamReport> upstreams
                  "Questions that were asked although every upstream for them was down.",
                  number(without_good));
   // CoreDNS' names do not tell the zones of an upstream apart.
-  std::map<std::string, UpstreamCounters> by_address;
+  struct Sum {
+    resolver::Transport transport;
+    UpstreamCounters counters;
+  };
+  std::map<std::string, Sum> by_address;
   for (const UpstreamReport& report : upstreams) {
     collect_upstream(scrape, report);
-    add(by_address[report.upstream], report.counters);
+    Sum& sum = by_address.try_emplace(report.upstream, Sum{report.transport, {}}).first->second;
+    add(sum.counters, report.counters);
   }
-  for (const auto& [upstream, counters] : by_address) {
-    collect_as_coredns(scrape, upstream, counters);
+  for (const auto& [upstream, sum] : by_address) {
+    collect_as_coredns(scrape, upstream, sum.transport, sum.counters);
   }
 }
 

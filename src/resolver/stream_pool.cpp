@@ -16,6 +16,7 @@ StreamPool::Numbered* StreamPool::find_room() {
   const bool serial = is_serial();
   for (Numbered& one : connections_) {
     if (!one.connection->is_full() && (!serial || one.connection->in_flight() == 0)) {
+      ++counters_.reuses;
       return &one;
     }
   }

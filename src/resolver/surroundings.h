@@ -22,7 +22,7 @@ struct Surroundings {
   Random& random;
   Forwarder::EventSink on_event;
   ForwarderOptions options;
-  TlsContext tls;  // Null while no upstream has ever needed it.
+  TlsContext tls;        // Null while no upstream has ever needed it.
   Counter without_good;  // As Forwarder::without_good_upstream().
   // What is being read; large.
   std::unique_ptr<dns::Response> response = std::make_unique<dns::Response>();

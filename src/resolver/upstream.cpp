@@ -148,6 +148,7 @@ std::chrono::microseconds Upstream::patience() const noexcept {
 UpstreamReport Upstream::report() const {
   return {.zone = zone_,
           .upstream = address_.to_text(),
+          .transport = address_.transport,
           .health = health_.state(),
           .smoothed_latency = latency_.smoothed(),
           .loss = latency_.loss(),

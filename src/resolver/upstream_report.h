@@ -4,6 +4,7 @@
 
 #include "base/duration_histogram.h"
 #include "dns/types.h"
+#include "resolver/upstream_address.h"
 
 #include <algorithm>
 #include <array>
@@ -34,7 +35,8 @@ struct UpstreamCounters {
   std::uint64_t truncated = 0;     // Answers with TC, which were asked for again over TCP.
   std::uint64_t lame = 0;          // Referrals, where an answer was wanted.
   std::uint64_t without_edns = 0;  // Questions repeated without EDNS after FORMERR or NOTIMP.
-  std::uint64_t connections = 0;   // Over TCP or TLS, made.
+  std::uint64_t connections = 0;   // Over TCP or TLS, made: for each, a question that found none.
+  std::uint64_t reuses = 0;        // Questions that went out on a connection that was there.
   std::uint64_t connection_failures = 0;  // Refused, unreachable, or broken while in use.
   std::uint64_t tls_failures = 0;
   std::uint64_t hedges = 0;        // Questions that it was asked because another one was late.
@@ -59,6 +61,7 @@ enum class HealthState : std::uint8_t {
 struct UpstreamReport {
   std::string zone;      // "." for the default ones.
   std::string upstream;  // UpstreamAddress::to_text()
+  Transport transport = Transport::Udp;
   HealthState health = HealthState::Good;
   std::chrono::microseconds smoothed_latency{0};  // 0: not measured yet.
   double loss = 0;                                // Of late, 0 to 1.

@@ -58,9 +58,8 @@ void UpstreamSet::ask(const Question& question, SteadyTime deadline, Forwarder::
     }
     lingering_.pop_front();
   }
-  if (std::ranges::none_of(upstreams_, [](const auto& one) {
-        return one->health().state() == HealthState::Good;
-      })) {
+  if (std::ranges::none_of(
+          upstreams_, [](const auto& one) { return one->health().state() == HealthState::Good; })) {
     surroundings_.without_good.add();
   }
   active_.emplace_back(*this, question, deadline, std::move(done));

@@ -354,6 +354,22 @@ def what_is_counted():
                        r'^coredns_dns_request_duration_seconds_count\{[^}]*\} 4$')
 
 
+def connections():
+    """Of two questions over TCP the second finds the connection of the first."""
+    with Folder() as folder, Upstream() as upstream, serving(
+            folder, "--forward", upstream.where, "--metrics-listen", "127.0.0.1:0") as server:
+        checks.equal("over UDP", server.dig("udp.example.com", "A", "+recurse").status, "NOERROR")
+        label = f'proxy_name="forward",to="{upstream.where}",proto="tcp"'
+        checks.contains("no connection is made", scrape(server),
+                        f"coredns_proxy_conn_cache_misses_total{{{label}}} 0\n")
+        upstream.truncates = True
+        for name in ("a.example.com", "b.example.com"):
+            checks.equal("over TCP", server.dig(name, "A", "+recurse").status, "NOERROR")
+        text = scrape(server)
+        for name in ("hits", "misses"):
+            checks.contains(f"{name} of connections", text, f"coredns_proxy_conn_cache_{name}_total{{{label}}} 1\n")
+
+
 def nobody_answers():
     place = f"127.0.0.1:{free_port()}"
     with Folder() as folder, serving(folder, "--forward", place, "--metrics-listen", "127.0.0.1:0") as server:
@@ -498,6 +514,7 @@ names_elsewhere()
 many_ask_the_same()
 flushing()
 what_is_counted()
+connections()
 nobody_answers()
 an_upstream_that_is_gone()
 too_many_questions()

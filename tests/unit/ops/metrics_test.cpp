@@ -167,36 +167,38 @@ TEST_CASE("what is known about an upstream") {
   Metrics metrics;
   metrics.add([&](Scrape& scrape) { collect_upstreams(scrape, reports, 6); });
   const std::string text = metrics.text();
-  for (const char* line : {
-           "coredns_forward_requests_total{to=\"10.0.0.10:53\"} 9\n",
-           "coredns_forward_responses_total{to=\"10.0.0.10:53\",rcode=\"SERVFAIL\"} 5\n",
-           "coredns_forward_responses_total{to=\"10.0.0.10:53\",rcode=\"other\"} 1\n",
-           "coredns_forward_request_duration_seconds_bucket{to=\"10.0.0.10:53\",rcode="
-           "\"SERVFAIL\",le=\"0.002\"} 0\n",
-           "coredns_forward_request_duration_seconds_bucket{to=\"10.0.0.10:53\",rcode="
-           "\"SERVFAIL\",le=\"0.004\"} 1\n",
-           "coredns_forward_request_duration_seconds_bucket{to=\"10.0.0.10:53\",rcode="
-           "\"SERVFAIL\",le=\"+Inf\"} 1\n",
-           "coredns_proxy_request_duration_seconds_count{proxy_name=\"forward\",to=\"10.0.0.10:53\","
-           "rcode=\"SERVFAIL\"} 1\n",
-           "coredns_proxy_request_duration_seconds_sum{proxy_name=\"forward\",to=\"10.0.0.10:53\","
-           "rcode=\"NXDOMAIN\"} 0.5\n",
-           "coredns_proxy_request_duration_seconds_count{proxy_name=\"forward\",to=\"10.0.0.10:53\","
-           "rcode=\"NOERROR\"} 0\n",
-           "coredns_forward_healthcheck_failures_total{to=\"10.0.0.10:53\"} 3\n",
-           "coredns_forward_healthcheck_broken_total 6\n",
-           "waypost_upstream_up{zone=\"corp.example.\",upstream=\"10.0.0.10:53\"} 0\n",
-           "waypost_upstream_looping{zone=\"corp.example.\",upstream=\"10.0.0.10:53\"} 1\n",
-           "waypost_upstream_latency_seconds{zone=\"corp.example.\",upstream=\"10.0.0.10:53\"} "
-           "0.002\n",
-           "waypost_upstream_loss_ratio{zone=\"corp.example.\",upstream=\"10.0.0.10:53\"} 0.5\n",
-           "waypost_upstream_timeouts_total{zone=\"corp.example.\",upstream=\"10.0.0.10:53\"} 4\n",
-       }) {
+  for (
+      const char* line : {
+          "coredns_forward_requests_total{to=\"10.0.0.10:53\"} 9\n",
+          "coredns_forward_responses_total{to=\"10.0.0.10:53\",rcode=\"SERVFAIL\"} 5\n",
+          "coredns_forward_responses_total{to=\"10.0.0.10:53\",rcode=\"other\"} 1\n",
+          "coredns_forward_request_duration_seconds_bucket{to=\"10.0.0.10:53\",rcode="
+          "\"SERVFAIL\",le=\"0.002\"} 0\n",
+          "coredns_forward_request_duration_seconds_bucket{to=\"10.0.0.10:53\",rcode="
+          "\"SERVFAIL\",le=\"0.004\"} 1\n",
+          "coredns_forward_request_duration_seconds_bucket{to=\"10.0.0.10:53\",rcode="
+          "\"SERVFAIL\",le=\"+Inf\"} 1\n",
+          "coredns_proxy_request_duration_seconds_count{proxy_name=\"forward\",to=\"10.0.0.10:53\","
+          "rcode=\"SERVFAIL\"} 1\n",
+          "coredns_proxy_request_duration_seconds_sum{proxy_name=\"forward\",to=\"10.0.0.10:53\","
+          "rcode=\"NXDOMAIN\"} 0.5\n",
+          "coredns_proxy_request_duration_seconds_count{proxy_name=\"forward\",to=\"10.0.0.10:53\","
+          "rcode=\"NOERROR\"} 0\n",
+          "coredns_forward_healthcheck_failures_total{to=\"10.0.0.10:53\"} 3\n",
+          "coredns_forward_healthcheck_broken_total 6\n",
+          "waypost_upstream_up{zone=\"corp.example.\",upstream=\"10.0.0.10:53\"} 0\n",
+          "waypost_upstream_looping{zone=\"corp.example.\",upstream=\"10.0.0.10:53\"} 1\n",
+          "waypost_upstream_latency_seconds{zone=\"corp.example.\",upstream=\"10.0.0.10:53\"} "
+          "0.002\n",
+          "waypost_upstream_loss_ratio{zone=\"corp.example.\",upstream=\"10.0.0.10:53\"} 0.5\n",
+          "waypost_upstream_timeouts_total{zone=\"corp.example.\",upstream=\"10.0.0.10:53\"} 4\n",
+      }) {
     CHECK_MESSAGE(text.find(line) != std::string::npos, line, "\n", text);
   }
-  CHECK_MESSAGE(text.find("seconds_count{proxy_name=\"forward\",to=\"10.0.0.10:53\",rcode=\"other\"") ==
-                    std::string::npos,
-                "a probe's answer has no duration");
+  CHECK_MESSAGE(
+      text.find("seconds_count{proxy_name=\"forward\",to=\"10.0.0.10:53\",rcode=\"other\"") ==
+          std::string::npos,
+      "a probe's answer has no duration");
 }
 
 TEST_CASE("an upstream of several zones is one by the names that do not tell them apart") {
@@ -215,6 +217,32 @@ TEST_CASE("an upstream of several zones is one by the names that do not tell the
   CHECK(text.find("_duration_seconds_count{to=\"10.0.0.10:53\",rcode=\"NOERROR\"} 2\n") !=
         std::string::npos);
   CHECK(text.find("waypost_upstream_up{zone=\"corp.\"") != std::string::npos);
+}
+
+TEST_CASE("connections to upstreams are told by protocol, as CoreDNS names it") {
+  std::array<resolver::UpstreamReport, 3> reports;
+  reports[0] = {.upstream = "10.0.0.10:53", .counters = {.connections = 2, .reuses = 5}};
+  reports[1] = {.upstream = "tls://10.0.0.11:853",
+                .transport = resolver::Transport::Tls,
+                .counters = {.connections = 1, .reuses = 7}};
+  reports[2] = reports[1];
+  reports[2].zone = "corp.";
+  Scrape scrape;
+  collect_upstreams(scrape, reports, 0);
+  const std::string text = scrape.text();
+  for (const char* line : {
+           "coredns_proxy_conn_cache_hits_total{proxy_name=\"forward\",to=\"10.0.0.10:53\","
+           "proto=\"tcp\"} 5\n",
+           "coredns_proxy_conn_cache_misses_total{proxy_name=\"forward\",to=\"10.0.0.10:53\","
+           "proto=\"tcp\"} 2\n",
+           "coredns_proxy_conn_cache_hits_total{proxy_name=\"forward\",to=\"tls://10.0.0.11:853\","
+           "proto=\"tcp-tls\"} 14\n",
+           "coredns_proxy_conn_cache_misses_total{proxy_name=\"forward\",to=\"tls://"
+           "10.0.0.11:853\","
+           "proto=\"tcp-tls\"} 2\n",
+       }) {
+    CHECK_MESSAGE(text.find(line) != std::string::npos, line, "\n", text);
+  }
 }
 
 TEST_CASE("a scrape is Prometheus' text format, families in order and labels escaped") {

@@ -46,11 +46,13 @@ class StreamFixture : public ForwarderFixture {
 
 TEST_CASE_FIXTURE(StreamFixture, "tcp:// never asks over UDP, and keeps its connection") {
   use_tcp();
+  CHECK(report().transport == Transport::Tcp);
   CHECK(ask_now() == "192.0.2.1");
   CHECK(ask_now() == "192.0.2.1");
   CHECK(upstream.questions()[0].over_stream);
   CHECK(upstream.connections() == 1);
   CHECK(report().counters.connections == 1);
+  CHECK(report().counters.reuses == 2);  // The loop's question came first.
 }
 
 TEST_CASE_FIXTURE(StreamFixture, "questions share a connection, and answers come in any order") {
@@ -83,6 +85,8 @@ TEST_CASE_FIXTURE(StreamFixture, "a full connection gets a second one, and all a
   CHECK(upstream.connections() == StreamPool::MaxConnections);
   CHECK(ask_now() == "Overloaded");
   CHECK(report().counters.overloads == 1);
+  CHECK(report().counters.connections == StreamPool::MaxConnections);
+  CHECK(report().counters.connections + report().counters.reuses == Most + 1);  // And the loop's.
   upstream.release();
   REQUIRE(clock.until([&] { return done_count(asked) == Most; }));
   upstream.set_respond({});
