@@ -20,20 +20,38 @@ Backend other(Backend backend) noexcept {
   return backend == Backend::Nft ? Backend::Legacy : Backend::Nft;
 }
 
+constexpr std::string_view HintReason = "the kubelet's hint chains are there";
+constexpr std::string_view ProxyReason = "chains of a Service proxy are there";
+
 // Why a backend is the one to use, strongest first: the kubelet knows how its host is set up
 // (KEP-3178), a proxy before us chose already, and a network plugin has to share hooks with us.
 std::string reason_for(const BackendFinding& finding) {
   if (finding.hint_chains != 0) {
-    return "the kubelet's hint chains are there";
+    return std::string(HintReason);
   }
   if (finding.own_chains != 0) {
-    return "chains of a Service proxy are there";
+    return std::string(ProxyReason);
   }
   if (finding.other_chains + finding.other_rules != 0) {
     return "it has " + std::to_string(finding.other_chains) + " chains and " +
            std::to_string(finding.other_rules) + " rules of others";
   }
   return {};
+}
+
+std::unexpected<Error> would_mix(Backend backend, std::string_view why,
+                                 std::string_view rival_has, std::string_view advice) {
+  return failure(ErrorKind::InvalidInput,
+                 std::string(to_text(backend))
+                     .append(" ")
+                     .append(why)
+                     .append(", but ")
+                     .append(rival_has)
+                     .append(" in ")
+                     .append(to_text(other(backend)))
+                     .append(", and rules in both would both be in force; ")
+                     .append(advice)
+                     .append("remove them (waypost-node --cleanup removes a Service proxy's)"));
 }
 
 }  // namespace
@@ -66,12 +84,11 @@ Result<BackendChoice> choose_backend(const std::array<BackendFinding, 2>& found,
                      std::string(to_text(*wanted)) + ": " + of(found, *wanted).problem);
     }
     const BackendFinding& rival = of(found, other(*wanted));
-    if ((rival.hint_chains != 0 && of(found, *wanted).hint_chains == 0) || rival.own_chains != 0) {
-      return failure(ErrorKind::InvalidInput,
-                     std::string(to_text(*wanted)) + " is asked for, but " + reason_for(rival) +
-                         " in " + std::string(to_text(other(*wanted))) +
-                         ", and rules in both would both be in force; use that, or remove them "
-                         "(waypost-node --cleanup removes a Service proxy's)");
+    if (rival.own_chains != 0) {
+      return would_mix(*wanted, "is asked for", ProxyReason, "use that, or ");
+    }
+    if (rival.hint_chains != 0 && of(found, *wanted).hint_chains == 0) {
+      return would_mix(*wanted, "is asked for", HintReason, "use that, or ");
     }
     return BackendChoice{*wanted, "it was asked for"};
   }
@@ -95,6 +112,9 @@ Result<BackendChoice> choose_backend(const std::array<BackendFinding, 2>& found,
     }
     if ((nft != 0) != (legacy != 0)) {
       const Backend backend = nft != 0 ? Backend::Nft : Backend::Legacy;
+      if (of(found, other(backend)).own_chains != 0) {
+        return would_mix(backend, "is what the kubelet uses", ProxyReason, "");
+      }
       return BackendChoice{backend, reason_for(of(found, backend))};
     }
   }

@@ -55,8 +55,8 @@ struct BackendChoice {
 };
 
 // Chooses from what was found; `wanted` is --backend, nothing for auto.  Fails when neither is
-// usable, when `wanted` is not, and when `wanted` would mix with rules of the kubelet or of a
-// Service proxy in the other.
+// usable, when `wanted` is not, when the choice would mix with rules of a Service proxy in the
+// other, and when `wanted` would mix with those of the kubelet.
 Result<BackendChoice> choose_backend(const std::array<BackendFinding, 2>& found,
                                      std::optional<Backend> wanted);
 

@@ -209,6 +209,26 @@ def backends_do_not_mix(scene, label):
     checks.contains(f"{label}: auto finds it", "\n".join(node.out), f"backend {scene.backend}: ")
     node.stop()
 
+    # The kubelet is for the other one: then neither is right while the rules here are in force.
+    hint = (other, "-t", "mangle", "-N", "KUBE-IPTABLES-HINT")
+    scene.space.run(*hint)
+    before = scene.saved()
+    for backend in ("auto", other, scene.backend):
+        code, out, err = run("ip", *scene.space.command(
+            "timeout", "10", NODE_PROGRAM, "--manifests", scene.folder.path, "--node-name", "n", "--backend", backend,
+            "--metrics-listen", "127.0.0.1:10249")[1:])
+        checks.equal(f"{label}: with a hint in {other}, {backend} is refused", (code, "ready" in out), (1, False))
+        checks.contains(f"{label}: and {backend} is told why", err, "rules in both would both be in force")
+    checks.equal(f"{label}: nothing was written", scene.saved(), before)
+    scene.clean()
+    node = NodeProgram(scene.space, scene.folder.path, "--cluster-cidr", CLUSTER_CIDR, backend="auto")
+    checks.contains(f"{label}: after --cleanup auto is what the kubelet says", "\n".join(node.out),
+                    f"backend {other}: the kubelet's hint chains are there")
+    checks.matches(f"{label}: and the Service answers there", scene.ask(), "^pod-a")
+    node.stop()
+    scene.clean()
+    scene.space.run(*hint[:3], "-X", "KUBE-IPTABLES-HINT")
+
 
 def check_backend(backend):
     with Folder() as folder:

@@ -89,6 +89,30 @@ TEST_CASE("the backend is the one that the kubelet, a proxy or a plugin uses") {
   CHECK(chosen(none, absent, Backend::Legacy) == "refused");
 }
 
+TEST_CASE("no backend is chosen while a Service proxy's rules are in the other") {
+  const BackendFinding none{.is_installed = true};
+  const BackendFinding hint{.is_installed = true, .hint_chains = 1};
+  const BackendFinding own{.is_installed = true, .own_chains = 3};
+  const BackendFinding both{.is_installed = true, .hint_chains = 1, .own_chains = 3};
+  CHECK(chosen(hint, own) == "refused");
+  CHECK(chosen(own, hint) == "refused");
+  CHECK(chosen(hint, own, Backend::Nft) == "refused");
+  CHECK(chosen(both, own) == "refused");
+  CHECK(chosen(both, both) == "refused");
+  CHECK(chosen(both, hint) == "iptables-nft");
+  CHECK(chosen(hint, both) == "iptables-legacy");
+  CHECK(chosen(none, both) == "iptables-legacy");
+  // The reason is the one that counts, not the first that is true of the other.
+  for (const auto& wanted : {std::optional<Backend>(), std::optional(Backend::Nft)}) {
+    const auto refused = choose_backend({hint, wanted ? both : own}, wanted);
+    REQUIRE(!refused);
+    CHECK_MESSAGE(refused.error().message.find("but chains of a Service proxy are there in "
+                                               "iptables-legacy, and rules in both would") !=
+                      std::string::npos,
+                  refused.error().message);
+  }
+}
+
 TEST_CASE("whose chains are whose is read from the text of iptables-save") {
   BackendProbe probe;
   const std::string text =
