@@ -148,21 +148,78 @@ bool NodeDns::is_known() const {
   return gate_ ? gate_->is_synced() : cache_.is_synced();
 }
 
-bool NodeDns::add_addresses(const std::vector<IpAddress>& addresses) {
-  for (const IpAddress& address : addresses) {
-    if (const Result<void> added = device_->add(address); !added) {
-      std::string problem = fmt::format("interface {}: {}", interface_, added.error().message);
-      if (problem != problem_) {
-        log::error("{}; trying again every second", problem);
-        problem_ = std::move(problem);
-      }
-      return false;
+bool NodeDns::is_there(const IpAddress& address) const noexcept {
+  return std::find(there_.begin(), there_.end(), address) != there_.end();
+}
+
+std::size_t NodeDns::count_there(const std::vector<IpAddress>& addresses) const noexcept {
+  return static_cast<std::size_t>(
+      std::count_if(addresses.begin(), addresses.end(),
+                    [this](const IpAddress& address) { return is_there(address); }));
+}
+
+bool NodeDns::is_ready() const noexcept {
+  return is_known() && count_there(local_) == local_.size() &&
+         count_there(cluster_) == cluster_.size();
+}
+
+// Finds out what somebody else did to the interface.  Addresses that are gone are added by
+// bring_up().
+void NodeDns::verify() {
+  device_problem_.clear();
+  auto found = device_ ? device_->look()
+                       : Result<proxy::LocalDevice::Condition>(
+                             failure(ErrorKind::NotFound, "it could not be made again"));
+  if (!found && found.error().kind == ErrorKind::NotFound) {
+    if (device_) {
+      log::warn("interface {}: {}; it is made again", interface_, found.error().message);
+    }
+    device_.reset();  // First: another one may have that name while this one exists.
+    found = proxy::LocalDevice::Condition{.is_up = true, .addresses = {}};
+    if (auto made = proxy::LocalDevice::make(interface_)) {
+      device_.emplace(std::move(*made));
+    } else {
+      device_problem_ = made.error().message;
     }
   }
-  if (!addresses.empty() && !std::exchange(problem_, {}).empty()) {
-    log::info("interface {}: the addresses that were missing are there", interface_);
+  if (!found) {
+    device_problem_ = fmt::format("interface {}: {}", interface_, found.error().message);
+    return;  // What was there is taken to be there still.
   }
-  return true;
+  if (!found->is_up) {
+    log::warn("interface {}: somebody set it down; it is set up again", interface_);
+    if (const Result<void> up = device_->set_up(); !up) {
+      device_problem_ = fmt::format("interface {}: {}", interface_, up.error().message);
+    }
+  }
+  std::vector<IpAddress> gone;
+  for (const IpAddress& address : there_) {
+    if (!std::binary_search(found->addresses.begin(), found->addresses.end(), address)) {
+      gone.push_back(address);
+    }
+  }
+  if (!gone.empty()) {
+    log::warn("interface {}: somebody removed {} of {} addresses, among them {}; they are added again",
+              interface_, gone.size(), there_.size(), gone.front().to_text());
+    lost_ += gone.size();
+    std::erase_if(there_, [&](const IpAddress& address) {
+      return std::find(gone.begin(), gone.end(), address) != gone.end();
+    });
+  }
+}
+
+// Of what cannot be added, the first is told.
+void NodeDns::add_missing(const std::vector<IpAddress>& addresses, std::string& problem) {
+  for (const IpAddress& address : addresses) {
+    if (!device_ || is_there(address)) {
+      continue;
+    }
+    if (const Result<void> added = device_->add(address); added) {
+      there_.push_back(address);
+    } else if (problem.empty()) {
+      problem = fmt::format("interface {}: {}", interface_, added.error().message);
+    }
+  }
 }
 
 // Called whenever something that addresses wait for may have happened.
@@ -171,14 +228,28 @@ void NodeDns::bring_up() {
   const bool are_rules_tried = std::all_of(families_.begin(), families_.end(),
                                            [](const auto& family) { return family->was_tried; }) ||
                                std::chrono::steady_clock::now() - began_ >= RulesPatience;
-  if (!has_local_addresses_ && are_rules_tried && add_addresses(local_)) {
-    has_local_addresses_ = true;
+  std::string problem = device_problem_;
+  if (are_rules_tried) {
+    add_missing(local_, problem);
+    if (is_known()) {
+      add_missing(cluster_, problem);
+    }
   }
-  if (!has_cluster_addresses_ && has_local_addresses_ && is_known() && add_addresses(cluster_)) {
-    has_cluster_addresses_ = true;
-  }
+  tell(std::move(problem));
   if (!was_ready && is_ready()) {
     surroundings_.on_ready();
+  }
+}
+
+void NodeDns::tell(std::string problem) {
+  if (problem == problem_) {
+    return;
+  }
+  problem_ = std::move(problem);
+  if (problem_.empty()) {
+    log::info("interface {}: the addresses that were missing are there", interface_);
+  } else {
+    log::error("{}; trying again every second", problem_);
   }
 }
 
@@ -216,6 +287,11 @@ void NodeDns::on_in_force(std::uint64_t changes) {
   }
 }
 
+void NodeDns::on_addresses() {
+  verify();
+  bring_up();
+}
+
 void NodeDns::on_tick() {
   world_.reclaim();
   if (gate_) {
@@ -226,6 +302,7 @@ void NodeDns::on_tick() {
           late, MaxNameHold.count());
     }
   }
+  verify();
   bring_up();
 }
 
@@ -254,10 +331,12 @@ void NodeDns::collect(Scrape& scrape) {
   }
   scrape.gauge("waypost_node_dns_addresses",
                "Addresses that DNS is answered on: the node's own, and the cluster DNS Service's.",
-               static_cast<double>(has_local_addresses_ ? local_.size() : 0), {{"of", "node"}});
-  scrape.gauge("waypost_node_dns_addresses", "",
-               static_cast<double>(has_cluster_addresses_ ? cluster_.size() : 0),
+               static_cast<double>(count_there(local_)), {{"of", "node"}});
+  scrape.gauge("waypost_node_dns_addresses", "", static_cast<double>(count_there(cluster_)),
                {{"of", "cluster"}});
+  scrape.counter("waypost_node_dns_lost_addresses_total",
+                 "Times that one of these addresses was gone, and had to be added again.",
+                 static_cast<double>(lost_));
   if (gate_) {
     scrape.gauge("waypost_node_dns_held_services",
                  "Services whose names wait until their rules are in force.",

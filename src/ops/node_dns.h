@@ -7,7 +7,8 @@
 // Rules of table raw keep connection tracking away from these addresses (proxy/dns_rules.h).  They
 // come before the addresses do; the cluster DNS Service's own addresses come last, once the
 // cluster's names can be answered, so that until then, and from the moment the interface has gone,
-// packets to them meet the rules for Services.
+// packets to them meet the rules for Services.  What somebody else removes of all this is put back:
+// rules by their Applier, addresses within a second.
 //
 // Not here: flags and the file (ops/node_dns_config.h), rules for Services (proxy/family_proxy.h).
 
@@ -70,9 +71,11 @@ class NodeDns {
 
   // Every object is known.
   void on_synced() { bring_up(); }
+  // Addresses of this host are others than before: perhaps ours.
+  void on_addresses();
 
   // Whether every address is there and every name is known.
-  bool is_ready() const noexcept { return has_cluster_addresses_; }
+  bool is_ready() const noexcept;
 
   // As docs/metrics.md, and what is counted here.
   void collect(Scrape& scrape);
@@ -103,8 +106,12 @@ class NodeDns {
   void on_tick();
   void await_tick();
   bool is_known() const;
+  bool is_there(const IpAddress& address) const noexcept;
+  std::size_t count_there(const std::vector<IpAddress>& addresses) const noexcept;
+  void verify();
   void bring_up();
-  bool add_addresses(const std::vector<IpAddress>& addresses);
+  void add_missing(const std::vector<IpAddress>& addresses, std::string& problem);
+  void tell(std::string problem);
 
   boost::asio::io_context& context_;
   cache::ServiceCache& cache_;
@@ -123,10 +130,11 @@ class NodeDns {
   std::optional<Answering> answering_;
   std::optional<ConfigFollower> follower_;
   std::vector<std::unique_ptr<Family>> families_;
-  std::optional<proxy::LocalDevice> device_;
-  bool has_local_addresses_ = false;
-  bool has_cluster_addresses_ = false;
-  std::string problem_;  // Why an address is missing, as last told; or empty.
+  std::optional<proxy::LocalDevice> device_;  // Nothing while it cannot be made again.
+  std::vector<IpAddress> there_;              // Which addresses it has, as last known.
+  std::uint64_t lost_ = 0;                    // Times that an address was gone.
+  std::string device_problem_;  // Why it is not as it should be, when last looked at; or empty.
+  std::string problem_;         // Why an address is missing, as last told; or empty.
   boost::asio::steady_timer tick_;
 };
 

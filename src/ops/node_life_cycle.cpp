@@ -165,6 +165,9 @@ Result<void> NodeLifeCycle::State::choose_backend() {
 Result<void> NodeLifeCycle::State::follow_addresses() {
   auto watch = proxy::AddressWatch::start(context, [this](const std::vector<IpAddress>& now) {
     log::info("this node has {} addresses now", now.size());
+    if (dns) {
+      dns->on_addresses();
+    }
     apply_facts();
   });
   if (!watch) {

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <optional>
 #include <tuple>
 #include <utility>
 
@@ -26,9 +27,8 @@ using boost::system::error_code;
 constexpr std::chrono::milliseconds BurstTime{20};
 constexpr std::chrono::seconds RetryTime{1};
 
-}  // namespace
-
-Result<std::vector<IpAddress>> own_addresses() {
+// Of all interfaces, or of the one that is named.
+Result<std::vector<IpAddress>> read_addresses(std::optional<unsigned> interface) {
   auto socket = NetlinkSocket::open(NETLINK_ROUTE);
   if (!socket) {
     return std::unexpected(socket.error());
@@ -40,6 +40,14 @@ Result<std::vector<IpAddress>> own_addresses() {
   request.put_header(header);
   std::vector<IpAddress> addresses;
   const Result<void> asked = socket->exchange(request, [&](const NetlinkMessage& message) {
+    ifaddrmsg about{};
+    if (message.payload().size() < sizeof(about)) {
+      return NetlinkSocket::More::Yes;
+    }
+    std::memcpy(&about, message.payload().data(), sizeof(about));
+    if (interface && about.ifa_index != *interface) {
+      return NetlinkSocket::More::Yes;
+    }
     NetlinkAttribute address;  // IFA_LOCAL where present: on a point-to-point link IFA_ADDRESS is
                                // the peer's (linux/if_addr.h).
     message.for_each_attribute(sizeof(ifaddrmsg), [&](const NetlinkAttribute& attribute) {
@@ -58,6 +66,16 @@ Result<std::vector<IpAddress>> own_addresses() {
   std::sort(addresses.begin(), addresses.end());
   addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
   return addresses;
+}
+
+}  // namespace
+
+Result<std::vector<IpAddress>> own_addresses() {
+  return read_addresses(std::nullopt);
+}
+
+Result<std::vector<IpAddress>> addresses_of(unsigned interface) {
+  return read_addresses(interface);
 }
 
 class AddressWatch::State : public std::enable_shared_from_this<State> {

@@ -1,5 +1,7 @@
 #include "proxy/local_device.h"
 
+#include "proxy/address_watch.h"
+
 #include <fcntl.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
@@ -30,17 +32,6 @@ void put(NetlinkRequest& request, const Header& header) {
 
 NetlinkSocket::More nothing(const NetlinkMessage& /*message*/) {
   return NetlinkSocket::More::Yes;
-}
-
-Result<void> set_up(NetlinkSocket& socket, unsigned index) {
-  NetlinkRequest request(RTM_NEWLINK, NLM_F_REQUEST | NLM_F_ACK);
-  ifinfomsg header{};
-  header.ifi_family = AF_UNSPEC;
-  header.ifi_index = static_cast<int>(index);
-  header.ifi_flags = IFF_UP;
-  header.ifi_change = IFF_UP;
-  put(request, header);
-  return socket.exchange(request, nothing);
 }
 
 // No address of its own making: fe80::… of an interface that nothing is sent through.
@@ -90,10 +81,51 @@ Result<LocalDevice> LocalDevice::make(const std::string& name) {
   }
   LocalDevice device(std::move(tun), index, std::move(*socket));
   set_no_link_local(device.socket_, device.index_);
-  if (const Result<void> up = set_up(device.socket_, device.index_); !up) {
+  if (const Result<void> up = device.set_up(); !up) {
     return std::unexpected(with_context(up.error(), "interface " + name));
   }
   return device;
+}
+
+Result<void> LocalDevice::set_up() {
+  NetlinkRequest request(RTM_NEWLINK, NLM_F_REQUEST | NLM_F_ACK);
+  ifinfomsg header{};
+  header.ifi_family = AF_UNSPEC;
+  header.ifi_index = static_cast<int>(index_);
+  header.ifi_flags = IFF_UP;
+  header.ifi_change = IFF_UP;
+  put(request, header);
+  return socket_.exchange(request, nothing);
+}
+
+Result<LocalDevice::Condition> LocalDevice::look() {
+  char name[IF_NAMESIZE];
+  if (::if_indextoname(index_, name) == nullptr && errno == ENXIO) {
+    return failure(ErrorKind::NotFound, "somebody removed it");
+  }
+  NetlinkRequest request(RTM_GETLINK, NLM_F_REQUEST | NLM_F_ACK);
+  ifinfomsg header{};
+  header.ifi_family = AF_UNSPEC;
+  header.ifi_index = static_cast<int>(index_);
+  put(request, header);
+  Condition condition;
+  const Result<void> asked = socket_.exchange(request, [&](const NetlinkMessage& message) {
+    ifinfomsg link{};
+    if (message.type() == RTM_NEWLINK && message.payload().size() >= sizeof(link)) {
+      std::memcpy(&link, message.payload().data(), sizeof(link));
+      condition.is_up = (link.ifi_flags & IFF_UP) != 0;
+    }
+    return NetlinkSocket::More::Yes;
+  });
+  if (!asked) {
+    return std::unexpected(asked.error());
+  }
+  auto addresses = addresses_of(index_);
+  if (!addresses) {
+    return std::unexpected(std::move(addresses.error()));
+  }
+  condition.addresses = std::move(*addresses);
+  return condition;
 }
 
 Result<void> LocalDevice::add(const IpAddress& address) {

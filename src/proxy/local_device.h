@@ -14,6 +14,7 @@
 #include "proxy/netlink.h"
 
 #include <string>
+#include <vector>
 
 namespace waypost::proxy {
 
@@ -32,6 +33,19 @@ class LocalDevice {
   // Gives it an address, alone: /32, or /128 without duplicate address detection.  From here on
   // packets to the address are for this host, which never chooses it as a source by itself.
   Result<void> add(const IpAddress& address);
+
+  // What the kernel has of it.  Others can set it down, which takes the addresses of IPv6 away, and
+  // remove addresses.
+  struct Condition {
+    bool is_up = false;
+    std::vector<IpAddress> addresses;  // Sorted.
+  };
+  // Fails with NotFound when the interface is not there any more, because somebody deleted it or
+  // moved it to another network namespace.  Nothing brings this one back then.
+  Result<Condition> look();
+
+  // Sets it up again.
+  Result<void> set_up();
 
  private:
   LocalDevice(OwnedFd tun, unsigned index, NetlinkSocket socket) noexcept

@@ -287,6 +287,69 @@ def first_connections(t, backend):
         echo.close()
 
 
+def addresses_come_back(t, backend):
+    """Whatever somebody takes from the interface is put back, and told."""
+    with Folder() as folder:
+        write(folder, [*web(), *kube_dns()])
+        node = start(t, folder, backend)
+        every = (*LOCAL.values(), *CLUSTER.values())
+        curl = lambda *a: t.node.run("curl", "-s", "-m", "2", *a, check=False)  # noqa: E731
+        health = lambda: curl("-o", "/dev/null", "-w", "%{http_code}", "http://127.0.0.1:10256/healthz")  # noqa: E731
+
+        def metric(name):
+            found = re.search(rf"^waypost_node_dns_{re.escape(name)} (\d+)$", curl("http://127.0.0.1:10249/metrics"),
+                              re.MULTILINE)
+            return int(found.group(1)) if found else None
+
+        def have():
+            return sorted(re.findall(r"inet6? (\S+)/", t.node.run("ip", "-o", "addr", "show", "dev", "waypost-dns",
+                                                                  check=False)))
+
+        checks.equal(f"{backend}: all addresses are there", (have(), health(), metric("lost_addresses_total")),
+                     (sorted(every), "200", 0))
+        lost = 0
+        for what, commands, gone in (
+                ("an address that is removed", [["addr", "del", f"{LOCAL[4]}/32"]], 1),
+                ("one of the cluster DNS Service's", [["addr", "del", f"{CLUSTER[6]}/128"]], 1),
+                ("a family that is flushed", [["-6", "addr", "flush"]], 2),
+                ("all of them", [["addr", "flush"]], 4),
+                ("an interface that is set down", [["link", "set", "down"]], 2),
+                ("one that is set down and up", [["link", "set", "down"], ["link", "set", "up"]], 2),
+                ("one that is deleted", [["link", "del"]], 4)):
+            before = len(node.logged("somebody "))
+            for command in commands:
+                at = command.index("set") + 1 if "set" in command else len(command)
+                t.node.run("ip", *command[:at], "dev", "waypost-dns", *command[at:])
+            checks.equal(f"{backend}: {what} comes back", wait_until(lambda: have() == sorted(every), 3) is not None, True)
+            lost += gone
+            checks.equal(f"{backend}: {what} is counted",
+                         wait_until(lambda: metric("lost_addresses_total") == lost, 3) is not None, True)
+            checks.equal(f"{backend}: {what} is told", wait_until(lambda: len(node.logged("somebody ")) > before, 3)
+                         is not None, True)
+            for address in every:
+                checks.equal(f"{backend}: after {what}, {address}", ask(t.pod_a, address, NAME), (0, ["10.96.0.1"]))
+            checks.equal(f"{backend}: after {what}, /healthz", health(), "200")
+        checks.contains(f"{backend}: its interface is up", t.node.run("ip", "link", "show", "dev", "waypost-dns"), ",UP")
+
+        # What cannot be put back is missed by probes and metrics, and the rest is answered.
+        switch = "/proc/sys/net/ipv6/conf/waypost-dns/disable_ipv6"
+        t.node.run("sh", "-c", f"echo 1 > {switch}")
+        checks.equal(f"{backend}: without IPv6 on the interface /healthz is 503",
+                     wait_until(lambda: health() == "503", 3) is not None, True)
+        checks.equal(f"{backend}: and the metric tells what is left",
+                     (metric('addresses{of="node"}'), metric('addresses{of="cluster"}')), (1, 1))
+        checks.equal(f"{backend}: the others answer", [ask(t.pod_a, each[4], NAME) for each in (LOCAL, CLUSTER)],
+                     [(0, ["10.96.0.1"])] * 2)
+        time.sleep(2.5)  # Attempts go on, the log does not.
+        checks.equal(f"{backend}: which is told once", len(node.logged("trying again every second")), 1)
+        t.node.run("sh", "-c", f"echo 0 > {switch}")
+        checks.equal(f"{backend}: and is over when it can be put back",
+                     wait_until(lambda: (have(), health()) == (sorted(every), "200"), 3) is not None, True)
+        checks.equal(f"{backend}: which is told, too", len(node.logged("the addresses that were missing are there")), 1)
+        checks.equal(f"{backend}: it ends", node.stop(), 0)
+        checks.equal(f"{backend}: without its interface", interface(t.node), False)
+
+
 def without_a_device(t):
     """A container that was not given /dev/net/tun is told so."""
     with Folder() as folder:
@@ -303,6 +366,7 @@ def check(backend):
     answers_and_tracks_nothing(t, backend)
     falls_back(t, backend)
     without_a_proxy(t, backend)
+    addresses_come_back(t, backend)
     first_connections(t, backend)
     if backend == "iptables-nft":
         without_a_device(t)
