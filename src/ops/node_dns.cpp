@@ -199,8 +199,9 @@ void NodeDns::verify() {
     }
   }
   if (!gone.empty()) {
-    log::warn("interface {}: somebody removed {} of {} addresses, among them {}; they are added again",
-              interface_, gone.size(), there_.size(), gone.front().to_text());
+    log::warn(
+        "interface {}: somebody removed {} of {} addresses, among them {}; they are added again",
+        interface_, gone.size(), there_.size(), gone.front().to_text());
     lost_ += gone.size();
     std::erase_if(there_, [&](const IpAddress& address) {
       return std::find(gone.begin(), gone.end(), address) != gone.end();
@@ -363,7 +364,7 @@ std::string NodeDns::stop() {
   answering_->stop();
   asio::io_context own{1};
   for (const auto& family : families_) {
-    Result<std::size_t> removed = std::size_t{0};
+    Result<proxy::Removal> removed = proxy::Removal{};
     for (int attempt = 0; attempt < RemovalAttempts; ++attempt) {
       removed = run_to_end(own, proxy::remove_everything(family->tables, {proxy::Table::Raw}));
       if (removed) {

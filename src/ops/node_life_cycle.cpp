@@ -20,6 +20,7 @@
 #include "ops/source_log.h"
 #include "proxy/address_watch.h"
 #include "proxy/backend.h"
+#include "proxy/chain_name.h"
 #include "proxy/family_proxy.h"
 #include "proxy/iptables.h"
 #include "proxy/xtables_lock.h"
@@ -608,19 +609,38 @@ void NodeLifeCycle::run() {
 
 namespace {
 
-asio::awaitable<Result<std::size_t>> clean_family(proxy::Backend backend, kube::IpFamily family) {
+// Of kube-proxy's canaries one is in a table that has nothing else of a Service proxy.
+asio::awaitable<Result<void>> remove_mangle_canary(proxy::KernelTables& tables) {
+  const auto done = co_await tables.restore(std::make_shared<const std::string>(
+      fmt::format("*mangle\n:{0} - [0:0]\n-X {0}\nCOMMIT\n", proxy::CanaryChain)));
+  co_return done ? Result<void>() : failure(ErrorKind::System, done.error().message);
+}
+
+asio::awaitable<Result<proxy::Removal>> clean_family(proxy::Backend backend,
+                                                     kube::IpFamily family) {
   proxy::BackendProbe probe;
   const Result<void> looked =
       co_await proxy::save_all(backend, family, [&](std::string_view piece) { probe.take(piece); });
-  // Asking a legacy table for its rules would make it.
-  if (!looked || probe.finding().own_chains == 0) {
-    co_return std::size_t{0};
+  if (!looked) {
+    co_return proxy::Removal{};
   }
+  const proxy::BackendFinding& found = probe.finding();
   proxy::Iptables tables(backend, family);
-  co_return co_await proxy::remove_everything(
-      tables, probe.finding().has_raw_chains
-                  ? std::vector{proxy::Table::Filter, proxy::Table::Nat, proxy::Table::Raw}
-                  : std::vector{proxy::Table::Filter, proxy::Table::Nat});
+  Result<proxy::Removal> removal = proxy::Removal{};
+  // Asking a legacy table for its rules would make it.
+  if (found.own_chains != 0) {
+    removal = co_await proxy::remove_everything(
+        tables, found.has_raw_chains
+                    ? std::vector{proxy::Table::Filter, proxy::Table::Nat, proxy::Table::Raw}
+                    : std::vector{proxy::Table::Filter, proxy::Table::Nat});
+  }
+  if (removal && found.has_mangle_canary) {
+    if (const Result<void> removed = co_await remove_mangle_canary(tables); !removed) {
+      co_return std::unexpected(removed.error());
+    }
+    ++removal->removed;
+  }
+  co_return removal;
 }
 
 }  // namespace
@@ -634,9 +654,14 @@ Result<void> clean_up(const NodeLifeCycle::PrintLine& print) {
         return std::unexpected(with_context(
             cleaned.error(), fmt::format("{}, {}", proxy::to_text(backend), label_of(family))));
       }
-      if (*cleaned != 0) {
-        print(fmt::format("{}, {}: {} chains removed", proxy::to_text(backend), label_of(family),
-                          *cleaned));
+      const std::string where = fmt::format("{}, {}", proxy::to_text(backend), label_of(family));
+      if (cleaned->removed != 0) {
+        print(fmt::format("{}: {} chain{} removed", where, cleaned->removed,
+                          cleaned->removed == 1 ? "" : "s"));
+      }
+      if (cleaned->kept != 0) {
+        print(fmt::format("{}: left behind, empty, because rules of others lead there: {}", where,
+                          cleaned->kept));
       }
     }
   }

@@ -80,26 +80,33 @@ RuleSet without(const RuleSet& rules, const std::vector<OwnerId>& owners) {
   return left;
 }
 
-asio::awaitable<Result<std::size_t>> remove_everything(KernelTables& kernel,
-                                                       std::vector<Table> tables) {
+asio::awaitable<Result<Removal>> remove_everything(KernelTables& kernel,
+                                                   std::vector<Table> tables) {
   auto state = std::make_unique<KernelState>();
-  std::size_t chains = 0;
   for (const Table table : tables) {
     Result<SavedTable> saved = co_await read_table(kernel, table, nullptr);
     if (!saved) {
       co_return std::unexpected(saved.error());
     }
     put_table(*state, table, std::move(*saved));
-    chains += state->chains.chain_count(table);
   }
-  auto text = std::make_shared<const std::string>(make_restore(*state, RuleSet()).text);
+  RestoreInput input = make_restore(*state, RuleSet());
+  auto text = std::make_shared<const std::string>(std::move(input.text));
   if (!text->empty()) {
     const auto done = co_await kernel.restore(std::move(text));
     if (!done) {
       co_return failure(ErrorKind::System, done.error().message);
     }
   }
-  co_return chains;
+  Removal removal;
+  for (const Table table : tables) {
+    const std::size_t left = input.after.chains.chain_count(table);
+    removal.removed += state->chains.chain_count(table) - left;
+    input.after.chains.for_each(table, [&](const ChainPointer& chain) {
+      removal.kept += is_removable_chain(table, chain->name()) ? 1 : 0;
+    });
+  }
+  co_return removal;
 }
 
 Applier::Applier(asio::any_io_executor executor, KernelTables& kernel, ApplierOptions options,

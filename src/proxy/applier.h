@@ -165,10 +165,14 @@ class Applier {
   unsigned overtaken_ = 0;  // Times in a row that a commit made reading back worthless.
 };
 
+struct Removal {
+  std::size_t removed = 0;  // Chains.
+  std::size_t kept = 0;     // Chains that a rule in a chain of others leads to; empty now.
+};
+
 // Removes from these tables every chain of ours with the jumps that lead to it, and nothing else.
-// Returns how many chains there were.
-boost::asio::awaitable<Result<std::size_t>> remove_everything(KernelTables& kernel,
-                                                              std::vector<Table> tables);
+boost::asio::awaitable<Result<Removal>> remove_everything(KernelTables& kernel,
+                                                          std::vector<Table> tables);
 
 // `rules` without what is owned by `owners`, which are sorted: rules of theirs, and chains that
 // have no other rules.

@@ -39,8 +39,8 @@ std::string reason_for(const BackendFinding& finding) {
   return {};
 }
 
-std::unexpected<Error> would_mix(Backend backend, std::string_view why,
-                                 std::string_view rival_has, std::string_view advice) {
+std::unexpected<Error> would_mix(Backend backend, std::string_view why, std::string_view rival_has,
+                                 std::string_view advice) {
   return failure(ErrorKind::InvalidInput,
                  std::string(to_text(backend))
                      .append(" ")
@@ -57,8 +57,16 @@ std::unexpected<Error> would_mix(Backend backend, std::string_view why,
 }  // namespace
 
 void BackendProbe::take_line(const SavedLine& line) {
+  if (line.kind == SavedLine::Kind::Table) {
+    is_in_mangle_ = line.text == "*mangle";
+  } else if (is_in_mangle_ && line.kind == SavedLine::Kind::Rule &&
+             (line.chain == CanaryChain || target_of(line.rule) == CanaryChain)) {
+    finding_.has_mangle_canary = false;
+  }
   if (line.kind == SavedLine::Kind::Chain) {
-    if (line.chain == "KUBE-IPTABLES-HINT" || line.chain == "KUBE-KUBELET-CANARY") {
+    if (is_in_mangle_ && line.chain == CanaryChain) {
+      finding_.has_mangle_canary = true;  // Rules come after chains.
+    } else if (line.chain == "KUBE-IPTABLES-HINT" || line.chain == "KUBE-KUBELET-CANARY") {
       ++finding_.hint_chains;
     } else if (line.table && is_removable_chain(*line.table, line.chain)) {
       ++finding_.own_chains;

@@ -24,11 +24,12 @@ namespace waypost::proxy {
 // What one backend has, of all tables and both families.
 struct BackendFinding {
   bool is_installed = false;
-  std::string problem;           // Why it is not usable; empty when it is.
-  std::size_t hint_chains = 0;   // KUBE-IPTABLES-HINT, KUBE-KUBELET-CANARY: the kubelet's.
-  std::size_t own_chains = 0;    // A Service proxy's: this program's or kube-proxy's.
-  bool has_raw_chains = false;   // Those of the node's DNS addresses.
-  std::size_t other_chains = 0;  // User chains of others: a network plugin's, as a rule.
+  std::string problem;             // Why it is not usable; empty when it is.
+  std::size_t hint_chains = 0;     // KUBE-IPTABLES-HINT, KUBE-KUBELET-CANARY: the kubelet's.
+  std::size_t own_chains = 0;      // A Service proxy's: this program's or kube-proxy's.
+  bool has_raw_chains = false;     // Those of the node's DNS addresses.
+  bool has_mangle_canary = false;  // Of kube-proxy in table mangle, and no rule leads to it.
+  std::size_t other_chains = 0;    // User chains of others: a network plugin's, as a rule.
   std::size_t other_rules = 0;
 };
 
@@ -46,6 +47,7 @@ class BackendProbe {
  private:
   void take_line(const SavedLine& line);
   BackendFinding finding_;
+  bool is_in_mangle_ = false;
   SavedTextReader text_{[this](const SavedLine& line) { take_line(line); }};
 };
 

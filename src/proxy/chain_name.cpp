@@ -79,11 +79,11 @@ bool is_own_chain(Table table, std::string_view name) noexcept {
   }
   if (table == Table::Filter) {
     return is_one_of(name, FilterChains) || name == ProxyFirewallChain || name == FirewallChain ||
-           name == "KUBE-PROXY-CANARY" || is_in_tree(name, FilterTrees);
+           name == CanaryChain || is_in_tree(name, FilterTrees);
   }
-  return is_one_of(name, NatChains) || name == "KUBE-PROXY-CANARY" ||
-         has_prefix_of(name, KindPrefixes) || name.starts_with(EndpointPrefix) ||
-         name.starts_with(SegmentPrefix) || is_in_tree(name, NatTrees);
+  return is_one_of(name, NatChains) || name == CanaryChain || has_prefix_of(name, KindPrefixes) ||
+         name.starts_with(EndpointPrefix) || name.starts_with(SegmentPrefix) ||
+         is_in_tree(name, NatTrees);
 }
 
 }  // namespace waypost::proxy

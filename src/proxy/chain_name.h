@@ -48,6 +48,8 @@ inline constexpr std::string_view NodePortTree = "KUBE-NPT-";
 inline constexpr std::string_view ProxyFirewallTree = "KUBE-PFW-";
 inline constexpr std::string_view HealthCheckTree = "KUBE-HCN-";
 inline constexpr std::string_view HairpinTree = "KUBE-HPN-";
+// kube-proxy's, by which it notices that somebody flushed a table: in filter, nat and mangle.
+inline constexpr std::string_view CanaryChain = "KUBE-PROXY-CANARY";
 
 // In table raw: queries to the node's DNS addresses, and what is answered.
 inline constexpr std::string_view DnsQueriesChain = "WAYPOST-DNS-QUERIES";

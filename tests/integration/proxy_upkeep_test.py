@@ -124,6 +124,33 @@ def cleanup_leaves_everything_else(scene, label):
     checks.equal(f"{label}: a second --cleanup has nothing to do", scene.clean()[1], "clean\n")
 
 
+def cleanup_counts_what_went(scene, label):
+    """Canaries of kube-proxy are in three tables; what rules of others lead to stays, and is not called removed."""
+    families = {"IPv4": scene.backend, "IPv6": scene.backend.replace("ip", "ip6", 1)}
+    for program in families.values():
+        scene.space.run(program + "-restore", "--noflush", stdin="*mangle\n-A OUTPUT -j RETURN\n-D OUTPUT 1\nCOMMIT\n")
+    before = scene.saved()
+    for program in families.values():
+        for table in ("mangle", "nat", "filter"):
+            scene.space.run(program, "-t", table, "-N", "KUBE-PROXY-CANARY")
+    checks.equal(f"{label}: canaries in three tables go", scene.clean()[1].splitlines(),
+                 [f"{scene.backend}, {family}: 3 chains removed" for family in families] + ["clean"])
+    checks.equal(f"{label}: and nothing else", scene.saved(), before)
+    scene.space.run(scene.backend, "-t", "mangle", "-N", "KUBE-PROXY-CANARY")
+    checks.equal(f"{label}: also one in mangle alone", scene.clean()[1].splitlines(),
+                 [f"{scene.backend}, IPv4: 1 chain removed", "clean"])
+    checks.equal(f"{label}: which is gone", scene.saved(), before)
+
+    scene.restore("*nat\n:KUBE-SEP-USED - [0:0]\n:KUBE-SEP-OTHER - [0:0]\n-A KUBE-SEP-USED -j RETURN\n"
+                  "-A CNI-OWN -j KUBE-SEP-USED\nCOMMIT\n")
+    stays = f"{scene.backend}, IPv4: left behind, empty, because rules of others lead there: 1"
+    for removed in ([f"{scene.backend}, IPv4: 1 chain removed"], []):
+        checks.equal(f"{label}: what others lead to stays", scene.clean()[1].splitlines(), [*removed, stays, "clean"])
+    scene.space.run(scene.backend, "-t", "nat", "-D", "CNI-OWN", "-j", "KUBE-SEP-USED")
+    scene.clean()
+    checks.equal(f"{label}: until they do not any more", scene.saved(), before)
+
+
 def restart_changes_nothing(scene, label):
     scene.start().stop()
     before = scene.saved()
@@ -235,6 +262,7 @@ def check_backend(backend):
         folder.write("world.json", world())
         scene = Scene(backend, folder)
         cleanup_leaves_everything_else(scene, backend)
+        cleanup_counts_what_went(scene, backend)
         restart_changes_nothing(scene, backend)
         flush_is_repaired(scene, backend)
         kube_proxy_is_taken_over(scene, backend)

@@ -297,15 +297,15 @@ TEST_CASE("appliers of different tables leave each other's rules alone") {
   CHECK(kernel.text(Table::Raw).find("-d 169.254.20.10/32") != std::string::npos);
   CHECK(kernel.text() == before);
 
-  asio::io_context removal{1};
-  std::size_t removed = 0;
-  asio::co_spawn(removal, remove_everything(kernel, {Table::Raw}),
-                 [&](const std::exception_ptr&, Result<std::size_t> done) {
+  asio::io_context away{1};
+  Removal removal;
+  asio::co_spawn(away, remove_everything(kernel, {Table::Raw}),
+                 [&](const std::exception_ptr&, Result<Removal> done) {
                    REQUIRE(done);
-                   removed = *done;
+                   removal = *done;
                  });
-  removal.run();
-  CHECK(removed == 2);
+  away.run();
+  CHECK(removal.removed == 2);
   CHECK(kernel.text(Table::Raw).find("WAYPOST") == std::string::npos);
   CHECK(kernel.text() == before);
 }
@@ -317,15 +317,38 @@ TEST_CASE("everything of ours is removed, and nothing else") {
   bench.applier.want(services({1, 2, 3}), 1);
   REQUIRE(bench.settle());
   asio::io_context context{1};
-  std::size_t removed = 0;
+  Removal removal;
   asio::co_spawn(context, remove_everything(bench.kernel, {Table::Filter, Table::Nat}),
-                 [&](const std::exception_ptr&, Result<std::size_t> done) {
+                 [&](const std::exception_ptr&, Result<Removal> done) {
                    REQUIRE(done);
-                   removed = *done;
+                   removal = *done;
                  });
   context.run();
-  CHECK(removed == 5);
+  CHECK(removal.removed == 5);
+  CHECK(removal.kept == 0);
   CHECK(bench.kernel.text() == before);
+}
+
+TEST_CASE("a chain that others lead to is counted as one that stays, at every removal") {
+  Bench bench;
+  bench.kernel.run(
+      "*nat\n:KUBE-SEP-A - [0:0]\n:KUBE-SEP-B - [0:0]\n:MINE - [0:0]\n-A KUBE-SEP-A -j RETURN\n"
+      "-A KUBE-SEP-B -j RETURN\n-A MINE -j KUBE-SEP-A\nCOMMIT\n"
+      "*filter\n:KUBE-FIREWALL - [0:0]\n-A KUBE-FIREWALL -j RETURN\nCOMMIT\n");
+  for (const std::size_t removed : {1U, 0U, 0U}) {
+    asio::io_context context{1};
+    Removal removal;
+    asio::co_spawn(context, remove_everything(bench.kernel, {Table::Filter, Table::Nat}),
+                   [&](const std::exception_ptr&, Result<Removal> done) {
+                     REQUIRE(done);
+                     removal = *done;
+                   });
+    context.run();
+    CHECK(removal.removed == removed);
+    CHECK(removal.kept == 1);
+  }
+  CHECK(bench.kernel.text(Table::Nat).find("-A KUBE-SEP-A") == std::string::npos);
+  CHECK(bench.kernel.text(Table::Filter).find("-A KUBE-FIREWALL -j RETURN") != std::string::npos);
 }
 
 TEST_CASE("a set without some owners has neither their rules nor their chains") {

@@ -128,6 +128,22 @@ TEST_CASE("whose chains are whose is read from the text of iptables-save") {
   CHECK(probe.finding().other_rules == 1);
 }
 
+TEST_CASE("kube-proxy's canary in table mangle is found, unless somebody uses it") {
+  const std::string canary = ":KUBE-PROXY-CANARY - [0:0]\n";
+  const auto found = [](const std::string& text) {
+    BackendProbe probe;
+    probe.take(text);
+    CHECK(probe.finding().own_chains == (text.find("*nat") != std::string::npos ? 1 : 0));
+    return probe.finding().has_mangle_canary;
+  };
+  CHECK(found("*mangle\n:PREROUTING ACCEPT [0:0]\n" + canary + "COMMIT\n"));
+  CHECK(
+      found("*mangle\n" + canary + "-A PREROUTING -j MARK\nCOMMIT\n*nat\n" + canary + "COMMIT\n"));
+  CHECK_FALSE(found("*nat\n" + canary + "COMMIT\n"));
+  CHECK_FALSE(found("*mangle\n" + canary + "-A PREROUTING -j KUBE-PROXY-CANARY\nCOMMIT\n"));
+  CHECK_FALSE(found("*mangle\n" + canary + "-A KUBE-PROXY-CANARY -j RETURN\nCOMMIT\n"));
+}
+
 TEST_CASE("the holder of a lock is found in /proc/locks") {
   const std::string locks =
       "1: FLOCK  ADVISORY  WRITE 812 fe:00:10952894 0 EOF\n"
