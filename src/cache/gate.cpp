@@ -76,10 +76,10 @@ void Gate::for_each_pod_in(std::string_view name_space, const VisitPod& visit) c
   cache_.for_each_pod_in(name_space, visit);
 }
 
-void Gate::tell(const kube::ObjectKey& key, const ServiceState& before,
-                const ServiceState& after) const {
+void Gate::tell(const kube::ObjectKey& key, const ServiceState& before, const ServiceState& after,
+                const kube::ChangeTimes& times) const {
   for (Consumer* consumer : consumers_) {
-    consumer->on_service({key, before, after});
+    consumer->on_service({key, before, after, times});
   }
 }
 
@@ -95,12 +95,12 @@ void Gate::on_service(const ServiceDelta& delta) {
                      delta.before.service != delta.after.service &&
                      needs_rules(delta.before.service, delta.after.service);
   if (!waits) {
-    return tell(delta.key, delta.before, delta.after);
+    return tell(delta.key, delta.before, delta.after, delta.times);
   }
   // Held first, so that who looks while being told sees what it is told.
   Held& held = held_
-                   .emplace(delta.key,
-                            Held{delta.before.service, changes_, std::chrono::steady_clock::now()})
+                   .emplace(delta.key, Held{delta.before.service, changes_,
+                                            std::chrono::steady_clock::now(), delta.times})
                    .first->second;
   if (held.shown) {
     (void)held.shown.share();
@@ -115,11 +115,11 @@ void Gate::on_held(Held& held, const ServiceDelta& delta) {
   const ServiceState before{held.shown, delta.before.slices};
   const bool is_other_service = delta.before.service != delta.after.service;
   if (!is_other_service) {
-    return tell(delta.key, before, {held.shown, delta.after.slices});
+    return tell(delta.key, before, {held.shown, delta.after.slices}, delta.times);
   }
   if (!delta.after.service || !needs_rules(held.shown, delta.after.service)) {
     held_.erase(delta.key);
-    return tell(delta.key, before, delta.after);
+    return tell(delta.key, before, delta.after, delta.times);
   }
   held.change = changes_;
   if (held.shown && loses_address(*held.shown, *delta.after.service)) {
@@ -168,7 +168,7 @@ void Gate::tell_synced() {
 
 void Gate::let_through(const kube::ObjectKey& key, const Held& held) const {
   if (const auto state = cache_.find(key)) {
-    tell(key, {held.shown, state->slices}, *state);
+    tell(key, {held.shown, state->slices}, *state, held.times);
   }
 }
 

@@ -7,7 +7,8 @@
 // A Service that is new, or whose ClusterIPs or ports are others, is shown as it was (or not at
 // all) until the rules that were made of it are in force.  What needs no rules does not wait:
 // headless and external names, endpoints, Namespaces, Pods; nor does what goes: a Service that is
-// gone, or an address that is no longer its own, is told at once, before the rules go.
+// gone, or an address that is no longer its own, is told at once, before the rules go.  When the
+// control plane made a change is told with what shows it.
 //
 // Whoever makes rules sees the same deltas, from the same moment on, and counts them; the gate is
 // opened up to a count.  What waits for too long is let through, so that a kernel that takes no
@@ -66,6 +67,7 @@ class Gate final : public Feed, private Consumer {
     ServicePointer shown;      // As consumers know it; unpacked, for the cache has it no more.
     std::uint64_t change = 0;  // The count of the delta that waits.
     Time since{};
+    kube::ChangeTimes times;  // Of the first delta that waits: only that one tells any.
   };
 
   void on_service(const ServiceDelta& delta) override;
@@ -77,8 +79,8 @@ class Gate final : public Feed, private Consumer {
 
   void on_held(Held& held, const ServiceDelta& delta);
   ServiceState shown(const kube::ObjectKey& key, const ServiceState& state) const;
-  void tell(const kube::ObjectKey& key, const ServiceState& before,
-            const ServiceState& after) const;
+  void tell(const kube::ObjectKey& key, const ServiceState& before, const ServiceState& after,
+            const kube::ChangeTimes& times = {}) const;
   void let_through(const kube::ObjectKey& key, const Held& held) const;
   void tell_synced();
 

@@ -321,6 +321,9 @@ void NodeDns::await_tick() {
 
 void NodeDns::collect(Scrape& scrape) {
   answering_->collect(scrape);
+  if (surroundings_.is_dated) {
+    world_.programming_times().collect(scrape);
+  }
   if (world_.pods() != nullptr) {
     answering_->collect_searches(scrape, *world_.pods());
   }

@@ -49,6 +49,7 @@ class NodeDns {
     proxy::Backend backend;
     bool has_ipv6;   // Without, addresses of IPv6 are left out.
     bool has_rules;  // Rules for Services are made here, so that names wait for them.
+    bool is_dated;   // An API server tells of the cluster, so that it is known when it changed.
     std::function<void()> on_ready;
   };
 

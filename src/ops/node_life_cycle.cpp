@@ -489,6 +489,7 @@ Result<void> NodeLifeCycle::State::serve_dns() {
                                 {.backend = backend.backend,
                                  .has_ipv6 = has_ipv6(),
                                  .has_rules = config.programs_services,
+                                 .is_dated = config.manifests.folder.empty(),
                                  .on_ready = [this] { report_ready(); }});
   if (!started) {
     return std::unexpected(std::move(started.error()));

@@ -7,6 +7,9 @@ namespace waypost::ops {
 World::~World() {
   views_.index.store(nullptr, std::memory_order_release);
   views_.pods.store(nullptr, std::memory_order_release);
+  if (given_feed_ != nullptr) {
+    given_feed_->unsubscribe(times_);
+  }
 }
 
 std::unique_ptr<search::PodDirectory> World::follow_pods() {
@@ -73,6 +76,8 @@ void World::serve_api(const records::Options& records, const cache::Kept& kept,
 }
 
 void World::serve_feed(const records::Options& records, cache::Feed& feed) {
+  given_feed_ = &feed;
+  feed.subscribe(times_);
   publish(records, feed);
 }
 

@@ -49,7 +49,7 @@ class World {
   void serve_api(const records::Options& records, const cache::Kept& kept,
                  const ConnectApi& connect);
   // Serves what `feed` tells, which is borrowed and outlives this object; cache(), api() and the
-  // folder are not there then.
+  // folder are not there then.  Call once.
   void serve_feed(const records::Options& records, cache::Feed& feed);
   // New options for the world that is served.  REQUIRES: serve_*() was called.
   void apply(const records::Options& records);
@@ -69,7 +69,7 @@ class World {
   }
   const cache::ServiceCache& cache() const noexcept { return content_->cache; }
   const records::Publisher& publisher() const noexcept { return *publisher_; }
-  // How long changes from an API server took to be in force.
+  // How long changes from an API server, or a feed of one, took to be in force.
   const ProgrammingTimes& programming_times() const noexcept { return times_; }
   // Null unless names are completed.
   const search::PodDirectory* pods() const noexcept { return pods_.get(); }
@@ -97,6 +97,7 @@ class World {
   std::unique_ptr<Content> content_;
   ProgrammingTimes times_{std::chrono::system_clock::now};
   cache::Feed* feed_ = nullptr;                    // The content's cache, or what was given.
+  cache::Feed* given_feed_ = nullptr;              // What was given, if any.
   std::optional<std::vector<std::string>> hosts_;  // Nothing: no name is completed.
   // After what they follow.
   std::unique_ptr<records::Publisher> publisher_;

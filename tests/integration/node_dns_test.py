@@ -253,7 +253,9 @@ def first_connections(t, backend):
             name, address = f"new-{number}", f"10.96.{1 + number // 200}.{1 + number % 200}"
             for each in slices(name, [(POD_B[4], "node-1")], [("main", 8080, "TCP")]):
                 api.put(each)
-            api.put(service(name, [address], [("main", 80, 8080, "TCP")]))
+            made = service(name, [address], [("main", 80, 8080, "TCP")])
+            made["metadata"]["creationTimestamp"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+            api.put(made)
             begun = time.monotonic()
             found = None
             while found is None and time.monotonic() - begun < 5:
@@ -282,6 +284,9 @@ def first_connections(t, backend):
             checks.contains(f"{backend}: /metrics has {metric}", text, f"\n{metric}")
         checks.contains(f"{backend}: and how many addresses there are", text, 'waypost_node_dns_addresses{of="cluster"} 2')
         checks.contains(f"{backend}: and answers", text, "coredns_dns_requests_total")
+        checks.contains(f"{backend}: and how long new names took, their rules included", text,
+                        'coredns_kubernetes_dns_programming_duration_seconds_count{service_kind="cluster_ip"} '
+                        f"{NEW_SERVICES}\n")
         node.stop()
         client.close()
         echo.close()

@@ -45,6 +45,10 @@ class Client final : public Consumer {
     CHECK(text(delta.before) == shown(delta.key.name));
     shown_[delta.key.name] = text(delta.after);
     ++deltas;
+    if (delta.times.created != 0 || delta.times.triggered != 0) {
+      dated += delta.key.name + ":" + std::to_string(delta.times.created) + "/" +
+               std::to_string(delta.times.triggered) + " ";
+    }
   }
   void on_namespace(const ObjectDelta<kube::Namespace>& /*delta*/) override { ++namespaces; }
   void on_pod(const ObjectDelta<kube::Pod>& delta) override {
@@ -67,7 +71,8 @@ class Client final : public Consumer {
   unsigned deltas = 0;
   unsigned namespaces = 0;
   unsigned nodes = 0;
-  std::string pods;  // "+a~a-a"
+  std::string pods;   // "+a~a-a"
+  std::string dated;  // "name:created/triggered " for each delta that tells when it was made.
 
   static std::string text(const ServiceState& state) {
     if (!state.service && state.slices.empty()) {
@@ -133,6 +138,33 @@ TEST_CASE("a Service with other ports is shown as it was until its rules are in 
   CHECK(bench.client.shown("web") == "10.96.0.1:80+web-1");
   bench.gate.open(4);
   CHECK(bench.client.shown("web") == "10.96.0.1:9090+web-1");
+}
+
+TEST_CASE("when a change was made is told with what shows it") {
+  Bench bench;
+  kube::Service web = service("web");
+  web.times.created = 1000;
+  bench.cache.put(web);
+  CHECK(bench.client.dated == "");
+  kube::EndpointSlice one = slice("web", "web-1");
+  one.times.triggered = 2000;
+  bench.cache.put(one);
+  CHECK(bench.client.dated == "web:0/2000 ");
+  bench.cache.put(service("web", "10.96.0.1", 8080));  // It is still not answered.
+  bench.gate.open(2);
+  CHECK(bench.client.dated == "web:0/2000 ");
+  bench.gate.open(3);
+  CHECK(bench.client.dated == "web:0/2000 web:1000/0 ");
+
+  kube::Service db = headless("db");
+  db.times.created = 3000;
+  bench.cache.put(db);
+  CHECK(bench.client.dated == "web:0/2000 web:1000/0 db:3000/0 ");
+  kube::Service late = service("late", "10.96.0.2");
+  late.times.created = 4000;
+  bench.cache.put(late);
+  bench.gate.let_overdue_through(std::chrono::steady_clock::now() + 11s);
+  CHECK(bench.client.dated == "web:0/2000 web:1000/0 db:3000/0 late:4000/0 ");
 }
 
 TEST_CASE("what goes is told at once") {

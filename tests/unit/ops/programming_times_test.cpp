@@ -1,5 +1,6 @@
 #include "ops/programming_times.h"
 
+#include "cache/gate.h"
 #include "cache/service_cache.h"
 #include "support/cluster.h"
 
@@ -97,6 +98,29 @@ TEST_CASE("each kind of Service is timed by what tells when it changed") {
   CHECK(fixture.counts() == "1 2 1 ");
   load_world(fixture.cache, slice("own", created(Changed), 5));  // When it changed, nobody says.
   CHECK(fixture.counts() == "1 2 1 ");
+}
+
+TEST_CASE("a name that waits for its rules is timed when it is shown") {
+  auto now = Now;
+  ProgrammingTimes times([&] { return now; });
+  cache::ServiceCache cache;
+  cache::Gate gate(cache, std::chrono::seconds(10));
+  gate.subscribe(times);
+  cache.set_synced();
+  gate.open(0);
+  load_world(cache, service("ip", "10.96.0.7", Changed));
+  const auto told = [&] {
+    Scrape scrape;
+    times.collect(scrape);
+    const std::string text = scrape.text();
+    return text.substr(0, text.find("headless"));
+  };
+  CHECK(told().find("_count{service_kind=\"cluster_ip\"} 0\n") != std::string::npos);
+  now += std::chrono::seconds(2);
+  gate.open(1);
+  CHECK(told().find("_count{service_kind=\"cluster_ip\"} 1\n") != std::string::npos);
+  CHECK(told().find("_sum{service_kind=\"cluster_ip\"} 2.5\n") != std::string::npos);
+  gate.unsubscribe(times);
 }
 
 TEST_CASE("what was there before is not timed, and what is not known is left out") {

@@ -125,6 +125,27 @@ TEST_CASE("who asks stays known when options change, and follows the cluster's d
   CHECK(domain() == "nobody");
 }
 
+TEST_CASE("changes of a feed are timed as long as there is somebody to answer with them") {
+  cache::ServiceCache cache;
+  const auto put = [&](const char* name) {
+    kube::Service object;
+    object.key = {"shop", name};
+    object.cluster_ips = {IpAddress::v4(10, 96, 0, 7)};
+    object.times.created = 1'000;
+    cache.put(object);
+  };
+  {
+    WorldCase one;
+    one.world().serve_feed(one.records(), cache);
+    cache.set_synced();
+    put("web");
+    Scrape scrape;
+    one.world().programming_times().collect(scrape);
+    CHECK(scrape.text().find("_count{service_kind=\"cluster_ip\"} 1\n") != std::string::npos);
+  }
+  put("late");  // Nobody is told any more.
+}
+
 TEST_CASE("another folder starts over with what it holds") {
   WorldCase test;
   test.write("manifests/web.yaml", Web);
