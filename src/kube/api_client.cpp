@@ -194,7 +194,8 @@ Result<std::unique_ptr<ApiClient>> ApiClient::make(asio::io_context& context, Ap
 
 asio::awaitable<Result<std::unique_ptr<ApiExchange>>> ApiClient::get(
     std::string target, std::chrono::milliseconds timeout) {
-  const auto deadline = Clock::now() + timeout;
+  const auto begun = Clock::now();
+  const auto deadline = begun + timeout;
   const auto state = state_;
   ++state->counters.requests;
   if (!is_usable_target(target)) {
@@ -208,6 +209,10 @@ asio::awaitable<Result<std::unique_ptr<ApiExchange>>> ApiClient::get(
                                                 " exchanges at one time");
   }
   auto exchange = co_await state->attempt_with_credentials(target, deadline);
+  if (state->options.requests) {
+    state->options.requests->note(exchange ? (*exchange)->status() : ApiRequests::NoResponse,
+                                  Clock::now() - begun);
+  }
   if (!exchange) {
     co_return std::unexpected(
         with_context(std::move(exchange.error().error), state->context_of(target)));

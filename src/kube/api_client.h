@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "kube/api_access.h"
 #include "kube/api_credentials.h"
+#include "kube/api_requests.h"
 #include "kube/api_transport.h"
 
 #include <boost/asio/awaitable.hpp>
@@ -32,6 +33,8 @@ struct ApiClientOptions {
   CredentialOptions credentials;
   // An idle connection is not used again after this: before the API server's own 90 s.
   std::chrono::milliseconds max_idle{60'000};
+  // Where requests are counted that are made; may be null.
+  std::shared_ptr<ApiRequests> requests;
 };
 
 // What happened since the start.  They only grow.

@@ -51,10 +51,12 @@ Result<void> LifeCycle::State::serve_api() {
     return std::unexpected(std::move(access.error()));
   }
   origin_of_world = access->endpoint.to_text();
+  api_requests = std::make_shared<kube::ApiRequests>(access->endpoint.authority());
   auto client = kube::ApiClient::make(
       context, std::move(*access),
       {.user_agent = kube::user_agent("waypost-dns", WAYPOST_VERSION),
-       .credentials = {.warn = [](const std::string& problem) { log::warn("{}", problem); }}});
+       .credentials = {.warn = [](const std::string& problem) { log::warn("{}", problem); }},
+       .requests = api_requests});
   if (!client) {
     return std::unexpected(std::move(client.error()));
   }
@@ -314,6 +316,7 @@ Result<void> LifeCycle::State::serve_status() {
     }
     if (world.api() != nullptr) {
       collect_source(scrape, world.api()->statuses(), std::chrono::steady_clock::now());
+      collect_api_requests(scrape, *api_requests);
     }
     if (snapshot) {
       collect_snapshot(scrape, snapshot->status(), std::chrono::system_clock::now());

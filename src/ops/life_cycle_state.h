@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "kube/api_requests.h"
 #include "ops/answering.h"
 #include "ops/config_follower.h"
 #include "ops/departure.h"
@@ -117,7 +118,8 @@ struct LifeCycle::State {
   World world{views};
   HostSearches host_searches{context, started.completion.is_on,
                              [this](const auto& domains) { world.complete_searches(domains); }};
-  std::string origin_of_world;  // For people: a folder or a URL.
+  std::string origin_of_world;                      // For people: a folder or a URL.
+  std::shared_ptr<kube::ApiRequests> api_requests;  // From serve_api() on.
   bool is_announced_ready = false;
   cache::ServiceCache* api_cache = nullptr;  // What the API server fills.
   std::optional<cache::LoadedSnapshot> loaded_world;

@@ -240,6 +240,25 @@ void collect_takeover(Scrape& scrape, const TakeoverCounts& counts, std::uint64_
   count("successor", "", failed);
 }
 
+void collect_api_requests(Scrape& scrape, const kube::ApiRequests& requests) {
+  for (const auto& [status, count] : requests.by_status()) {
+    std::string code = std::to_string(status);
+    if (status == kube::ApiRequests::NoResponse) {
+      code = "<error>";  // As client-go says it.
+    } else if (status == kube::ApiRequests::OtherStatus) {
+      code = "other";
+    }
+    scrape.counter("coredns_kubernetes_rest_client_requests_total", "Requests to the API server.",
+                   to_double(count),
+                   {{"code", std::move(code)}, {"method", "GET"}, {"host", requests.host()}});
+  }
+  scrape.histogram(
+      "coredns_kubernetes_rest_client_request_duration_seconds",
+      "Until the head of the API server's response was there.",
+      BoundedHistogramView{requests.durations(), kube::ApiRequests::Bounds, requests.sum_seconds()},
+      {{"verb", "GET"}, {"host", requests.host()}});
+}
+
 void collect_source(Scrape& scrape, std::span<const sources::KindStatus* const> kinds,
                     SteadyTime now) {
   for (const sources::KindStatus* kind : kinds) {

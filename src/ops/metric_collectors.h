@@ -7,6 +7,7 @@
 #pragma once
 
 #include "cache/service_cache.h"
+#include "kube/api_requests.h"
 #include "ops/config.h"
 #include "ops/config_follower.h"
 #include "ops/http_server.h"
@@ -51,6 +52,8 @@ void collect_snapshot(Scrape& scrape, const SnapshotStatus& status,
 
 // `failed` is Successor::failures().
 void collect_takeover(Scrape& scrape, const TakeoverCounts& counts, std::uint64_t failed);
+
+void collect_api_requests(Scrape& scrape, const kube::ApiRequests& requests);
 
 // `now` is on the clock of the times in `kinds`.
 void collect_source(Scrape& scrape, std::span<const sources::KindStatus* const> kinds,

@@ -74,6 +74,13 @@ void Scrape::histogram(std::string_view name, std::string_view help,
        [&](std::size_t bucket) { return static_cast<double>(histogram.bounds[bucket]); });
 }
 
+void Scrape::histogram(std::string_view name, std::string_view help,
+                       const BoundedHistogramView& histogram, MetricLabels labels) {
+  fill(state_->add(name, help, prometheus::MetricType::Histogram, std::move(labels)).histogram,
+       histogram.counts, histogram.sum_seconds,
+       [&](std::size_t bucket) { return histogram.bounds[bucket]; });
+}
+
 std::string Scrape::text() const {
   std::ostringstream out;
   prometheus::TextSerializer().Serialize(out, state_->families);

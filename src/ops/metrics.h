@@ -46,6 +46,13 @@ struct SizeHistogramView {
   std::uint64_t sum = 0;
 };
 
+// Seconds, by the bounds of their buckets.
+struct BoundedHistogramView {
+  std::span<const std::uint64_t> counts;  // As above.
+  std::span<const double> bounds;         // One fewer.
+  double sum_seconds = 0;
+};
+
 // One scrape under way.  Families come out in the order of their first sample; samples of one name
 // need not follow each other, but have one kind and one help, those of the first.
 class Scrape {
@@ -67,6 +74,8 @@ class Scrape {
   // Durations in seconds; `name` ends in "_seconds".
   void histogram(std::string_view name, std::string_view help, const HistogramView& histogram,
                  MetricLabels labels = {});
+  void histogram(std::string_view name, std::string_view help,
+                 const BoundedHistogramView& histogram, MetricLabels labels = {});
 
   // The text exposition format 0.0.4.
   std::string text() const;

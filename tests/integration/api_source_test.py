@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """waypost-dns over an API server that lists, watches, forgets, restarts and misbehaves."""
 
+import re
 import time
+import urllib.parse
+import urllib.request
 
 from api_client import cluster
 from api_scenarios import (LIMIT, LISTENING, STEADY, WATCHED, WEB, Steady, check_equal_worlds,
@@ -20,16 +23,39 @@ def seen(what, server, name, wanted, qtype="A", limit=LIMIT):
     return seconds
 
 
+def counts_its_requests(how, server, api, refused):
+    """By client-go's names, all that the server saw; `refused` with status 422."""
+    place = [line.split(" ")[2] for line in server.out if line.startswith("metrics on")][0]
+    host = urllib.parse.urlsplit(api.url).netloc
+    name = "coredns_kubernetes_rest_client_request"
+    samples = {f'{name}s_total{{code="{code}",method="GET",host="{host}"}}': code for code in ("200", "422", "<error>")}
+    samples[f'{name}_duration_seconds_count{{verb="GET",host="{host}"}}'] = "timed"
+    end = time.monotonic() + LIMIT
+    while True:
+        total = len(api.requests())
+        wanted = {"200": total - refused, "<error>": 0, "timed": total, **({"422": refused} if refused else {})}
+        with urllib.request.urlopen(place, timeout=5) as reply:
+            text = reply.read().decode()
+        found = {samples[sample]: int(value) for sample, value in re.findall(r"^(\w+\{.*\}) (\d+)$", text, re.MULTILINE)
+                 if sample in samples}
+        if found == wanted or time.monotonic() > end:
+            break
+        time.sleep(0.05)  # A request, or the head of its response, is on its way.
+    checks.less(f"{how}: requests for each kind", 2, total)
+    checks.equal(f"{how}: requests by what became of them", found, wanted)
+
+
 def initial_sync():
     """The same world by a streaming list, by pages, and from manifests."""
     for is_streaming in (True, False):
         how = "a streaming list" if is_streaming else "lists in pages"
         with ApiServer(watch_list=is_streaming) as api:
             shop(api, services=700)
-            with dns_server(api) as server:
+            with dns_server(api, "--metrics-listen", "127.0.0.1:0") as server:
                 check_equal_worlds(checks, how, everything(
                     server, cluster.questions(objects(api))), from_manifests(api))
                 checks.equal(f"{how}: every kind is watched", api.wait_for_watches(*WATCHED), True)
+                counts_its_requests(how, server, api, 0 if is_streaming else 3)
             seen_requests = api.requests(resource="services")
             lists = [one["query"] for one in seen_requests if one["verb"] == "list"]
             watches = [one["query"] for one in seen_requests if one["verb"] == "watch"]

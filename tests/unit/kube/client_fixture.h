@@ -70,6 +70,7 @@ class ClientFixture {
     options.credentials.plugin_time_limit = std::chrono::seconds(10);
     options.credentials.warn = [this](const std::string& warning) { warnings.push_back(warning); };
     options.max_idle = max_idle;
+    options.requests = requests;
     return ApiClient::make(context, std::move(access), std::move(options));
   }
 
@@ -88,6 +89,7 @@ class ClientFixture {
   std::vector<std::string> warnings;
   std::chrono::milliseconds file_check_interval{0};
   std::chrono::milliseconds max_idle{60'000};
+  std::shared_ptr<ApiRequests> requests;  // Where clients count, if anywhere.
 };
 
 }  // namespace waypost::kube

@@ -133,6 +133,7 @@ std::string everything() {
         .last_contact = now, .last_event = now, .last_bookmark = now, .last_error = {}};
     const std::array<const sources::KindStatus*, 1> kinds = {&status};
     collect_source(scrape, kinds, now);
+    collect_api_requests(scrape, kube::ApiRequests("10.96.0.1:443"));
   });
   boost::asio::io_context context;
   server::Views views;
@@ -242,6 +243,34 @@ TEST_CASE("connections to upstreams are told by protocol, as CoreDNS names it") 
            "proto=\"tcp-tls\"} 2\n",
        }) {
     CHECK_MESSAGE(text.find(line) != std::string::npos, line, "\n", text);
+  }
+}
+
+TEST_CASE("requests to the API server are told by client-go's codes") {
+  kube::ApiRequests requests("10.96.0.1:443");
+  requests.note(200, std::chrono::milliseconds(20));
+  requests.note(kube::ApiRequests::NoResponse, std::chrono::seconds(2));
+  for (unsigned status = 400; status < 400 + kube::ApiRequests::MaxStatuses; ++status) {
+    requests.note(status, std::chrono::seconds(20));
+  }
+  Scrape scrape;
+  collect_api_requests(scrape, requests);
+  const std::string text = scrape.text();
+  const std::string count =
+      "coredns_kubernetes_rest_client_requests_total{code=\"*\",method=\"GET\",host=\"10.96.0.1:"
+      "443\"} ";
+  for (const auto& [code, value] : {std::pair{"200", "1"}, std::pair{"<error>", "1"},
+                                    std::pair{"400", "1"}, std::pair{"other", "2"}}) {
+    std::string line = count;
+    line.replace(line.find('*'), 1, code);
+    CHECK_MESSAGE(text.find(line + value + "\n") != std::string::npos, line, "\n", text);
+  }
+  const std::string name =
+      "coredns_kubernetes_rest_client_request_duration_seconds_bucket{verb=\"GET\","
+      "host=\"10.96.0.1:443\",le=";
+  for (const char* bucket :
+       {"\"0.01\"} 0\n", "\"0.025\"} 1\n", "\"1\"} 1\n", "\"2.5\"} 2\n", "\"10\"} 2\n"}) {
+    CHECK_MESSAGE(text.find(name + bucket) != std::string::npos, bucket, "\n", text);
   }
 }
 
