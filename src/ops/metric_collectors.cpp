@@ -77,6 +77,10 @@ void collect_server(Scrape& scrape, std::span<const Counters* const> workers,
   scrape.gauge("coredns_build_info", "Always 1; as waypost_build_info.", 1,
                {{"version", "waypost-" WAYPOST_VERSION}});
   collect_queries(scrape, workers, server);
+  scrape.counter("coredns_shed_dropped_total",
+                 "Queries that were dropped because a socket's buffer was full.",
+                 to_double(sum(workers, &Counters::receive_drops)),
+                 {{"server", std::string(server)}, {"reason", "query"}});
   for (const auto& [name, help, counter] :
        {std::tuple{"coredns_acl_allowed_requests_total", "Queries that a rule allowed.",
                    &Counters::access_allowed},

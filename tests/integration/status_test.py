@@ -158,6 +158,9 @@ def a_scrape_during_load():
                          load.answers)
             checks.equal("NXDOMAIN",
                          values[f'coredns_dns_responses_total{label},rcode="NXDOMAIN"}}'], 1)
+            checks.equal("what the kernel dropped, by CoreDNS' name",
+                         values[f'coredns_shed_dropped_total{{server="dns://:{server.port}",reason="query"}}'],
+                         values["waypost_dns_receive_drops_total"])
             checks.equal("one Service", values['waypost_objects{kind="service"}'], 1)
             checks.equal("synced", values["waypost_synced"], 1)
             checks.equal("the scrapes before this one",

@@ -361,6 +361,7 @@ TEST_CASE("the counters of all workers are summed up under CoreDNS' names") {
         "coredns_dns_responses_total{server=\"dns://:1053\",zone=\".\",rcode=\"REFUSED\"} 2\n",
         "waypost_dns_truncated_total 9\n",
         "waypost_dns_receive_drops_total 6\n",
+        "coredns_shed_dropped_total{server=\"dns://:1053\",reason=\"query\"} 6\n",
         "waypost_dns_dropped_total 0\n"}) {
     CHECK_MESSAGE(text.find(line) != std::string::npos, line, " is not in\n", text);
   }
