@@ -62,11 +62,7 @@ void Translator::read_keys(const corefile::ServerBlock& block) {
     }
     for (Zone& zone : zones_of(key, text.empty() ? "." : text)) {
       block_->keys.emplace_back(zone, port);
-      const bool is_new = std::none_of(block_->zones.begin(), block_->zones.end(),
-                                       [&](const Zone& each) { return each.text == zone.text; });
-      if (is_new) {
-        block_->zones.push_back(std::move(zone));
-      }
+      add_zone(std::move(zone), block_->zones);
     }
   }
 }
@@ -80,6 +76,8 @@ void Translator::combine_listeners() {
     std::string zone;
     std::set<std::string> at;
     Place place;
+    const Block* block = nullptr;
+    const Block* other = nullptr;  // Also for the zone, and refused.
   };
   std::vector<Reached> all;
   for (const Block& block : blocks_) {
@@ -92,7 +90,17 @@ void Translator::combine_listeners() {
       auto found = std::find_if(all.begin(), all.end(),
                                 [&](const Reached& each) { return each.zone == name; });
       if (found == all.end()) {
-        found = all.insert(all.end(), {name, {}, zone.place});
+        found = all.insert(all.end(), {name, {}, zone.place, &block});
+      }
+      if (found->block != &block && found->other != &block) {
+        found->other = &block;
+        complain(zone.place, fmt::format("found a second server block for the zone '{}', the first "
+                                         "is at {}; expected one, for every address answers all "
+                                         "names here; run one process for each",
+                                         name, found->place.to_text()));
+      }
+      if (found->block != &block) {
+        continue;
       }
       for (const std::string& address : addresses) {
         const std::string at = address + ":" + std::to_string(port);

@@ -58,15 +58,11 @@ void Translator::read_log_class(const Line& line) {
 void Translator::add_log(const std::vector<Zone>& names, const Place& place) {
   std::vector<Zone> zones;
   for (const Zone& name : names) {
-    const std::size_t before = zones.size();
-    for (const Zone& zone : block_->zones) {
-      if (name.name.is_within(zone.name)) {
-        zones.push_back(name);
-      } else if (zone.name.is_within(name.name)) {
-        zones.push_back(zone);
-      }
+    const std::vector<Zone> within = within_block(name);
+    for (const Zone& zone : within) {
+      add_zone(zone, zones);
     }
-    if (zones.size() == before) {
+    if (within.empty()) {
       complain(place, "log: found the name '" + name.text +
                           "', expected one that shares names with its server block's");
     }

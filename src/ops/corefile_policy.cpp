@@ -37,6 +37,14 @@ std::string joined(const std::vector<Word>& words, std::size_t from) {
   return out;
 }
 
+// Whether names of addresses are within, or it is within these.
+bool has_reverse_names(const dns::Name& zone) {
+  static const dns::Name all[] = {*dns::Name::from_text("in-addr.arpa."),
+                                  *dns::Name::from_text("ip6.arpa.")};
+  return std::ranges::any_of(
+      all, [&](const dns::Name& each) { return each.is_within(zone) || zone.is_within(each); });
+}
+
 bool is_for_all(const std::string& pattern) {
   return pattern == ".*" || pattern == "^.*" || pattern == "^.*$" || pattern == "(.*)" ||
          pattern == ".";
@@ -44,8 +52,25 @@ bool is_for_all(const std::string& pattern) {
 
 }  // namespace
 
-std::vector<Translator::Zone> Translator::zones_or_block(const Line& line, std::size_t from) {
-  return line.words.size() > from ? argument_zones(line, from) : block_->zones;
+// A rule is for all names here, while in CoreDNS only those of the server block come to it.
+std::vector<Translator::Zone> Translator::rule_zones(const Line& line, std::size_t from) {
+  if (line.words.size() <= from) {
+    return block_->zones;
+  }
+  std::vector<Zone> out;
+  for (const Zone& given : argument_zones(line, from)) {
+    const std::vector<Zone> within = within_block(given);
+    for (const Zone& zone : within) {
+      add_zone(zone, out);
+    }
+    if (within.empty()) {
+      note(given.place,
+           line.name() + ": the zone '" + given.text +
+               "' is left out, for none of its names reaches the server block",
+           true);
+    }
+  }
+  return out;
 }
 
 // " zone A B"; nothing where that is all names.
@@ -82,8 +107,11 @@ void Translator::check_rules_of_all(const Line& line) {
 //------------------------------------------------------------------ acl
 
 void Translator::read_acl(const Line& line) {
-  rule_zones_ = zone_words(zones_or_block(line, 1));
-  block_->rules_of_all.push_back(&line);
+  const std::vector<Zone> zones = rule_zones(line, 1);
+  acl_zones_ = zones.empty() ? std::nullopt : std::optional(zone_words(zones));
+  if (acl_zones_) {
+    block_->rules_of_all.push_back(&line);
+  }
   read_options(line);
 }
 
@@ -103,7 +131,9 @@ void Translator::read_acl_rule(const Line& line) {
     }
     text += " " + as_word(word);
   }
-  add("access", text + rule_zones_, line.place(), "acl");
+  if (acl_zones_) {
+    add("access", text + *acl_zones_, line.place(), "acl");
+  }
 }
 
 //------------------------------------------------------------------ hosts
@@ -111,17 +141,24 @@ void Translator::read_acl_rule(const Line& line) {
 void Translator::read_hosts(const Line& line) {
   const bool has_file = line.words.size() > 1;
   const std::string file = has_file ? line.words[1].text : "/etc/hosts";
-  const std::vector<Zone> zones = zones_or_block(line, 2);
-  if (!zone_words(zones).empty()) {
-    note(line.place(), "hosts: names of " + file + " outside of its zones are answered, too", true);
+  const std::vector<Zone> zones = rule_zones(line, 2);
+  // Reverse names need no zone of its own.
+  const bool has_reverse = std::ranges::any_of(
+      block_->zones, [](const Zone& zone) { return has_reverse_names(zone.name); });
+  if (!zones.empty() || has_reverse) {
+    if (!zone_words(zones).empty()) {
+      note(line.place(), "hosts: names of " + file + " outside of its zones are answered, too",
+           true);
+    }
+    block_->rules_of_all.push_back(&line);
+    add("hostsFiles", file, line.place(), "hosts");
+    hosts_.emplace_back(line.place(), has_reverse);
   }
-  block_->rules_of_all.push_back(&line);
-  add("hostsFiles", file, line.place(), "hosts");
   hosts_fall_through_ = false;
   std::vector<Line> options;
   for (const Line& each : line.block) {
     if (IpAddress::from_text(each.name())) {
-      add("hosts", joined(each.words, 0), each.place(), "hosts");
+      add_host(each, zones, has_reverse);
     } else {
       options.push_back(each);
     }
@@ -142,6 +179,50 @@ void Translator::read_hosts(const Line& line) {
     }
   }
   hosts_through_.clear();
+}
+
+// An address and those of its names that are within `zones`; all of them, when the address has
+// them, too.
+void Translator::add_host(const Line& line, const std::vector<Zone>& zones, bool has_reverse) {
+  std::vector<Word> kept{line.words.front()};
+  for (std::size_t i = 1; i < line.words.size(); ++i) {
+    const Word& word = line.words[i];
+    const auto name = dns::Name::from_text(word.text);
+    const bool is_outside = name && std::ranges::none_of(zones, [&](const Zone& zone) {
+                              return name->is_within(zone.name);
+                            });
+    if (!is_outside || has_reverse) {
+      kept.push_back(word);
+    }
+    if (is_outside) {
+      note(word.place,
+           "hosts: '" + word.text +
+               (has_reverse ? "' is answered, too, although it is outside of its zones"
+                            : "' is left out, for it is outside of its zones"),
+           true);
+    }
+  }
+  if (kept.size() > 1 || line.words.size() == 1) {
+    add("hosts", joined(kept, 0), line.place(), "hosts");
+  }
+}
+
+// Whether addresses have names is one for all here.
+void Translator::combine_hosts() {
+  if (hosts_.empty() || given_.contains("hostsReverse")) {
+    return;
+  }
+  const bool have_names = std::ranges::any_of(hosts_, [](const auto& each) { return each.second; });
+  if (!have_names) {
+    return set("hostsReverse", "false", hosts_.front().first, "hosts");
+  }
+  for (const auto& [place, has_names] : hosts_) {
+    if (!has_names) {
+      note(place,
+           "hosts: its addresses have names, too, although its server block has no reverse zone",
+           true);
+    }
+  }
 }
 
 void Translator::read_hosts_fallthrough(const Line& line) {
@@ -210,7 +291,7 @@ void Translator::read_template(const Line& line) {
              "template: found the class '" + line.words[1].text + "', expected IN or ANY");
     return;
   }
-  const std::vector<Zone> zones = zones_or_block(line, 3);
+  const std::vector<Zone> zones = rule_zones(line, 3);
   template_ = {};
   read_options(line);
   const bool has_patterns = !template_.patterns.empty() &&
@@ -237,6 +318,9 @@ void Translator::read_template(const Line& line) {
     }
   }
   text += has_patterns && !falls_through ? " only" : "";
+  if (zones.empty()) {
+    return;  // No name reaches it.
+  }
   block_->rules_of_all.push_back(&line);
   add("templates", text + template_.rest, line.place(), "template");
 }

@@ -18,7 +18,9 @@ std::span<const Translator::Rule> Translator::rules() {
   using enum Fate;
   using T = Translator;
   static constexpr auto Table = std::to_array<Rule>({
-      {{"acl", "", Mapped, "`access`, for the zones that are given, or those of its server block."},
+      {{"acl", "", Mapped,
+        "`access`, for what its server block has of the zones that are given, or for all of the "
+        "block's."},
        &T::read_acl},
       {{"acl", "allow", Mapped, "A rule of `access`, as it stands."}, &T::read_acl_rule},
       {{"acl", "block", Mapped, "A rule of `access`, as it stands."}, &T::read_acl_rule},
@@ -133,9 +135,9 @@ std::span<const Translator::Rule> Translator::rules() {
        &T::read_health},
       {{"health", "lameduck", Mapped, "`lameduck`."}, &T::read_lameduck},
       {{"hosts", "", Mapped,
-        "`hostsFiles`, /etc/hosts unless a file is given; lines in it become `hosts`. Zones "
-        "without "
-        "fallthrough become `hostsZones`."},
+        "`hostsFiles`, /etc/hosts unless a file is given; lines in it become `hosts`, without "
+        "names "
+        "that do not come to the block. Zones without fallthrough become `hostsZones`."},
        &T::read_hosts},
       {{"hosts", "fallthrough", Mapped, "Without it, `hostsZones`."}, &T::read_hosts_fallthrough},
       {{"hosts", "no_reverse", Mapped, "`hostsReverse: false`."}, &T::read_hosts_no_reverse},
@@ -225,8 +227,8 @@ std::span<const Translator::Rule> Translator::rules() {
       {{"secondary", "", Refused, "forward the zone to its primary server"}, nullptr},
       {{"sign", "", Refused, "zones here are not signed"}, nullptr},
       {{"template", "", Mapped,
-        "`templates`, for the zones that are given, or those of its server block. Class IN or "
-        "ANY."},
+        "`templates`, for what its server block has of the zones that are given, or for all of the "
+        "block's. Class IN or ANY."},
        &T::read_template},
       {{"template", "additional", Mapped, "`additional` of the rule."}, &T::read_template_part},
       {{"template", "answer", Mapped, "`answer` of the rule."}, &T::read_template_part},

@@ -134,12 +134,8 @@ void Translator::read_forward(const Line& line) {
   forward.policy = policy_;
   forward.has_own_ca = has_own_ca_;
   for (const Zone& from : zones_of(line.words[1], line.words[1].text)) {
-    for (const Zone& zone : block_->zones) {
-      if (from.name.is_within(zone.name)) {
-        forward.zones.push_back(from);
-      } else if (zone.name.is_within(from.name)) {
-        forward.zones.push_back(zone);
-      }
+    for (Zone& zone : within_block(from)) {
+      add_zone(std::move(zone), forward.zones);
     }
   }
   if (forward.zones.empty()) {

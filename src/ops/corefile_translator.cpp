@@ -50,6 +50,7 @@ CorefileSettings Translator::run(const corefile::Corefile& corefile) {
   combine_cluster();
   combine_forwards();
   combine_logs();
+  combine_hosts();
   combine_cache();
   // CoreDNS has no zones of its own.
   if (!given_.contains("builtInZones")) {
@@ -263,7 +264,27 @@ std::vector<Translator::Zone> Translator::argument_zones(const Line& line, std::
   std::vector<Zone> out;
   for (std::size_t i = from; i < line.words.size(); ++i) {
     for (Zone& zone : zones_of(line.words[i], line.words[i].text)) {
-      out.push_back(std::move(zone));
+      add_zone(std::move(zone), out);
+    }
+  }
+  return out;
+}
+
+void Translator::add_zone(Zone zone, std::vector<Zone>& to) {
+  const bool is_new =
+      std::none_of(to.begin(), to.end(), [&](const Zone& each) { return each.text == zone.text; });
+  if (is_new) {
+    to.push_back(std::move(zone));
+  }
+}
+
+std::vector<Translator::Zone> Translator::within_block(const Zone& zone) const {
+  std::vector<Zone> out;
+  for (const Zone& mine : block_->zones) {
+    if (zone.name.is_within(mine.name)) {
+      add_zone(zone, out);
+    } else if (mine.name.is_within(zone.name)) {
+      add_zone(mine, out);
     }
   }
   return out;

@@ -102,7 +102,11 @@ class Translator {
   void set_duration(std::string_view key, const corefile::Line& line, std::size_t at);
   // Zones that a word stands for; several for a prefix.
   std::vector<Zone> zones_of(const corefile::Word& word, const std::string& text);
+  // Each once.
   std::vector<Zone> argument_zones(const corefile::Line& line, std::size_t from);
+  static void add_zone(Zone zone, std::vector<Zone>& to);
+  // What `zone` has of the names that reach the server block; empty when that is nothing.
+  std::vector<Zone> within_block(const Zone& zone) const;
 
   // ---- Directives (corefile_rules.cpp, corefile_sources.cpp)
   void read_arguments_only(const corefile::Line& line);
@@ -175,7 +179,11 @@ class Translator {
   void read_template_fallthrough(const corefile::Line& line);
   void read_template_match(const corefile::Line& line);
   void read_template_part(const corefile::Line& line);
-  std::vector<Zone> zones_or_block(const corefile::Line& line, std::size_t from);
+  // The zones of a rule within those of its server block, which stand for none given.  Empty, and
+  // a note, when no name reaches the rule.
+  std::vector<Zone> rule_zones(const corefile::Line& line, std::size_t from);
+  void add_host(const corefile::Line& line, const std::vector<Zone>& zones, bool has_reverse);
+  void combine_hosts();
   static bool is_reverse(const dns::Name& name);
   static std::string zone_words(const std::vector<Zone>& zones);
   void check_rules_of_all(const corefile::Line& line);
@@ -210,9 +218,10 @@ class Translator {
   std::optional<std::uint64_t> success_min_ttl_;
   std::optional<std::uint64_t> denial_min_ttl_;
   // Of the `acl`, the `hosts` and the `template` that is being read.
-  std::string rule_zones_;
+  std::optional<std::string> acl_zones_;  // In words; none: no name reaches its rules.
   bool hosts_fall_through_ = false;
   std::vector<Zone> hosts_through_;
+  std::vector<std::pair<corefile::Place, bool>> hosts_;  // Where, and whether addresses have names.
   struct TemplateParts {
     std::vector<std::string> patterns;
     std::string rest;

@@ -259,6 +259,43 @@ def rules_before_zones():
                 checks.equal(f"{name}: acl filter", (filtered.status, filtered.answer), ("NOERROR", []))
 
 
+def rules_of_a_block_for_a_zone():
+    """They are for its names alone, whatever zones they give."""
+    with Folder() as folder, Upstream("192.0.2.1") as others, Upstream("192.0.2.9") as corp:
+        folder.write("manifests/shop.yaml", SHOP)
+        file = folder.write("Corefile", f"""corp.example {{
+    template IN A . {{
+        match "^a[.]"
+        answer "{{{{ .Name }}}} 60 IN A 192.0.2.66"
+        fallthrough
+    }}
+    acl . {{
+        block type MX
+    }}
+    hosts {folder / "none"} {{
+        192.0.2.67 b.corp.example www.example.com
+        fallthrough
+    }}
+    forward . {corp.where}
+}}
+. {{
+    kubernetes cluster.local
+    forward . {others.where}
+}}
+""")
+        with corefile_server(file, "--manifests", folder / "manifests") as server:
+            def values(name):
+                return server.dig(name, "A", "+recurse").values()
+            checks.equal("template of a block", values("a.corp.example"), ["192.0.2.66"])
+            checks.equal("hosts of a block", values("b.corp.example"), ["192.0.2.67"])
+            checks.equal("forward of a block", values("c.corp.example"), ["192.0.2.9"])
+            checks.equal("acl of a block", server.dig("a.corp.example", "MX", "+recurse").status, "REFUSED")
+            checks.equal("a name elsewhere that fits all of them", values("a.example.com"), ["192.0.2.1"])
+            checks.equal("a name elsewhere among the hosts", values("www.example.com"), ["192.0.2.1"])
+            checks.equal("a type elsewhere", server.dig("www.example.com", "MX", "+recurse").status, "NOERROR")
+            checks.equal("the cluster's names", values("web.shop.svc.cluster.local"), ["10.96.0.7"])
+
+
 def what_is_refused():
     with Folder() as folder:
         file = folder.write("Corefile", ".:53 {\n    dns64\n    forward . /etc/none\n"
@@ -337,12 +374,13 @@ def quietly():
             process.wait()
 
 
-for shipped in ("kubeadm", "addon-manager"):
+for shipped in ("kubeadm", "rke2", "addon-manager"):
     of_a_cluster(shipped)
 of_openshift()
 of_a_node()
 with_imports_and_a_reload()
 rules_before_zones()
+rules_of_a_block_for_a_zone()
 what_is_refused()
 what_is_converted()
 names_of_the_server()

@@ -104,6 +104,10 @@ TEST_CASE("a block of each kind becomes keys") {
           {in_block("acl a.example B.example {\n filter type *\n}"),
            "access:\n  - \"filter type * zone a.example b.example\"\n"},
           {"a.example {\nacl {\n drop\n}\n}\n", "access:\n  - \"drop zone a.example\"\n"},
+          {"a.example b.example {\nacl . x.a.example example c.example {\n drop\n}\n}\n",
+           "access:\n  - \"drop zone a.example b.example x.a.example\"\n"},
+          {"a.example {\nacl . {\n drop\n}\nacl c.example {\n block\n}\n}\n",
+           "access:\n  - \"drop zone a.example\"\n"},
           {in_block("hosts /etc/none {\n 10.0.0.1 a.example b\n fd00::1 a.example\n ttl 60\n "
                     "no_reverse\n reload 15s\n fallthrough\n}"),
            "hosts:\n  - \"10.0.0.1 a.example b\"\n  - \"fd00::1 a.example\"\nhostsFiles:\n  - "
@@ -112,6 +116,12 @@ TEST_CASE("a block of each kind becomes keys") {
           {in_block("hosts {\n fallthrough in-addr.arpa ip6.arpa\n}"),
            "hostsFiles:\n  - \"/etc/hosts\"\nhostsZones:\n  - \".\"\n"},
           {"10.0.0.0/24 {\n hosts /f\n}", "hostsFiles:\n  - \"/f\"\n"},
+          {"10.0.0.0/24 {\n hosts /f {\n 10.0.0.1 a.example\n }\n}",
+           "hosts:\n  - \"10.0.0.1 a.example\"\nhostsFiles:\n  - \"/f\"\n"},
+          {"a.example {\n hosts /f . {\n 10.0.0.1 c.example x.a.example\n 10.0.0.2 c.example\n}\n}",
+           "hosts:\n  - \"10.0.0.1 x.a.example\"\nhostsFiles:\n  - \"/f\"\nhostsReverse: "
+           "false\nhostsZones:\n  - \"a.example\"\n"},
+          {"a.example {\n hosts /f c.example {\n 10.0.0.1 c.example\n}\n}", ""},
           {in_block("hosts /f a.example b.example {\n fallthrough b.example\n}"),
            "Corefile:2: hosts fallthrough: found zones that are not all of 'a.example', expected "
            "all of it or nothing\nhostsFiles:\n  - \"/f\"\n"},
@@ -130,6 +140,11 @@ TEST_CASE("a block of each kind becomes keys") {
                     "1.2.3.4\"\n rcode NOERROR\n}"),
            "templates:\n  - \"* zone ip.example match ^a b$ only answer '{{ .Name }} 60 IN A "
            "1.2.3.4' rcode NOERROR\"\n"},
+          {"a.example {\n template IN A . {\n rcode NXDOMAIN\n }\n template IN A c.example {\n "
+           "rcode REFUSED\n}\n}",
+           "templates:\n  - \"A zone a.example rcode NXDOMAIN\"\n"},
+          {"a.example {\n template IN A . {\n match ^a\n fallthrough a.example\n }\n}",
+           "templates:\n  - \"A zone a.example match ^a\"\n"},
           {in_block("template ANY AAAA {\n rcode NXDOMAIN\n}"),
            "templates:\n  - \"AAAA rcode NXDOMAIN\"\n"},
           {in_block("template IN A {\n match ^a\n fallthrough\n}"),
@@ -156,6 +171,8 @@ TEST_CASE("a block of each kind becomes keys") {
           {in_block("errors stdout {\n consolidate 5m \".* timeout\" warning\n}"), ""},
           // kubernetes
           {in_block("kubernetes cluster.local"), Cluster},
+          {in_block("kubernetes cluster.local Cluster.local. 10.0.0.0/8 10.in-addr.arpa"),
+           "clusterDomain: \"cluster.local\"\nreverseZones:\n  - \"10.in-addr.arpa\"\n"},
           {"cluster.local 10.96.0.0/15 {\n kubernetes\n}",
            "clusterDomain: \"cluster.local\"\nreverseZones:\n  - \"96.10.in-addr.arpa\"\n  - "
            "\"97.10.in-addr.arpa\"\n"},
@@ -292,10 +309,22 @@ TEST_CASE("what has no meaning here is refused with its place") {
             "HTTPS, QUIC or gRPC put a proxy in front\n"},
            {".:99999 {\n}", "Corefile:1: found the port '99999', expected a number up to 65535\n"},
            {". {\n}\n. {\n}",
-            "Corefile:3: found the zone '.' at 0.0.0.0:53 a second time, the first is at "
+            "Corefile:3: found a second server block for the zone '.', the first is at "
+            "Corefile:1; expected one, for every address answers all names here; run one process "
+            "for each\n"},
+           {".:53 .:53 {\n}",
+            "Corefile:1: found the zone '.' at 0.0.0.0:53 a second time, the first is at "
             "Corefile:1\n"
-            "Corefile:3: found the zone '.' at [::]:53 a second time, the first is at "
+            "Corefile:1: found the zone '.' at [::]:53 a second time, the first is at "
             "Corefile:1\n"},
+           {".:53 {\n}\n.:54 {\n}\na:53 {\n chaos\n}",
+            "Corefile:3: found a second server block for the zone '.', the first is at "
+            "Corefile:1; expected one, for every address answers all names here; run one process "
+            "for each\n"},
+           {". {\n bind 10.0.0.1\n}\n. {\n bind 10.0.0.2\n}",
+            "Corefile:4: found a second server block for the zone '.', the first is at "
+            "Corefile:1; expected one, for every address answers all names here; run one process "
+            "for each\n"},
            {". {\n}\na.example:54 {\n forward . 10.0.0.1\n}",
             "Corefile:3: found the zone 'a.example' at other ports or addresses than '.' "
             "(Corefile:1), expected the same, for every address answers all names here; run one "
@@ -488,9 +517,31 @@ TEST_CASE("what is built in and what differs is noted") {
         "the cluster's names; the block has the others\n");
 }
 
+TEST_CASE("what a rule says of names that do not come to its server block is noted") {
+  CHECK(notes("a.example {\n acl c.example . {\n drop\n }\n}") ==
+        "differs: Corefile:2: acl: the zone 'c.example' is left out, for none of its names reaches "
+        "the server block\n");
+  const std::string Hosts = " hosts /f {\n 10.0.0.1 c.example\n}\n}\n";
+  const std::string File =
+      "differs: Corefile:2: hosts: names of /f outside of its zones are answered, too\n";
+  CHECK(notes("a.example {\n" + Hosts) ==
+        File +
+            "differs: Corefile:3: hosts: 'c.example' is left out, for it is outside of its "
+            "zones\n");
+  CHECK(notes("10.0.0.0/24 {\n" + Hosts) ==
+        File +
+            "differs: Corefile:3: hosts: 'c.example' is answered, too, although it is outside of "
+            "its zones\n");
+  CHECK(notes("a.example {\n hosts /f\n}\n10.0.0.0/24 {\n hosts /f\n}\n") ==
+        File +
+            "differs: Corefile:5: hosts: names of /f outside of its zones are answered, too\n"
+            "differs: Corefile:2: hosts: its addresses have names, too, although its server block "
+            "has no reverse zone\n");
+}
+
 TEST_CASE("a shipped Corefile and the YAML that it is converted to have the same values") {
   const test::TemporaryFolder folder;
-  for (const char* name : {"kubeadm", "addon-manager", "nodelocal", "openshift"}) {
+  for (const char* name : {"kubeadm", "rke2", "addon-manager", "nodelocal", "openshift"}) {
     CAPTURE(name);
     // Written for a Pod, where /etc/resolv.conf is.
     std::string text = *read_file(Root / "tests/data/corefile" / (std::string(name) + ".corefile"));
