@@ -21,13 +21,25 @@ Error problem(const std::string& where, std::string what) {
   return with_context({ErrorKind::InvalidInput, std::move(what)}, where);
 }
 
-// What kube-proxy takes for "not set", and what kubeadm writes for that.
-bool is_nothing(const Setting& setting) {
-  return setting.shape == Shape::Nothing || setting.values.empty() ||
-         std::all_of(setting.values.begin(), setting.values.end(), [](const SettingValue& value) {
-           return value.text.empty() || value.text == "0" || value.text == "0s" ||
-                  value.text == "false" || value.text == "null" || value.text == "{...}";
-         });
+bool is_each(const Setting& setting, auto&& is) {
+  return std::all_of(setting.values.begin(), setting.values.end(),
+                     [&](const SettingValue& value) { return is(value.text); });
+}
+
+// Whether a key that has no meaning here asks for nothing.
+bool asks_for_nothing(const Setting& setting) {
+  return is_each(setting, [&](const std::string& text) {
+    return text.empty() || text == "false" || text == "null" || text == "{...}" ||
+           ((text == "0" || text == "0s") && !is_zero_asked(setting.key));
+  });
+}
+
+// Whether a key of ours is not set: its default is meant.
+bool is_unset(const NodeOption& option, const Setting& setting) {
+  return is_each(setting, [&](const std::string& text) {
+    return text.empty() ||
+           (option.is_zero_unset && go_duration_from_text(text) == std::chrono::milliseconds(0));
+  });
 }
 
 class NodeInterpreter {
@@ -55,7 +67,7 @@ class NodeInterpreter {
         has_kind_ = true;
       } else if (option == nullptr) {
         refuse(setting);
-      } else if (!is_nothing(setting) && !has_flag(flags, *option)) {
+      } else if (!is_unset(*option, setting) && !has_flag(flags, *option)) {
         put(*option, setting);
       }
     }
@@ -152,7 +164,7 @@ class NodeInterpreter {
     if (reason.empty()) {
       add(problem(setting.where, "found an unknown key, expected one of a " + std::string(Kind) +
                                      " that 'waypost-node --help' lists"));
-    } else if (!is_nothing(setting)) {
+    } else if (!asks_for_nothing(setting)) {
       add(problem(setting.where, "not offered here: " + std::string(reason)));
     }
   }

@@ -4,7 +4,8 @@
 // Both become settings (ops/config.h), which one table (ops/node_options.h) turns into a
 // NodeConfig. A file written for kube-proxy is taken as it is as long as it asks for nothing that
 // is not done here: a key that has no meaning here is fine while its value is nothing (null, "", 0,
-// 0s, false, an empty list), and refused by name otherwise.
+// 0s, false, an empty list), and refused by name otherwise.  A key that has one is not set while it
+// is null or empty; 0 and false are values.
 //
 // Not here: the command line (ops/flags.h), acting on it (ops/node_life_cycle.h).
 

@@ -342,7 +342,8 @@ constexpr std::array Options = {
                "The bit of the packet mark that asks for masquerading.", put_masquerade_bit},
     NodeOption{"iptables-sync-period", "", "iptables.syncPeriod", Text, "DURATION",
                "a duration from 1s to 24h", "30s", "",
-               "How often all rules are read back and compared at the latest.", put_sync_period},
+               "How often all rules are read back and compared at the latest.", put_sync_period,
+               true},
     NodeOption{"iptables-min-sync-period", "", "iptables.minSyncPeriod", Text, "DURATION",
                "a duration from 0s to 24h", "0s", "",
                "How long to rest at least after a change of rules. The rest grows with what "
@@ -448,6 +449,12 @@ const NodeOption* find_node_option(std::string_view name, bool is_key) noexcept 
     return is_key ? !option.key.empty() && option.key == name : option.flag == name;
   });
   return at == Options.end() ? nullptr : &*at;
+}
+
+// The others say "leave it alone" by 0 (conntrack.*), or have a default instead of it (durations,
+// clientConnection.qps and burst), or are of modes that are not there.
+bool is_zero_asked(std::string_view key) noexcept {
+  return key == "oomScoreAdj";
 }
 
 std::string_view why_not_here(std::string_view name) noexcept {

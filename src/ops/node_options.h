@@ -26,6 +26,9 @@ struct NodeOption {
   // Puts one value; a list's come one by one.  A failure's message says what is special about it,
   // or is empty when `expected` says it all.
   Result<void> (*put)(NodeConfig& config, const std::string& text);
+  // Whether a duration of 0 in the file means the default, as it does to kube-proxy.  Of other
+  // numbers it defaults only those that are null (SetDefaults_KubeProxyConfiguration).
+  bool is_zero_unset = false;
 
   std::string_view shown_default() const noexcept {
     return !default_words.empty() ? default_words : !default_value.empty() ? default_value : "none";
@@ -37,6 +40,9 @@ std::span<const NodeOption> node_options() noexcept;
 
 // By flag, or by key when `is_key`; null when there is none.
 const NodeOption* find_node_option(std::string_view name, bool is_key) noexcept;
+
+// Whether the key of kube-proxy, which has no meaning here, asks for something when it is 0, too.
+bool is_zero_asked(std::string_view key) noexcept;
 
 // Whether `flag` is one of kube-proxy's that has no meaning here; why, or empty.
 std::string_view why_not_here(std::string_view name) noexcept;

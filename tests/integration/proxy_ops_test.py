@@ -205,6 +205,11 @@ def check_node_config():
                            ("the format of the log", "  log-format: json"), ("a value of the node's DNS", "  ttl: 7"),
                            ("a default of the node's DNS", "  workers: 1")):
             checks.equal(f"check-node-config shows {what}", line in lines, True)
+        config.write_text(head + "iptables: {masqueradeBit: 0, syncPeriod: 0s}\n")
+        code, out, err = run(*check, "--config", config)
+        checks.equal("0 is a bit, and no period", (code, err, [line for line in out.splitlines() if line.startswith(
+            ("  iptables-masquerade-bit", "  iptables-sync-period"))]),
+            (0, "", ["  iptables-masquerade-bit: 0", "  iptables-sync-period: 30s"]))
         code, out, err = run(*check, "--dns=false")
         checks.equal("without a file", (code, out.splitlines()[0], "  ttl: 5" in out.splitlines()),
                      (0, "waypost-node: ok", False))

@@ -172,6 +172,37 @@ TEST_CASE("settings that apply are applied, from the file and from kube-proxy's 
   CHECK(config->backend == proxy::Backend::Legacy);
 }
 
+TEST_CASE("a number that is 0 is one, unless kube-proxy takes it for its default") {
+  const auto with = [](std::string_view line) {
+    const auto config = read(file_with(line), {"--manifests=/"});
+    REQUIRE_MESSAGE(config, line << ": " << (config ? "" : config.error()));
+    return *config;
+  };
+  CHECK(with("iptables: {masqueradeBit: 0}").proxy.masquerade_bit == 0);
+  CHECK(with("iptables: {masqueradeBit: null}").proxy.masquerade_bit == 14);
+  for (const char* zero : {"0s", "0", "0h0m0s", "0ms"}) {
+    const std::string value = zero;
+    CHECK(with("iptables: {syncPeriod: " + value + "}").sync_period == std::chrono::seconds(30));
+    CHECK(with("iptables: {minSyncPeriod: " + value + "}").min_sync_period ==
+          std::chrono::seconds(0));
+  }
+  // What these leave alone, or default, is not done here in any case.
+  for (const char* line :
+       {"conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, udpTimeout: 0s}",
+        "clientConnection: {qps: 0, burst: 0}", "configSyncPeriod: 0s", "oomScoreAdj: null",
+        "nftables: {masqueradeBit: 0}", "ipvs: {syncPeriod: 0s}"}) {
+    CHECK_MESSAGE(problems(file_with(line)).empty(), line);
+  }
+  CHECK(problems(file_with("oomScoreAdj: 0")).find("oomScoreAdj: not offered here") !=
+        std::string::npos);
+  CHECK_FALSE(with("iptables: {masqueradeAll: false}").proxy.masquerade_all);
+  CHECK(problems(file_with("iptables: {masqueradeAll: 0}")).find("expected true or false") !=
+        std::string::npos);
+  // A flag says what it says.
+  CHECK(read("", {"--iptables-masquerade-bit=0"})->proxy.masquerade_bit == 0);
+  CHECK(problems("", {"--iptables-sync-period=0"}).find("from 1s") != std::string::npos);
+}
+
 TEST_CASE("what has no meaning here is refused by name, and nothing is ignored") {
   struct Row {
     const char* line;
