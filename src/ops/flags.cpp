@@ -119,7 +119,10 @@ void report_rest(const std::vector<std::string>& rest, const std::vector<KnownFl
         after_flag = text.find('=') == std::string::npos;
         continue;
       }
-      const std::string_view near = nearest(name, known);
+      std::string_view near = nearest(name, known);
+      if (near == name) {
+        near = {};  // Known to the program, but not in this place.
+      }
       problems.push_back(
           problem(text.substr(0, text.find('=')) + ": found an unknown flag, expected " +
                   (near.empty() ? "one that '" + std::string(program) + " --help' lists"
@@ -194,10 +197,26 @@ std::vector<KnownFlag> running_flags() {
   return flags;
 }
 
+// What each of waypost's subcommands takes, and answers instead of doing anything.
+struct Asked {
+  bool help = false;
+  bool version = false;
+
+  void add_to(CLI::App& command) {
+    command.set_help_flag("");
+    command.add_flag("-h,--help", help);
+    command.add_flag("--version", version);
+  }
+};
+
+PrintText version_of_tool() {
+  return {"waypost " + std::string(Version) + "\n"};
+}
+
 // One of the subcommands plan and explain.
 class RuleCommandLine {
  public:
-  RuleCommandLine(CLI::App& app, std::string name, bool& help);
+  RuleCommandLine(CLI::App& app, std::string name, Asked& asked);
 
   bool is_given() const { return command_->parsed(); }
   RuleCommand read(Problems& problems) const;
@@ -218,10 +237,9 @@ class RuleCommandLine {
   std::vector<KnownFlag> flags_ = running_flags();
 };
 
-RuleCommandLine::RuleCommandLine(CLI::App& app, std::string name, bool& help)
+RuleCommandLine::RuleCommandLine(CLI::App& app, std::string name, Asked& asked)
     : command_(app.add_subcommand(name)), name_(std::move(name)) {
-  command_->set_help_flag("");
-  command_->add_flag("-h,--help", help);
+  asked.add_to(*command_);
   command_->allow_extras();
   add_option_flags(*command_, flags_, true);
   command_->add_option("--config")->expected(1)->allow_extra_args(false);
@@ -333,9 +351,8 @@ RuleCommand RuleCommandLine::read(Problems& problems) const {
 // Reads the flags of waypost-node as it reads them itself.
 class NodeCheckLine {
  public:
-  NodeCheckLine(CLI::App& app, bool& help) : command_(app.add_subcommand("check-node-config")) {
-    command_->set_help_flag("");
-    command_->add_flag("-h,--help", help);
+  NodeCheckLine(CLI::App& app, Asked& asked) : command_(app.add_subcommand("check-node-config")) {
+    asked.add_to(*command_);
     command_->allow_extras();
     add_option_flags(*command_, flags_);
     config_ = command_->add_option("--config", file_);
@@ -367,10 +384,9 @@ struct FlushWords {
   std::string zone;
 };
 
-CLI::App* add_flush_command(CLI::App& app, FlushWords& words, bool& help) {
+CLI::App* add_flush_command(CLI::App& app, FlushWords& words, Asked& asked) {
   CLI::App* command = app.add_subcommand("flush");
-  command->set_help_flag("");
-  command->add_flag("-h,--help", help);
+  asked.add_to(*command);
   command->add_option("--control", words.control);
   command->add_option("--zone", words.zone);
   command->add_option("NAME", words.name);
@@ -537,10 +553,9 @@ std::expected<CommandFlags, Problems> parse_command_flags(std::span<const char* 
                                                           std::string_view usage,
                                                           std::span<const CommandFlag> flags) {
   CLI::App app;
-  app.set_help_flag("");
   app.allow_extras();
-  bool help = false;
-  app.add_flag("-h,--help", help);
+  Asked asked;
+  asked.add_to(app);
   std::vector<KnownFlag> known;
   for (const CommandFlag& flag : flags) {
     known.push_back({flag.flag, flag.flag, {}, flag.form});
@@ -550,8 +565,11 @@ std::expected<CommandFlags, Problems> parse_command_flags(std::span<const char* 
   Problems problems;
   ConfigOrigin given;
   if (run(app, arguments, problems)) {
-    if (help) {
+    if (asked.help) {
       return PrintText{command_help(usage, flags)};
+    }
+    if (asked.version) {
+      return version_of_tool();
     }
     report_rest(app.remaining(), known, "waypost " + std::string(command), problems);
     collect(app, known, given, problems);
@@ -565,30 +583,25 @@ std::expected<CommandFlags, Problems> parse_command_flags(std::span<const char* 
 std::expected<ToolCommandLine, Problems> parse_tool_command_line(
     std::span<const char* const> arguments) {
   CLI::App app;
-  app.set_help_flag("");
-  bool help = false;
-  bool version = false;
-  app.add_flag("-h,--help", help);
-  app.add_flag("--version", version);
+  Asked asked;  // Written to while the line is read, as the subcommands' are.
+  asked.add_to(app);
   CLI::App* check = app.add_subcommand("check-config");
-  check->set_help_flag("");
+  asked.add_to(*check);
   check->allow_extras();
   std::string file;
-  check->add_flag("-h,--help", help);
   const CLI::Option* file_option = check->add_option("FILE", file);
   const std::vector<KnownFlag> flags = dns_flags();
   add_option_flags(*check, flags);
   CLI::App* convert = app.add_subcommand("convert-corefile");
-  convert->set_help_flag("");
+  asked.add_to(*convert);
   std::string corefile;
-  convert->add_flag("-h,--help", help);
   const CLI::Option* corefile_option = convert->add_option("FILE", corefile);
-  NodeCheckLine check_node(app, help);  // Written to while the line is read.
-  const RuleCommandLine plan(app, "plan", help);
-  const RuleCommandLine explain(app, "explain", help);
+  NodeCheckLine check_node(app, asked);
+  const RuleCommandLine plan(app, "plan", asked);
+  const RuleCommandLine explain(app, "explain", asked);
 
   FlushWords flush_words;
-  const CLI::App* const flush = add_flush_command(app, flush_words, help);
+  const CLI::App* const flush = add_flush_command(app, flush_words, asked);
 
   Problems problems;
   ConfigOrigin origin;
@@ -596,11 +609,11 @@ std::expected<ToolCommandLine, Problems> parse_tool_command_line(
   RuleCommand command;
   FlushRequest flush_from;
   if (run(app, arguments, problems)) {
-    if (help) {
+    if (asked.help) {
       return PrintText{tool_help()};
     }
-    if (version) {
-      return PrintText{"waypost " + std::string(Version) + "\n"};
+    if (asked.version) {
+      return version_of_tool();
     }
     if (plan.is_given() || explain.is_given()) {
       command = (plan.is_given() ? plan : explain).read(problems);

@@ -7,6 +7,7 @@
 #include "ops/text.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace waypost::ops {
@@ -119,6 +120,7 @@ class NodeInterpreter {
     if (!problems_.empty()) {
       return std::unexpected(std::move(problems_));
     }
+    show_as_read();
     return std::move(config_);
   }
 
@@ -159,7 +161,37 @@ class NodeInterpreter {
 
   void add(Error error) { problems_.push_back(std::move(error)); }
 
+  // In place of what was given, which may have been lenient.
+  void show(std::string_view flag, std::string text) {
+    const NodeOption* option = find_node_option(flag, false);
+    config_.shown[static_cast<std::size_t>(option - node_options().data())].text = std::move(text);
+  }
+  void show(std::string_view flag, const std::vector<IpPrefix>& prefixes) {
+    std::string text;
+    for (const IpPrefix& prefix : prefixes) {
+      text.append(text.empty() ? "" : ", ").append(prefix.to_text());
+    }
+    show(flag, std::move(text));
+  }
+  void show_as_read() {
+    if (!config_.node_name.empty()) {
+      show("node-name", config_.node_name);
+    }
+    if (!config_.proxy.source_cidrs.empty()) {
+      show("cluster-cidr", config_.proxy.source_cidrs);
+    }
+    if (!config_.proxy.node_port_ranges.empty()) {
+      show("nodeport-addresses", config_.proxy.node_port_ranges);
+    }
+  }
+
   void refuse(const Setting& setting) {
+    if (is_group_of_keys(setting.key)) {
+      if (setting.shape != Shape::Nothing) {
+        add(problem(setting.where, "found no map, expected one of keys, or null"));
+      }
+      return;
+    }
     const std::string_view reason = why_not_here(setting.key);
     if (reason.empty()) {
       add(problem(setting.where, "found an unknown key, expected one of a " + std::string(Kind) +
@@ -233,10 +265,15 @@ std::optional<std::chrono::milliseconds> go_duration_from_text(std::string_view 
 
 std::expected<NodeConfig, Problems> interpret_node(const std::vector<Setting>& file,
                                                    const std::vector<Setting>& flags) {
+  std::vector<Setting> given;
+  std::copy_if(flags.begin(), flags.end(), std::back_inserter(given), [](const Setting& flag) {
+    return !find_node_option(flag.key, false)->is_empty_flag_unset ||
+           !is_each(flag, [](const std::string& text) { return text.empty(); });
+  });
   NodeInterpreter interpreter;
   interpreter.put_defaults();
-  interpreter.put_file(file, flags);
-  interpreter.put_flags(flags);
+  interpreter.put_file(file, given);
+  interpreter.put_flags(given);
   return interpreter.finish();
 }
 

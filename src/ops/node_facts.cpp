@@ -58,7 +58,13 @@ std::string host_name() {
   if (::gethostname(buffer.data(), buffer.size() - 1) != 0) {
     return {};
   }
-  std::string name(buffer.data());
+  return as_node_name(buffer.data());
+}
+
+std::string as_node_name(std::string_view text) {
+  constexpr std::string_view Blanks = " \t\n\v\f\r";
+  const std::size_t begin = std::min(text.find_first_not_of(Blanks), text.size());
+  std::string name(text.substr(begin, text.find_last_not_of(Blanks) + 1 - begin));
   std::transform(name.begin(), name.end(), name.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return name;

@@ -9,12 +9,15 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace waypost::ops {
 
 // The host's name as kube-proxy takes it for the node's: in lower case, without blanks around.
 std::string host_name();
+// The same of what somebody calls the node: the kubelet registers it under such a name.
+std::string as_node_name(std::string_view text);
 
 // The address that packets to anywhere else leave with: at most one of each family.
 std::vector<IpAddress> default_addresses();

@@ -2,6 +2,8 @@
 
 #include "base/ip_address.h"
 #include "kube/names.h"
+#include "kube/traffic_decoders.h"
+#include "ops/node_facts.h"
 #include "ops/option_values.h"
 #include "ops/text.h"
 #include "proxy/local_device.h"
@@ -31,11 +33,18 @@ Result<void> put_prefix(std::vector<IpPrefix>& target, const std::string& text) 
   return {};
 }
 
-// At most one prefix of each family.
-Result<void> put_family_prefix(std::vector<IpPrefix>& target, const std::string& text) {
-  if (auto done = put_prefix(target, text); !done) {
-    return done;
+// As kube-proxy reads them: host bits do not count, nor do leading zeros and blanks around.
+Result<void> put_lenient_prefix(std::vector<IpPrefix>& target, const std::string& text) {
+  const auto prefix = kube::parse_lenient_prefix(text);
+  if (!prefix) {
+    return put_prefix(target, text);
   }
+  target.push_back(*prefix);
+  return {};
+}
+
+// Whether the last prefix is the only one of its family.
+Result<void> check_last_family(const std::vector<IpPrefix>& target) {
   const auto family = kube::family_of(target.back().base());
   const auto same = std::count_if(target.begin(), target.end(), [&](const IpPrefix& other) {
     return kube::family_of(other.base()) == family;
@@ -58,11 +67,13 @@ Result<void> put_api_server(NodeConfig& config, const std::string& text) {
 }
 
 Result<void> put_service_cidrs(NodeConfig& config, const std::string& text) {
-  return put_family_prefix(config.manifests.service_cidrs, text);
+  std::vector<IpPrefix>& cidrs = config.manifests.service_cidrs;
+  const Result<void> done = put_prefix(cidrs, text);
+  return done ? check_last_family(cidrs) : done;
 }
 
 Result<void> put_node_name(NodeConfig& config, const std::string& text) {
-  return put_name(config.node_name, text);
+  return put_name(config.node_name, as_node_name(text));
 }
 
 Result<void> put_node_zone(NodeConfig& config, const std::string& text) {
@@ -92,7 +103,9 @@ Result<void> put_node_ip(NodeConfig& config, const std::string& text) {
 }
 
 Result<void> put_cluster_cidr(NodeConfig& config, const std::string& text) {
-  return put_family_prefix(config.proxy.source_cidrs, text);
+  std::vector<IpPrefix>& cidrs = config.proxy.source_cidrs;
+  const Result<void> done = put_lenient_prefix(cidrs, text);
+  return done ? check_last_family(cidrs) : done;
 }
 
 Result<void> put_detector(NodeConfig& config, const std::string& text) {
@@ -142,7 +155,7 @@ Result<void> put_node_port_addresses(NodeConfig& config, const std::string& text
     return because("'primary' stands for itself, without prefixes");
   }
   config.proxy.node_port_scope = NodePortScope::Ranges;
-  return put_prefix(config.proxy.node_port_ranges, text);
+  return put_lenient_prefix(config.proxy.node_port_ranges, text);
 }
 
 Result<void> put_localhost(NodeConfig& config, const std::string& text) {
@@ -297,7 +310,8 @@ constexpr std::array Options = {
                put_service_cidrs},
     NodeOption{"node-name", "hostname-override", "hostnameOverride", Text, "NAME",
                "a DNS subdomain name", "", "the host's name in lower case",
-               "The name of this node, as endpoints have it in nodeName.", put_node_name},
+               "The name of this node, as endpoints have it in nodeName. Capitals are made small.",
+               put_node_name, false, true},
     NodeOption{"node-zone", "", "", Text, "ZONE", "text", "", "",
                "The zone of this node, for topology hints.", put_node_zone},
     NodeOption{"node-ip", "bind-address", "bindAddress", List, "ADDRESS",
@@ -313,22 +327,22 @@ constexpr std::array Options = {
                "ClusterCIDR when --cluster-cidr is given",
                "How packets of Pods are told from those from elsewhere: by --cluster-cidr, by the "
                "spec.podCIDRs of this node's object, or by the interface that they come in by.",
-               put_detector},
+               put_detector, false, true},
     NodeOption{"pod-bridge-interface", "", "detectLocal.bridgeInterface", Text, "NAME",
                "the name of an interface", "", "",
                "The bridge that Pods are behind, for --detect-local-mode BridgeInterface.",
-               put_interface},
+               put_interface, false, true},
     NodeOption{"pod-interface-name-prefix", "", "detectLocal.interfaceNamePrefix", Text, "PREFIX",
                "the beginning of interface names", "", "",
                "What Pods' interfaces are called, for --detect-local-mode InterfaceNamePrefix.",
-               put_interface},
+               put_interface, false, true},
     NodeOption{"backend", "", "", Text, "BACKEND", "auto, iptables-nft or iptables-legacy", "auto",
                "",
                "Which iptables programs to use. auto takes the one in which the kubelet, a Service "
                "proxy or a network plugin has its chains already, and says why.",
                put_backend},
     NodeOption{"proxy-mode", "", "mode", Text, "MODE", "iptables", "iptables", "",
-               "Accepted for compatibility.", put_mode},
+               "Accepted for compatibility.", put_mode, false, true},
     NodeOption{"nodeport-addresses", "", "nodePortAddresses", List, "PREFIX",
                "prefixes, or 'primary', or 'all'", "", "all",
                "Which addresses of this node serve NodePorts.", put_node_port_addresses},
@@ -434,6 +448,10 @@ constexpr std::array ForeignNames = {
     Foreign{"init-only", "nothing needs more privileges than NET_ADMIN"},
     Foreign{"write-config-to", "the configuration is what was given"},
     Foreign{"portRange", "there is no userspace mode"},
+    Foreign{"udpIdleTimeout", "there is no userspace mode"},
+    Foreign{"udp-timeout", "there is no userspace mode"},
+    Foreign{"resourceContainer", "the program stays in the container that it is started in"},
+    Foreign{"resource-container", "the program stays in the container that it is started in"},
     Foreign{"proxy-port-range", "there is no userspace mode"},
     Foreign{"windowsRunAsService", "this is not for Windows"},
 };
@@ -449,6 +467,13 @@ const NodeOption* find_node_option(std::string_view name, bool is_key) noexcept 
     return is_key ? !option.key.empty() && option.key == name : option.flag == name;
   });
   return at == Options.end() ? nullptr : &*at;
+}
+
+bool is_group_of_keys(std::string_view key) noexcept {
+  return std::any_of(Options.begin(), Options.end(), [&](const NodeOption& option) {
+    return option.key.size() > key.size() && option.key.starts_with(key) &&
+           option.key[key.size()] == '.';
+  });
 }
 
 // The others say "leave it alone" by 0 (conntrack.*), or have a default instead of it (durations,

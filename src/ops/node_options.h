@@ -29,6 +29,8 @@ struct NodeOption {
   // Whether a duration of 0 in the file means the default, as it does to kube-proxy.  Of other
   // numbers it defaults only those that are null (SetDefaults_KubeProxyConfiguration).
   bool is_zero_unset = false;
+  // Whether an empty text as its flag is as none, as it is to kube-proxy.  In a file it always is.
+  bool is_empty_flag_unset = false;
 
   std::string_view shown_default() const noexcept {
     return !default_words.empty() ? default_words : !default_value.empty() ? default_value : "none";
@@ -37,6 +39,9 @@ struct NodeOption {
 
 // In the order of documentation.
 std::span<const NodeOption> node_options() noexcept;
+
+// Whether `key` stands for a map of keys of which some are above, such as "iptables".
+bool is_group_of_keys(std::string_view key) noexcept;
 
 // By flag, or by key when `is_key`; null when there is none.
 const NodeOption* find_node_option(std::string_view name, bool is_key) noexcept;

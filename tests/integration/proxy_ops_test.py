@@ -205,6 +205,17 @@ def check_node_config():
                            ("the format of the log", "  log-format: json"), ("a value of the node's DNS", "  ttl: 7"),
                            ("a default of the node's DNS", "  workers: 1")):
             checks.equal(f"check-node-config shows {what}", line in lines, True)
+        for command in ("check-node-config", "check-config", "convert-corefile", "plan", "explain", "flush", "env",
+                        "inject", "resolv-conf"):
+            code, out, err = run(TOOL_PROGRAM, command, "--version")
+            checks.equal(f"{command} --version", (code, out, err), (0, run(TOOL_PROGRAM, "--version")[1], ""))
+        code, _, err = run(TOOL_PROGRAM, "env", "--config", "x")
+        checks.equal("a flag of others is not said to be expected", "perhaps '--config'" in err, False)
+        config.write_text(head + "iptables: null\nhostnameOverride: Node-A\nclusterCIDR: 10.244.7.1/16\n")
+        code, out, err = run(*check, "--config", config, "--proxy-mode=", "--hostname-override=")
+        checks.equal("what kube-proxy takes is taken", (code, err, [line for line in out.splitlines() if line.startswith(
+            ("  node-name", "  cluster-cidr", "  proxy-mode"))]),
+            (0, "", ["  node-name: node-a", "  cluster-cidr: 10.244.0.0/16", "  proxy-mode: iptables"]))
         config.write_text(head + "iptables: {masqueradeBit: 0, syncPeriod: 0s}\n")
         code, out, err = run(*check, "--config", config)
         checks.equal("0 is a bit, and no period", (code, err, [line for line in out.splitlines() if line.startswith(

@@ -172,6 +172,58 @@ TEST_CASE("settings that apply are applied, from the file and from kube-proxy's 
   CHECK(config->backend == proxy::Backend::Legacy);
 }
 
+TEST_CASE("what kube-proxy takes is taken, in any of its spellings") {
+  const auto lenient =
+      read(file_with("iptables: null\ndetectLocal: null\nipvs: null\nconntrack: null\nlogging:\n"
+                     "hostnameOverride: ' Node-A.Example '\nclusterCIDR: 10.244.3.1/16,fd00::1/48\n"
+                     "nodePortAddresses: [10.0.0.1/8, 192.168.0.0/16]\nudpIdleTimeout: 0s"),
+           {"--manifests=/"});
+  REQUIRE_MESSAGE(lenient, (lenient ? "" : lenient.error()));
+  CHECK(lenient->node_name == "node-a.example");
+  const auto texts = [](const std::vector<IpPrefix>& prefixes) {
+    std::string text;
+    for (const IpPrefix& prefix : prefixes) {
+      text += prefix.to_text() + " ";
+    }
+    return text;
+  };
+  CHECK(texts(lenient->proxy.source_cidrs) == "10.244.0.0/16 fd00::/48 ");
+  CHECK(texts(lenient->proxy.node_port_ranges) == "10.0.0.0/8 192.168.0.0/16 ");
+  // Shown is what is in force.
+  std::string shown;
+  for (const ShownValue& value : lenient->shown) {
+    shown += std::string(value.key) + ": " + value.text + "\n";
+  }
+  for (const char* line :
+       {"node-name: node-a.example\n", "cluster-cidr: 10.244.0.0/16, fd00::/48\n",
+        "nodeport-addresses: 10.0.0.0/8, 192.168.0.0/16\n"}) {
+    CHECK_MESSAGE(shown.find(line) != std::string::npos, line << "in\n" << shown);
+  }
+  const auto flags = read("", {"--hostname-override=NODE-B", "--nodeport-addresses=10.0.0.1/8"});
+  REQUIRE_MESSAGE(flags, (flags ? "" : flags.error()));
+  CHECK(flags->node_name == "node-b");
+  CHECK(texts(flags->proxy.node_port_ranges) == "10.0.0.0/8 ");
+}
+
+TEST_CASE("a flag of kube-proxy that is empty is as if it were not given") {
+  const std::vector<const char*> empty = {
+      "--proxy-mode=", "--detect-local-mode=", "--hostname-override=", "--pod-bridge-interface=",
+      "--pod-interface-name-prefix="};
+  const auto none = read("", empty);
+  REQUIRE_MESSAGE(none, (none ? "" : none.error()));
+  CHECK(none->node_name.empty());
+  CHECK(none->proxy.local_detector == proxy::LocalDetector::None);
+  const auto file = read(file_with("hostnameOverride: n1\ndetectLocalMode: BridgeInterface\n"
+                                   "detectLocal: {bridgeInterface: cni0}"),
+                         empty);
+  REQUIRE_MESSAGE(file, (file ? "" : file.error()));
+  CHECK(file->node_name == "n1");
+  CHECK(file->proxy.local_detector == proxy::LocalDetector::Bridge);
+  CHECK(file->proxy.interface == "cni0");
+  // Of ours an empty one is a mistake.
+  CHECK(problems("", {"--backend="}).find("found '', expected auto") != std::string::npos);
+}
+
 TEST_CASE("a number that is 0 is one, unless kube-proxy takes it for its default") {
   const auto with = [](std::string_view line) {
     const auto config = read(file_with(line), {"--manifests=/"});
@@ -219,6 +271,15 @@ TEST_CASE("what has no meaning here is refused by name, and nothing is ignored")
         Row{"iptables: {masqueradeBits: 3}", "iptables.masqueradeBits: found an unknown"},
         Row{"colour: red", "colour: found an unknown key"},
         Row{"colour: false", "colour: found an unknown key"},
+        Row{"iptable: null", "iptable: found an unknown key"},
+        Row{"iptables: true", "iptables: found no map, expected one of keys"},
+        Row{"detectLocal: []", "detectLocal: found no map, expected one of keys"},
+        Row{"udpIdleTimeout: 250ms",
+            "udpIdleTimeout: not offered here: there is no userspace mode"},
+        Row{"resourceContainer: /kube-proxy", "resourceContainer: not offered here"},
+        Row{"hostnameOverride: ' '", "found ' ', expected a DNS subdomain name"},
+        Row{"clusterCIDR: 10.0.0.1/33", "found '10.0.0.1/33'"},
+        Row{"clusterCIDR: 10.0.0.1/8,10.0.0.2/8", "the second of its family"},
         Row{"iptables: {masqueradeBit: 32}", "expected a number from 0 to 31"},
         Row{"clusterCIDR: 10.0.0.0/8,11.0.0.0/8", "the second of its family"},
         Row{"nodePortAddresses: [primary, 10.0.0.0/8]", "stands for itself"},
