@@ -15,8 +15,8 @@
 namespace waypost::dns {
 
 // In wire form; each has two labels.
-inline constexpr std::string_view InAddrArpa{"\7in-addr\4arpa", 14};
-inline constexpr std::string_view Ip6Arpa{"\3ip6\4arpa", 10};
+inline constexpr std::string_view InAddrArpa{"\7in-addr\4arpa\0", 14};
+inline constexpr std::string_view Ip6Arpa{"\3ip6\4arpa\0", 10};
 
 inline constexpr std::size_t ReverseLabelsV4 = 4;
 inline constexpr std::size_t ReverseLabelsV6 = 32;
