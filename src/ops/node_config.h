@@ -36,7 +36,7 @@ struct NodeConfig {
   std::vector<IpAddress> node_ips;        // Empty: found out.
   proxy::Config proxy;                    // drop_invalid is as asked for; the host has a say, too.
   std::optional<proxy::Backend> backend;  // Nothing: auto.
-  std::vector<SocketAddress> metrics_listen;   // At most one; empty: not served.
+  std::vector<SocketAddress> metrics_listen;   // Two for all addresses; empty: not served.
   PageAccess status_page = PageAccess::Local;  // Where metrics are.
   std::vector<SocketAddress> healthz_listen;
   std::chrono::milliseconds sync_period{30'000};  // How often everything is read back.

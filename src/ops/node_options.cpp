@@ -245,7 +245,13 @@ Result<void> put_address(std::vector<SocketAddress>& target, const std::string& 
     }
     address = SocketAddress{*bare, default_port};
   }
-  target = {*address};
+  // As for programs in Go, that of either family stands for both.
+  if (address->address.is_unspecified()) {
+    const auto any_v6 = IpAddress::from_text("::");
+    target = {{IpAddress::v4(0, 0, 0, 0), address->port}, {*any_v6, address->port}};
+  } else {
+    target = {*address};
+  }
   return {};
 }
 
@@ -315,7 +321,8 @@ constexpr std::array Options = {
     NodeOption{"node-zone", "", "", Text, "ZONE", "text", "", "",
                "The zone of this node, for topology hints.", put_node_zone},
     NodeOption{"node-ip", "bind-address", "bindAddress", List, "ADDRESS",
-               "addresses, at most one of each family", "", "those of the default routes",
+               "addresses, at most one of each family", "",
+               "those of the Node object, else of the default routes",
                "The node's own address of each family, for --nodeport-addresses primary.",
                put_node_ip},
     NodeOption{"cluster-cidr", "", "clusterCIDR", List, "PREFIX",
@@ -345,7 +352,9 @@ constexpr std::array Options = {
                "Accepted for compatibility.", put_mode, false, true},
     NodeOption{"nodeport-addresses", "", "nodePortAddresses", List, "PREFIX",
                "prefixes, or 'primary', or 'all'", "", "all",
-               "Which addresses of this node serve NodePorts.", put_node_port_addresses},
+               "Which addresses of this node serve NodePorts. Without a prefix of a family, all "
+               "addresses of that family do.",
+               put_node_port_addresses},
     NodeOption{"iptables-localhost-nodeports", "", "iptables.localhostNodePorts", Boolean, "BOOL",
                "true or false", "false", "",
                "Serves NodePorts on 127.0.0.1, too; sets route_localnet.", put_localhost},
@@ -396,7 +405,8 @@ constexpr std::array Options = {
         "program runs.",
         put_dns_config},
     NodeOption{"metrics-listen", "metrics-bind-address", "metricsBindAddress", Text, "ADDRESS:PORT",
-               "an address and a port", "127.0.0.1:10249", "", "Where /metrics is served.",
+               "an address and a port", "127.0.0.1:10249", "",
+               "Where /metrics is served; 0.0.0.0 and [::] mean all addresses of both families.",
                put_metrics},
     NodeOption{"status-page", "", "", Text, "WHO", "off, local or open", "local", "",
                "Who sees the status page, at / where metrics are: nobody, clients on the loopback "
@@ -404,7 +414,9 @@ constexpr std::array Options = {
                put_status_page},
     NodeOption{"healthz-listen", "healthz-bind-address", "healthzBindAddress", Text, "ADDRESS:PORT",
                "an address and a port", "0.0.0.0:10256", "",
-               "Where /healthz and /livez are served.", put_healthz},
+               "Where /healthz and /livez are served; 0.0.0.0 and [::] mean all addresses of both "
+               "families.",
+               put_healthz},
     NodeOption{"log-level", "", "", Text, "LEVEL", "debug, info, warn or error", "info", "",
                "What is logged.", put_log_level},
     NodeOption{"log-format", "logging-format", "logging.format", Text, "FORMAT", "text or json",

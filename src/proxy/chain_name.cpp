@@ -20,8 +20,8 @@ constexpr std::array<std::string_view, 4> FilterChains = {ServicesChain, Externa
                                                           NodePortsChain, ForwardChain};
 constexpr std::array<std::string_view, 4> NatChains = {ServicesChain, NodePortsChain,
                                                        PostroutingChain, MarkChain};
-constexpr std::array<std::string_view, 5> FilterTrees = {
-    ClusterIpTree, ExternalIpTree, NodePortTree, ProxyFirewallTree, HealthCheckTree};
+constexpr std::array<std::string_view, 6> FilterTrees = {
+    ClusterIpTree, ExternalIpTree, NodePortTree, ProxyFirewallTree, HealthCheckTree, HairpinTree};
 constexpr std::array<std::string_view, 4> NatTrees = {ClusterIpTree, ExternalIpTree, NodePortTree,
                                                       HairpinTree};
 

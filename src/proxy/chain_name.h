@@ -38,6 +38,7 @@ inline constexpr std::string_view ExternalServicesChain = "KUBE-EXTERNAL-SERVICE
 inline constexpr std::string_view NodePortsChain = "KUBE-NODEPORTS";
 inline constexpr std::string_view PostroutingChain = "KUBE-POSTROUTING";
 inline constexpr std::string_view MarkChain = "KUBE-MARK-MASQ";
+inline constexpr std::string_view AcceptTarget = "ACCEPT";  // The kernel's.
 inline constexpr std::string_view ForwardChain = "KUBE-FORWARD";
 inline constexpr std::string_view ProxyFirewallChain = "KUBE-PROXY-FIREWALL";
 inline constexpr std::string_view FirewallChain = "KUBE-FIREWALL";  // Kubelet has it, too.

@@ -24,6 +24,7 @@ DispatchTree make_tree(TreeId id, kube::IpFamily family) {
     case TreeId::RefusedNodePort:
       return {KeyedBy::Port, std::string(NodePortTree)};
     case TreeId::Hairpin:
+    case TreeId::ForwardedHairpin:
       return {by_address, std::string(HairpinTree)};
     case TreeId::HealthCheckPort:
       return {KeyedBy::Port, std::string(HealthCheckTree)};

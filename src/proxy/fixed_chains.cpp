@@ -21,6 +21,22 @@ std::string root_of(std::string_view tree) {
   return std::string(tree.substr(0, tree.size() - 1));
 }
 
+// The program of xt_bpf that is true when source and destination address are equal, as
+// iptables takes it: the number of instructions, then code, true and false branch, value of each.
+std::string hairpin_program(bool is_v4) {
+  const unsigned source = is_v4 ? 12 : 8;
+  const unsigned destination = is_v4 ? 16 : 24;
+  const unsigned words = is_v4 ? 1 : 4;
+  std::string program = fmt::format("{}", words * 4 + 2);
+  for (unsigned word = 0; word < words; ++word) {
+    const unsigned behind = (words - 1 - word) * 4;  // Instructions until "return true".
+    // Load the destination's word, keep it in X, load the source's, go on if they are equal.
+    program += fmt::format(",32 0 0 {},7 0 0 0,32 0 0 {},29 0 {} 0", destination + 4 * word,
+                           source + 4 * word, behind + 1);
+  }
+  return program + ",6 0 0 65535,6 0 0 0";
+}
+
 // Builds one chain after the other.
 class FixedChains {
  public:
@@ -45,6 +61,8 @@ class FixedChains {
   void add_nat_services();
   void add_node_port_jumps(ChainBuilder& services) const;
   void add_masquerading();
+  void add_hairpin(Table table, std::string_view action, ChainBuilder& chain) const;
+  bool has_all_node_ports() const;
   bool serves_node_ports_on(const IpAddress& address) const;
 
   void put(Table table, ChainBuilder& chain) { chains_.push_back({table, chain.finish()}); }
@@ -89,6 +107,7 @@ void FixedChains::add_filter() {
   forward.add(fmt::format(
       "-m comment --comment \"kubernetes forwarding rules\" -m mark --mark {0}/{0} -j ACCEPT",
       mark_));
+  add_hairpin(Table::Filter, AcceptTarget, forward);  // It gets its mark on the way out only.
   forward.add(
       "-m comment --comment \"kubernetes forwarding conntrack rule\" -m conntrack --ctstate "
       "RELATED,ESTABLISHED -j ACCEPT");
@@ -132,6 +151,15 @@ void FixedChains::add_nat_services() {
   put(Table::Nat, node_ports);
 }
 
+// Prefixes of one family say nothing about the other, as for kube-proxy.
+bool FixedChains::has_all_node_ports() const {
+  return config_.node_port_scope == NodePortScope::All ||
+         (config_.node_port_scope == NodePortScope::Ranges &&
+          std::none_of(
+              config_.node_port_ranges.begin(), config_.node_port_ranges.end(),
+              [&](const IpPrefix& range) { return kube::family_of(range.base()) == family_; }));
+}
+
 bool FixedChains::serves_node_ports_on(const IpAddress& address) const {
   if (kube::family_of(address) != family_ ||
       (address.is_loopback() && !(is_v4_ && config_.localhost_node_ports))) {
@@ -150,7 +178,7 @@ void FixedChains::add_node_port_jumps(ChainBuilder& services) const {
   static constexpr std::string_view Comment =
       "-m comment --comment \"kubernetes service nodeports; NOTE: this must be the last rule in "
       "this chain\"";
-  if (config_.node_port_scope == NodePortScope::All) {
+  if (has_all_node_ports()) {
     // No route leads from ::1 to another host, and from 127.0.0.0/8 only with route_localnet.
     const std::string_view loopback = !is_v4_                         ? "! -d ::1/128 "
                                       : !config_.localhost_node_ports ? "! -d 127.0.0.0/8 "
@@ -170,20 +198,14 @@ void FixedChains::add_node_port_jumps(ChainBuilder& services) const {
   }
 }
 
-// The program of xt_bpf that is true when source and destination address are equal, as
-// iptables takes it: the number of instructions, then code, true and false branch, value of each.
-std::string hairpin_program(bool is_v4) {
-  const unsigned source = is_v4 ? 12 : 8;
-  const unsigned destination = is_v4 ? 16 : 24;
-  const unsigned words = is_v4 ? 1 : 4;
-  std::string program = fmt::format("{}", words * 4 + 2);
-  for (unsigned word = 0; word < words; ++word) {
-    const unsigned behind = (words - 1 - word) * 4;  // Instructions until "return true".
-    // Load the destination's word, keep it in X, load the source's, go on if they are equal.
-    program += fmt::format(",32 0 0 {},7 0 0 0,32 0 0 {},29 0 {} 0", destination + 4 * word,
-                           source + 4 * word, behind + 1);
+// What is done to a packet of a Pod that was sent to itself.
+void FixedChains::add_hairpin(Table table, std::string_view action, ChainBuilder& chain) const {
+  if (config_.hairpin == Hairpin::Bpf) {
+    chain.add(fmt::format("-m conntrack --ctstate DNAT -m bpf --bytecode \"{}\" -j {}",
+                          hairpin_program(is_v4_), action));
+  } else {
+    jump_to_tree(table, HairpinTree, "-m conntrack --ctstate DNAT ", chain);
   }
-  return program + ",6 0 0 65535,6 0 0 0";
 }
 
 void FixedChains::add_masquerading() {
@@ -193,12 +215,7 @@ void FixedChains::add_masquerading() {
 
   ChainBuilder postrouting{std::string(PostroutingChain)};
   // A Pod that was sent to itself would get the answer of its own address, and drop it.
-  if (config_.hairpin == Hairpin::Bpf) {
-    postrouting.add(fmt::format("-m conntrack --ctstate DNAT -m bpf --bytecode \"{}\" -j {}",
-                                hairpin_program(is_v4_), MarkChain));
-  } else {
-    jump_to_tree(Table::Nat, HairpinTree, "-m conntrack --ctstate DNAT ", postrouting);
-  }
+  add_hairpin(Table::Nat, MarkChain, postrouting);
   postrouting.add(fmt::format("-m mark ! --mark {0}/{0} -j RETURN", mark_));
   // A packet that passes here a second time, in a tunnel, has to come without the mark.
   postrouting.add(fmt::format("-j MARK --set-xmark {}/0x0", mark_));

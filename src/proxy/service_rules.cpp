@@ -188,11 +188,14 @@ void PortCompiler::add_hairpin() {
   for (const PortEndpoint& endpoint : view_.endpoints) {
     if (endpoint.is_local || !endpoint.has_node) {
       const std::string host = host_prefix(endpoint.address);
-      rules_.placed.push_back(
-          {TreeId::Hairpin, std::make_shared<const DispatchRule>(DispatchRule{
-                                .key = {.address = endpoint.address},
-                                .text = "-s " + host + " -d " + host + " " + jump(MarkChain),
-                                .owner = owner_})});
+      for (const auto& [tree, target] : {std::pair(TreeId::Hairpin, MarkChain),
+                                         std::pair(TreeId::ForwardedHairpin, AcceptTarget)}) {
+        rules_.placed.push_back(
+            {tree, std::make_shared<const DispatchRule>(
+                       DispatchRule{.key = {.address = endpoint.address},
+                                    .text = "-s " + host + " -d " + host + " " + jump(target),
+                                    .owner = owner_})});
+      }
     }
   }
 }

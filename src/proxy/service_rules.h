@@ -42,8 +42,9 @@ enum class TreeId : std::uint8_t {
   RefusedNodePort,       // filter
   HealthCheckPort,       // filter: ports of health servers.
   LoadBalancerFirewall,  // filter: what KUBE-FW- did not let through.
+  ForwardedHairpin,      // filter: as Hairpin.
 };
-inline constexpr std::size_t TreeCount = 9;
+inline constexpr std::size_t TreeCount = 10;
 constexpr Table table_of(TreeId tree) noexcept {
   return tree <= TreeId::Hairpin ? Table::Nat : Table::Filter;
 }

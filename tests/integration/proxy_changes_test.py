@@ -219,10 +219,11 @@ def nobody_is_cut_off(topology, folder, backend):
 
 
 def addresses_are_followed(topology, folder, backend):
-    """An address that the node gets later serves NodePorts at once, one that it loses does not."""
+    """An address that the node gets later serves NodePorts at once, one that it loses does not. What is said of IPv4
+    leaves IPv6 as it is."""
     tcp = [("main", 80, 8080, "TCP", 30080)]
-    write(folder, [service("web", [VIP[4]], tcp, type="NodePort"),
-                   *slices("web", [(POD_A[4], "node-1")], [("main", 8080, "TCP")])])
+    write(folder, [service("web", [VIP[4], VIP[6]], tcp, type="NodePort"),
+                   *slices("web", [(POD_A[4], "node-1"), (POD_A[6], "node-1")], [("main", 8080, "TCP")])])
     topology.client.run("ip", "route", "add", "198.51.100.77", "via", NODE_OUTSIDE[4])
     ask = lambda: ask_tcp(topology.client, 4, "198.51.100.77", 30080, 0.3)  # noqa: E731
     topology.node.run("ip", "addr", "add", "198.51.100.77/32", "dev", "lo")
@@ -230,6 +231,8 @@ def addresses_are_followed(topology, folder, backend):
                  wait_until(lambda: ask().startswith("pod-a"), 5) is not None, True)
     checks.equal(f"{backend}: one out of the range does not",
                  ask_tcp(topology.client, 4, NODE_OUTSIDE[4], 30080, 0.3), "REFUSED")
+    checks.equal(f"{backend}: prefixes of IPv4 say nothing of IPv6",
+                 ask_tcp(topology.client, 6, NODE_OUTSIDE[6], 30080, 0.3).split()[0], "pod-a")
     topology.node.run("ip", "addr", "del", "198.51.100.77/32", "dev", "lo")
     checks.equal(f"{backend}: its rule goes with it", wait_until(
         lambda: not any("198.51.100.77" in line for line in saved(topology.node, backend, "nat")), 5) is not None, True)

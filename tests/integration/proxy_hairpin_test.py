@@ -122,6 +122,21 @@ def check_family(topology, routed, family, label):
                {"pod-a": NODE_PODS[family], "pod-c": anything_of_node})
 
 
+def check_forwarding(topology, routed, backend):
+    """Where nothing is forwarded unless a rule lets it, a Pod still reaches itself."""
+    tools = {4: backend, 6: backend.replace("iptables", "ip6tables")}
+    for family, tool in tools.items():
+        topology.node.run(tool, "-P", "FORWARD", "DROP")
+        label = f"{backend}, IPv{family}, policy DROP"
+        for space, number, name in ((topology.pod_a, 1, "pod-a"), (routed, 2, "pod-c")):
+            for protocol, ask in (("TCP", ask_tcp), ("UDP", ask_udp)):
+                checks.equal(f"{label}, {protocol}: {name} to itself",
+                             ask(space, family, VIP[family].format(number), 80).split()[0], name)
+        checks.equal(f"{label}: to another Pod nothing is let through",
+                     ask_tcp(routed, family, POD_A[family], 8080, timeout=0.5), "TIMEOUT")
+        topology.node.run(tool, "-P", "FORWARD", "ACCEPT")
+
+
 def check_localhost(topology, backend):
     """127.0.0.1 is served only where it is asked for; ::1 never."""
     checks.equal(f"{backend}: a NodePort on 127.0.0.1, not asked for",
@@ -166,6 +181,7 @@ def check_backend(backend):
         node = NodeProgram(topology.node, folder.path, *arguments, backend=backend)
         for family in FAMILY:
             check_family(topology, routed, family, f"{backend}, IPv{family}")
+        check_forwarding(topology, routed, backend)
         check_localhost(topology, backend)
         checks.equal(f"{backend}: it ends in order", node.stop(), 0)
         node = NodeProgram(topology.node, folder.path, *arguments, "--iptables-localhost-nodeports", "true",

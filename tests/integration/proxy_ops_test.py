@@ -52,7 +52,9 @@ def probes_and_metrics():
     space.run("ip", "route", "add", "default", "dev", "lo")
     with Folder() as folder:
         write(folder, [(POD, "node-1"), ("10.244.1.11", "node-1"), ("10.244.2.1", "node-2")])
-        node = NodeProgram(space, folder.path, "--healthz-listen", "127.0.0.1:10256")
+        node = NodeProgram(space, folder.path, "--healthz-listen", "[::]:10256")
+        checks.equal("all addresses are those of both families",
+                     [get(space, f"http://{host}:10256/livez")[0] for host in ("127.0.0.1", "[::1]")], [200, 200])
         for path, fields in (("healthz", {"currentTime", "lastUpdated", "nodeEligible"}),
                              ("livez", {"currentTime", "lastUpdated"})):
             status, headers, body = get(space, f"http://127.0.0.1:10256/{path}")

@@ -168,7 +168,8 @@ TEST_CASE("settings that apply are applied, from the file and from kube-proxy's 
   CHECK_FALSE(config->proxy.drop_invalid);
   CHECK(config->node_name == "from-flag");
   CHECK(config->metrics_listen[0].to_text() == "127.0.0.1:2");
-  CHECK(config->healthz_listen[0].to_text() == "0.0.0.0:10256");
+  CHECK(config->healthz_listen == std::vector<SocketAddress>{{IpAddress::v4(0, 0, 0, 0), 10256},
+                                                             {*IpAddress::from_text("::"), 10256}});
   CHECK(config->backend == proxy::Backend::Legacy);
 }
 
@@ -333,7 +334,8 @@ TEST_CASE("what is in force is shown for every option, in the table's order") {
   }
   for (const char* line :
        {"node-name: b\n", "node-zone: none\n", "service-cidrs: 10.96.0.0/12, fd00::/112\n",
-        "proxy-mode: iptables\n", "node-ip: those of the default routes\n", "dns: false\n"}) {
+        "proxy-mode: iptables\n", "node-ip: those of the Node object, else of the default routes\n",
+        "dns: false\n"}) {
     CHECK_MESSAGE(text.find(line) != std::string::npos, line << "in\n" << text);
   }
 }

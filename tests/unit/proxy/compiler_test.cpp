@@ -101,6 +101,7 @@ TEST_CASE("the rules of a small world, in full") {
 -A KUBE-EXTERNAL-SERVICES -m addrtype --dst-type LOCAL -j KUBE-NPT
 -A KUBE-FORWARD -m conntrack --ctstate INVALID -j DROP
 -A KUBE-FORWARD -m comment --comment "kubernetes forwarding rules" -m mark --mark 0x4000/0x4000 -j ACCEPT
+-A KUBE-FORWARD -m conntrack --ctstate DNAT -m bpf --bytecode "6,32 0 0 16,7 0 0 0,32 0 0 12,29 0 1 0,6 0 0 65535,6 0 0 0" -j ACCEPT
 -A KUBE-FORWARD -m comment --comment "kubernetes forwarding conntrack rule" -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
 -A KUBE-HCN -p tcp -m comment --comment "ns2/svc2 health check node port" -m tcp --dport 30000 -j ACCEPT
 -A KUBE-NODEPORTS -j KUBE-HCN
@@ -166,6 +167,19 @@ TEST_CASE("masquerade bit, invalid packets and ports that are not random are cho
   CHECK(world.chain("KUBE-POSTROUTING").find("MASQUERADE") != std::string::npos);
 }
 
+TEST_CASE("without xt_bpf, each endpoint that may call itself is let through and masqueraded") {
+  Config config = test_config();
+  config.hairpin = Hairpin::Addresses;
+  ProxyWorld world(service("ns/svc", "clusterIP: 172.30.0.41, ports: [{port: 80}]") +
+                       slice("ns/svc", "{port: 80}", {"10.180.0.1 here", "10.180.0.2 there"}),
+                   config);
+  CHECK(world.chain("KUBE-HPN") == "-s 10.180.0.1/32 -d 10.180.0.1/32 -j KUBE-MARK-MASQ\n");
+  CHECK(world.chain("KUBE-HPN", Table::Filter) == "-s 10.180.0.1/32 -d 10.180.0.1/32 -j ACCEPT\n");
+  const std::string jump = "-m conntrack --ctstate DNAT -j KUBE-HPN\n";
+  CHECK(world.chain("KUBE-POSTROUTING").find(jump) != std::string::npos);
+  CHECK(world.chain("KUBE-FORWARD", Table::Filter).find(jump) != std::string::npos);
+}
+
 TEST_CASE("rules per Service and endpoint stay within their budget") {
   // Whoever changes these numbers changes what every node pays.
   struct Case {
@@ -177,7 +191,7 @@ TEST_CASE("rules per Service and endpoint stay within their budget") {
   };
   const std::size_t base_filter = rule_count(ProxyWorld("").compiler(), Table::Filter);
   const std::size_t base_nat = rule_count(ProxyWorld("").compiler(), Table::Nat);
-  CHECK(base_filter == 4);
+  CHECK(base_filter == 5);
   CHECK(base_nat == 8);  // Two of them count NodePorts on loopback addresses, where there are such.
   for (const Case& c :
        {Case{1, 0, false, 2, 0}, Case{1, 1, false, 0, 4}, Case{1, 2, false, 0, 5},
