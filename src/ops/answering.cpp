@@ -19,6 +19,15 @@ namespace {
 
 namespace asio = boost::asio;
 
+std::vector<dns::Name> zones_of(const std::vector<resolver::StubDomain>& stubs) {
+  std::vector<dns::Name> zones;
+  zones.reserve(stubs.size());
+  for (const resolver::StubDomain& stub : stubs) {
+    zones.push_back(stub.zone);
+  }
+  return zones;
+}
+
 }  // namespace
 
 Answering::Answering(asio::io_context& context, server::Views& views, const Config& config,
@@ -27,6 +36,7 @@ Answering::Answering(asio::io_context& context, server::Views& views, const Conf
       views_(views),
       zone_folders_(config.static_zones),
       built_in_zones_(config.built_in_zones),
+      stub_zones_(zones_of(config.forward.stub_domains)),
       readers_(server::reader_count(config.server)),
       rules_(context, views, readers_, secret),
       query_log_(context, views, readers_),
@@ -71,9 +81,12 @@ void Answering::stop() {
 //------------------------------------------------------------------ putting things in force
 
 void Answering::configure(const Config& next) {
-  if (zone_folders_ != next.static_zones || built_in_zones_ != next.built_in_zones) {
+  std::vector<dns::Name> stub_zones = zones_of(next.forward.stub_domains);
+  if (zone_folders_ != next.static_zones || built_in_zones_ != next.built_in_zones ||
+      stub_zones_ != stub_zones) {
     zone_folders_ = next.static_zones;
     built_in_zones_ = next.built_in_zones;
+    stub_zones_ = std::move(stub_zones);
     watch_zones();
     load_zones();
   }
@@ -83,7 +96,8 @@ void Answering::configure(const Config& next) {
 }
 
 void Answering::load_zones() {
-  zones::LoadedZones loaded = zones::load_zones(zone_folders_, built_in_zones_, zones_.get());
+  zones::LoadedZones loaded =
+      zones::load_zones(zone_folders_, built_in_zones_, zones_.get(), stub_zones_);
   zone_problems_.update(loaded.errors);
   rcu::replace(views_.zones, zones_, std::move(loaded.zones));
 }

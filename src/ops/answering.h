@@ -112,6 +112,7 @@ class Answering {
   server::Views& views_;
   std::vector<std::filesystem::path> zone_folders_;
   bool built_in_zones_;
+  std::vector<dns::Name> stub_zones_;  // Which other servers are asked for.
   ProblemLog zone_problems_{"static zones"};
   const std::size_t readers_;  // Threads that have a place in the rules.
   QueryRules rules_;

@@ -306,7 +306,11 @@ constexpr auto Table = std::to_array<Option>({
      "name.",
      put_static_zones, true},
     {"builtInZones", "built-in-zones", Boolean, "BOOL", "true or false", "true", "", Live,
-     "Whether localhost and the empty zones of RFC 6303 and RFC 6761 are served.",
+     "Whether localhost and the empty zones of RFC 6303 and RFC 6761 are served. What else is "
+     "configured comes first: zones of staticZones with the same name, those of stubDomains with "
+     "all "
+     "names in them, and, where fallthroughZones has reverse names asked elsewhere, these past the "
+     "empty zones.",
      [](Config& c, const std::string& t) { return put_boolean(c.built_in_zones, t); }},
     {"clusterDomain", "cluster-domain", Text, "NAME", "a domain name such as cluster.local",
      "cluster.local", "", Live, "The zone that the cluster's names live in.", put_cluster_domain},
@@ -371,8 +375,10 @@ constexpr auto Table = std::to_array<Option>({
     {"stubDomains", "stub-domains", List, "ZONE=UPSTREAM",
      "a list of ZONE=UPSTREAM such as corp.example=10.0.0.10", "", "none", Live,
      "Who is asked for the names of a zone instead of forward. A zone may be given several times, "
-     "once "
-     "for each upstream; the longest zone wins.",
+     "once for each upstream; the longest zone wins. It may lie within a zone that is served here, "
+     "of "
+     "the cluster or of staticZones: the longer one has a name, but reverse names that the cluster "
+     "has are the cluster's.",
      put_stub_domain},
     {"searchCompletion", "search-completion", Boolean, "BOOL", "true or false", "false", "",
      AtRestart,

@@ -1,4 +1,4 @@
-// The data that owns a name: one of the cluster's zones, a static zone, or nobody.
+// The data that owns a name: one of the cluster's zones, a static zone, or nobody here.
 //
 // Inside this room only.
 
@@ -17,19 +17,31 @@ struct Authority {
   bool is_none() const noexcept { return cluster == nullptr && zone == nullptr; }
 };
 
-// The zone with the longest apex owns a name.  Reverse zones overlap (10.in-addr.arpa is an empty
-// zone by RFC 6303 and holds ClusterIPs at the same time): there, a name that the cluster has is
-// the cluster's.
+// Whether a name within both is the cluster's: the longer apex owns it.  Reverse zones overlap
+// (10.in-addr.arpa is an empty zone by RFC 6303, or another network's, and holds ClusterIPs at the
+// same time): there, a name that the cluster has is the cluster's.
+inline bool is_of_cluster(const records::Index& index, const records::Apex& cluster,
+                          const zones::Owner& owner, const dns::NameKey& name,
+                          records::Index::Search& search) noexcept {
+  if (owner.labels < cluster.labels) {
+    return true;
+  }
+  if (owner.labels == cluster.labels && (owner.zone != nullptr || !cluster.is_reverse)) {
+    return true;
+  }
+  return cluster.is_reverse &&
+         (index.has(name, search) || (owner.gives_way && cluster.falls_through));
+}
+
 inline Authority find_authority(const records::Index& index, const zones::ZoneSet& zones,
                                 const dns::NameKey& name, records::Index::Search& search) noexcept {
   const records::Apex* cluster = index.enclosing(name);
-  const zones::Zone* zone = zones.closest(name);
-  if (cluster != nullptr && zone != nullptr) {
-    const bool is_cluster = zone->apex().label_count() <= cluster->labels ||
-                            (cluster->is_reverse && index.has(name, search));
-    return is_cluster ? Authority{cluster, nullptr} : Authority{nullptr, zone};
+  const zones::Owner* owner = zones.closest(name);
+  if (owner == nullptr ||
+      (cluster != nullptr && is_of_cluster(index, *cluster, *owner, name, search))) {
+    return {cluster, nullptr};
   }
-  return {cluster, zone};
+  return {nullptr, owner->zone};
 }
 
 }  // namespace waypost::server

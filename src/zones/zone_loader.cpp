@@ -100,12 +100,15 @@ Result<std::unique_ptr<const Zone>> parse_file(const fs::path& path) {
 
 class Loader {
  public:
-  explicit Loader(const ZoneSet* previous) : previous_(previous) {}
+  Loader(const ZoneSet* previous, std::span<const dns::Name> elsewhere)
+      : previous_(previous), elsewhere_(elsewhere) {}
 
   void load_built_in();
   void load_folder(const fs::path& folder);
   LoadedZones finish() {
-    return {.zones = ZoneSet::from_files(std::move(loaded_)), .errors = std::move(errors_)};
+    report_elsewhere();
+    return {.zones = ZoneSet::from_files(std::move(loaded_), elsewhere_),
+            .errors = std::move(errors_)};
   }
 
  private:
@@ -113,8 +116,10 @@ class Loader {
   void keep_previous(const fs::path& path);
   void keep_folder(const fs::path& folder);
   void report_repeated(std::size_t first);
+  void report_elsewhere();
 
   const ZoneSet* previous_;
+  std::span<const dns::Name> elsewhere_;
   std::vector<ZoneSet::Loaded> loaded_;
   std::vector<Error> errors_;
 };
@@ -127,12 +132,12 @@ void Loader::load_built_in() {
     }
     const fs::path path = fs::path(BuiltInFolder) / file.name;
     if (auto zone = previous_ != nullptr ? previous_->find_file(path) : nullptr) {
-      loaded_.emplace_back(path, std::move(zone));
+      loaded_.push_back({path, std::move(zone), true});
       continue;
     }
     Result<std::unique_ptr<const Zone>> zone = parse_named(file.text, path, include_embedded);
     if (zone) {
-      loaded_.emplace_back(path, *std::move(zone));
+      loaded_.push_back({path, *std::move(zone), true});
     } else {
       errors_.push_back(std::move(zone.error()));
     }
@@ -156,7 +161,7 @@ void Loader::load_folder(const fs::path& folder) {
 void Loader::load_file(const fs::path& path) {
   Result<std::unique_ptr<const Zone>> zone = parse_file(path);
   if (zone) {
-    loaded_.emplace_back(path, *std::move(zone));
+    loaded_.push_back({path, *std::move(zone)});
     return;
   }
   errors_.push_back(std::move(zone.error()));
@@ -165,7 +170,7 @@ void Loader::load_file(const fs::path& path) {
 
 void Loader::keep_previous(const fs::path& path) {
   if (auto zone = previous_ != nullptr ? previous_->find_file(path) : nullptr) {
-    loaded_.emplace_back(path, std::move(zone));
+    loaded_.push_back({path, std::move(zone)});
   }
 }
 
@@ -175,7 +180,7 @@ void Loader::keep_folder(const fs::path& folder) {
     return;
   }
   for (const ZoneSet::Loaded& loaded : previous_->loaded()) {
-    if (loaded.first.parent_path() == folder) {
+    if (loaded.file.parent_path() == folder) {
       loaded_.push_back(loaded);
     }
   }
@@ -185,14 +190,27 @@ void Loader::keep_folder(const fs::path& folder) {
 void Loader::report_repeated(std::size_t first) {
   for (std::size_t later = first; later < loaded_.size(); ++later) {
     for (std::size_t earlier = first; earlier < later; ++earlier) {
-      if (loaded_[earlier].second->apex() == loaded_[later].second->apex()) {
+      if (loaded_[earlier].zone->apex() == loaded_[later].zone->apex()) {
         errors_.push_back(
             {ErrorKind::InvalidInput,
              fmt::format("{}: not served, because {} holds the same zone {}, expected one file for "
                          "each zone",
-                         loaded_[earlier].first.string(), loaded_[later].first.string(),
-                         loaded_[later].second->apex().to_text())});
+                         loaded_[earlier].file.string(), loaded_[later].file.string(),
+                         loaded_[later].zone->apex().to_text())});
       }
+    }
+  }
+}
+
+// The zone here wins, so that what was meant to be asked elsewhere never is.
+void Loader::report_elsewhere() {
+  for (const ZoneSet::Loaded& loaded : loaded_) {
+    if (!loaded.is_built_in &&
+        std::ranges::find(elsewhere_, loaded.zone->apex()) != elsewhere_.end()) {
+      errors_.push_back({ErrorKind::InvalidInput,
+                         fmt::format("{}: the zone {} is served from here, and the upstreams that "
+                                     "stubDomains has for it are not asked, expected one of both",
+                                     loaded.file.string(), loaded.zone->apex().to_text())});
     }
   }
 }
@@ -200,8 +218,8 @@ void Loader::report_repeated(std::size_t first) {
 }  // namespace
 
 LoadedZones load_zones(const std::vector<std::filesystem::path>& folders, bool built_in,
-                       const ZoneSet* previous) {
-  Loader loader(previous);
+                       const ZoneSet* previous, std::span<const dns::Name> elsewhere) {
+  Loader loader(previous, elsewhere);
   if (built_in) {
     loader.load_built_in();
   }

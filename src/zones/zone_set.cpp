@@ -17,18 +17,20 @@ struct ZoneSet::Table {
 
   struct Slot {
     std::uint64_t hash = 0;
-    const Zone* zone = nullptr;
+    bool is_taken = false;
+    Owner owner;
     dns::Name apex;  // In lower case.
   };
 
-  explicit Table(std::span<const std::shared_ptr<const Zone>> zones)
-      : slots(std::bit_ceil(zones.size() * 2 + 1)) {
+  explicit Table(const std::map<dns::Name, Owner>& owners)
+      : slots(std::bit_ceil(owners.size() * 2 + 1)) {
     const std::size_t mask = slots.size() - 1;
-    for (const auto& zone : zones) {
-      Slot slot{.zone = zone.get(), .apex = zone->apex().lowered()};
+    for (const auto& [apex, owner] : owners) {
+      Slot slot{.is_taken = true, .owner = owner, .apex = apex.lowered()};
       slot.hash = dns::hash_name(slot.apex.wire());
+      slot.owner.labels = static_cast<std::uint8_t>(apex.label_count());
       std::size_t at = slot.hash & mask;
-      while (slots[at].zone != nullptr) {
+      while (slots[at].is_taken) {
         at = (at + 1) & mask;
       }
       note_depth(slot.apex);
@@ -36,11 +38,11 @@ struct ZoneSet::Table {
     }
   }
 
-  const Zone* find(std::uint64_t hash, Bytes lower_wire) const noexcept {
+  const Owner* find(std::uint64_t hash, Bytes lower_wire) const noexcept {
     const std::size_t mask = slots.size() - 1;
-    for (std::size_t at = hash & mask; slots[at].zone != nullptr; at = (at + 1) & mask) {
+    for (std::size_t at = hash & mask; slots[at].is_taken; at = (at + 1) & mask) {
       if (slots[at].hash == hash && std::ranges::equal(slots[at].apex.wire(), lower_wire)) {
-        return slots[at].zone;
+        return &slots[at].owner;
       }
     }
     return nullptr;
@@ -72,31 +74,55 @@ struct ZoneSet::Table {
   std::array<Depths, Buckets> depths;
 };
 
-ZoneSet::ZoneSet(std::vector<std::shared_ptr<const Zone>> zones) {
-  std::map<dns::Name, std::shared_ptr<const Zone>> by_apex;
+ZoneSet::ZoneSet(std::vector<std::shared_ptr<const Zone>> zones,
+                 std::span<const dns::Name> elsewhere) {
+  std::vector<Loaded> loaded;
+  loaded.reserve(zones.size());
   for (std::shared_ptr<const Zone>& zone : zones) {
-    by_apex.insert_or_assign(zone->apex(), std::move(zone));
+    loaded.push_back({.file = {}, .zone = std::move(zone)});
   }
-  for (auto& [apex, zone] : by_apex) {
-    zones_.push_back(std::move(zone));
-  }
-  table_ = std::make_unique<const Table>(zones_);
+  build(loaded, elsewhere);
 }
 
-std::unique_ptr<const ZoneSet> ZoneSet::from_files(std::vector<Loaded> loaded) {
-  std::vector<std::shared_ptr<const Zone>> zones;
-  zones.reserve(loaded.size());
-  for (const auto& [file, zone] : loaded) {
-    zones.push_back(zone);
-  }
-  auto set = std::make_unique<ZoneSet>(std::move(zones));
+std::unique_ptr<const ZoneSet> ZoneSet::from_files(std::vector<Loaded> loaded,
+                                                   std::span<const dns::Name> elsewhere) {
+  std::unique_ptr<ZoneSet> set(new ZoneSet());
+  set->build(loaded, elsewhere);
   set->loaded_ = std::move(loaded);
   return set;
 }
 
+void ZoneSet::build(const std::vector<Loaded>& loaded, std::span<const dns::Name> elsewhere) {
+  constexpr std::size_t RecordsOfEmptyZone = 2;  // SOA and NS.
+  std::map<dns::Name, const Loaded*> by_apex;
+  for (const Loaded& each : loaded) {
+    by_apex.insert_or_assign(each.zone->apex(), &each);
+  }
+  const auto is_elsewhere = [&](const dns::Name& apex) {
+    return std::ranges::any_of(elsewhere, [&](const dns::Name& other) {
+      return !other.is_root() && apex.is_within(other);
+    });
+  };
+  std::map<dns::Name, Owner> owners;
+  for (const auto& [apex, each] : by_apex) {
+    if (each->is_built_in && is_elsewhere(apex)) {
+      continue;
+    }
+    const bool gives_way = each->is_built_in && each->zone->record_count() == RecordsOfEmptyZone;
+    owners.emplace(apex, Owner{.zone = each->zone.get(), .gives_way = gives_way});
+    zones_.push_back(each->zone);
+  }
+  for (const dns::Name& apex : elsewhere) {
+    if (!apex.is_root()) {
+      owners.emplace(apex, Owner{});  // Unless a zone is there.
+    }
+  }
+  table_ = std::make_unique<const Table>(owners);
+}
+
 ZoneSet::~ZoneSet() = default;
 
-const Zone* ZoneSet::closest(const dns::NameKey& name) const noexcept {
+const Owner* ZoneSet::closest(const dns::NameKey& name) const noexcept {
   const std::size_t labels = name.label_count;
   if (labels == 0) {
     return table_->find(name.hash, name.wire());
@@ -111,8 +137,8 @@ const Zone* ZoneSet::closest(const dns::NameKey& name) const noexcept {
     }
     const Bytes suffix = name.suffix(i);
     const std::uint64_t hash = i == 0 ? name.hash : dns::hash_name(suffix);
-    if (const Zone* zone = table_->find(hash, suffix)) {
-      return zone;
+    if (const Owner* owner = table_->find(hash, suffix)) {
+      return owner;
     }
   }
   return nullptr;
@@ -126,8 +152,8 @@ std::shared_ptr<const Zone> ZoneSet::find(const dns::Name& apex) const {
 }
 
 std::shared_ptr<const Zone> ZoneSet::find_file(const std::filesystem::path& file) const {
-  const auto at = std::ranges::find(loaded_, file, &Loaded::first);
-  return at != loaded_.end() ? at->second : nullptr;
+  const auto at = std::ranges::find(loaded_, file, &Loaded::file);
+  return at != loaded_.end() ? at->zone : nullptr;
 }
 
 }  // namespace waypost::zones

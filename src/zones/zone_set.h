@@ -23,7 +23,6 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace waypost::zones {
@@ -81,32 +80,52 @@ class Zone {
   std::unique_ptr<const ZoneContent> content_;
 };
 
+// Who has the names at an apex and below it, down to longer apexes: a zone here, or other servers.
+struct Owner {
+  const Zone* zone = nullptr;  // Null: other servers are asked.
+  std::uint8_t labels = 0;     // Of the apex.
+  // A built-in zone without names of its own (RFC 6303, 3): it has only what nothing else that is
+  // configured has, however short that one's apex is.
+  bool gives_way = false;
+};
+
 // The zones of a server.  Immutable; any number of threads may read.
 class ZoneSet {
  public:
   // A zone and the file that it was read from; none for a zone that was made otherwise.
-  using Loaded = std::pair<std::filesystem::path, std::shared_ptr<const Zone>>;
+  struct Loaded {
+    std::filesystem::path file;
+    std::shared_ptr<const Zone> zone;
+    bool is_built_in = false;
+  };
 
-  // At most one zone for each apex answers; of two the later does.
-  explicit ZoneSet(std::vector<std::shared_ptr<const Zone>> zones);
+  // At most one zone for each apex answers; of two the later does.  Names of the apexes `elsewhere`
+  // are other servers', but for zones that are longer or have the same apex.  Built-in zones within
+  // them do not answer.  The root is nobody's: no zone here has what is left.
+  explicit ZoneSet(std::vector<std::shared_ptr<const Zone>> zones,
+                   std::span<const dns::Name> elsewhere = {});
   // The same, remembering for find_file() where each zone came from, also of those that do not
   // answer.
-  static std::unique_ptr<const ZoneSet> from_files(std::vector<Loaded> loaded);
+  static std::unique_ptr<const ZoneSet> from_files(std::vector<Loaded> loaded,
+                                                   std::span<const dns::Name> elsewhere = {});
   ~ZoneSet();
 
-  // The zone with the longest apex that `name` is within, or nullptr.
-  const Zone* closest(const dns::NameKey& name) const noexcept;
+  // The owner with the longest apex that `name` is within, or nullptr.
+  const Owner* closest(const dns::NameKey& name) const noexcept;
   // The zone with this very apex, or nullptr.
   std::shared_ptr<const Zone> find(const dns::Name& apex) const;
   // The zone that was read from this very path, or nullptr.
   std::shared_ptr<const Zone> find_file(const std::filesystem::path& file) const;
 
-  // In canonical order of their apexes.
+  // Those that answer, in canonical order of their apexes.
   std::span<const std::shared_ptr<const Zone>> zones() const noexcept { return zones_; }
   std::span<const Loaded> loaded() const noexcept { return loaded_; }
 
  private:
   struct Table;
+  ZoneSet() = default;
+  void build(const std::vector<Loaded>& loaded, std::span<const dns::Name> elsewhere);
+
   std::vector<std::shared_ptr<const Zone>> zones_;
   std::vector<Loaded> loaded_;
   std::unique_ptr<const Table> table_;

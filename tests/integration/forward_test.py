@@ -78,6 +78,9 @@ class Upstream:
                 self.address)
             if name.startswith("stray."):  # Nobody asked for that.
                 answers, records = 2, records + stray
+        elif rcode == 0 and qtype == 12 and not truncated:
+            answers = 1
+            records = b"\xc0\x0c" + struct.pack(">HHIH", 12, 1, self.ttl, 18) + b"\4host\7example\3com\0"
         elif rcode == 0 and not truncated:
             records, authority = soa, 1
         flags = 0x8180 | rcode | (0x0200 if truncated else 0)
@@ -233,6 +236,37 @@ def a_stub_domain():
                      server.dig("a.corp.example.com", "A", "+recurse").values(), ["192.0.2.9"])
         checks.equal("a name elsewhere", server.dig("a.example.com", "A", "+recurse").values(),
                      ["192.0.2.1"])
+
+
+def stub_domains_of_built_in_zones():
+    """What is configured comes before what is built in (RFC 6303, 3)."""
+    with Folder() as folder, Upstream(address="192.0.2.9") as upstream:
+        stubs = ",".join(f"{zone}={upstream.where}" for zone in (
+            "10.in-addr.arpa", "168.192.in-addr.arpa", "corp.test", "localhost"))
+        with serving(folder, "--stub-domains", stubs) as server:
+            for name in ("9.9.9.10.in-addr.arpa", "1.1.168.192.in-addr.arpa"):
+                checks.equal(f"the stub domain's: {name}", server.dig(name, "PTR", "+recurse").values(),
+                             ["host.example.com."])
+            for name in ("www.corp.test", "localhost"):
+                checks.equal(f"the stub domain's: {name}", server.dig(name, "A", "+recurse").values(), ["192.0.2.9"])
+            checks.equal("the cluster's", server.dig("7.0.96.10.in-addr.arpa", "PTR", "+recurse").values(),
+                         ["web.shop.svc.cluster.local."])
+            for name in ("www.test", "1.16.172.in-addr.arpa"):
+                checks.equal(f"the built-in zone's: {name}", server.dig(name, "PTR", "+recurse").status, "NXDOMAIN")
+        with serving(folder, "--forward", upstream.where, "--fallthrough-zones", "in-addr.arpa,ip6.arpa") as server:
+            for name in ("9.9.9.10.in-addr.arpa", "1.0.d.f.ip6.arpa"):
+                checks.equal(f"what falls through: {name}", server.dig(name, "PTR", "+recurse").values(),
+                             ["host.example.com."])
+    with Folder() as folder, Folder() as zones, Upstream() as upstream:
+        folder.write("shop.yaml", SHOP)
+        config = zones.write("waypost.yaml", f"manifests: {folder.path}\n")
+        with Server("--config", config) as server:
+            checks.equal("without a stub domain", server.dig("9.9.9.10.in-addr.arpa", "PTR", "+recurse").status,
+                         "NXDOMAIN")
+            zones.write("waypost.yaml", f"manifests: {folder.path}\nstubDomains: ['10.in-addr.arpa={upstream.where}']\n")
+            until(lambda: server.dig("9.9.9.10.in-addr.arpa", "PTR", "+recurse").status == "NOERROR")
+            checks.equal("with one, from the next configuration on",
+                         server.dig("9.9.8.10.in-addr.arpa", "PTR", "+recurse").values(), ["host.example.com."])
 
 
 def an_external_name():
@@ -519,5 +553,6 @@ nobody_answers()
 an_upstream_that_is_gone()
 too_many_questions()
 a_stub_domain()
+stub_domains_of_built_in_zones()
 an_external_name()
 checks.finish()

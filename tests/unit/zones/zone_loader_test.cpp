@@ -264,6 +264,44 @@ TEST_CASE("a folder laid out as a ConfigMap volume is read, and read anew after 
   zone.expect({.asks = "www.example.org. A", .answer = {"www.example.org. 60 A 192.0.2.2"}});
 }
 
+TEST_CASE("built-in zones make room for names that other servers are asked for") {
+  TemporaryFolder folder;
+  folder.write("corp.test.zone", soa(77));
+  const auto name = [](const char* text) { return *dns::Name::from_text(text); };
+  const std::vector<dns::Name> elsewhere = {name("LOCALHOST"), name("1.10.in-addr.arpa"),
+                                            name("ip6.arpa"), name("corp.test"), name("b.test")};
+  const auto loaded = zones::load_zones({folder.path()}, true, nullptr, elsewhere);
+  CHECK(errors_of(loaded, folder) ==
+        Lines{"DIR/corp.test.zone: the zone corp.test. is served from here, and the upstreams that "
+              "stubDomains has for it are not asked, expected one of both"});
+  // "elsewhere", "here", or "here, gives way".
+  const auto owner = [&](const zones::ZoneSet& zones, const char* text) -> std::string {
+    dns::NameKey key;
+    key.assign(name(text).wire());
+    const zones::Owner* found = zones.closest(key);
+    REQUIRE(found != nullptr);
+    return found->zone == nullptr ? "elsewhere" : found->gives_way ? "here, gives way" : "here";
+  };
+  for (const auto& [text, expected] :
+       std::vector<std::pair<const char*, const char*>>{{"a.localhost", "elsewhere"},
+                                                        {"9.1.10.in-addr.arpa", "elsewhere"},
+                                                        {"9.2.10.in-addr.arpa", "here, gives way"},
+                                                        {"1.0.0.127.in-addr.arpa", "here"},
+                                                        {"d.f.ip6.arpa", "elsewhere"},
+                                                        {"www.corp.test", "here"},
+                                                        {"www.b.test", "elsewhere"},
+                                                        {"www.test", "here, gives way"}}) {
+    CAPTURE(text);
+    CHECK(owner(*loaded.zones, text) == expected);
+  }
+  CHECK(loaded.zones->find(name("localhost")) == nullptr);
+
+  const auto again = zones::load_zones({folder.path()}, true, loaded.zones.get());
+  CHECK(errors_of(again, folder) == Lines{});
+  CHECK(owner(*again.zones, "a.localhost") == "here");
+  CHECK(owner(*again.zones, "d.f.ip6.arpa") == "here, gives way");
+}
+
 TEST_CASE("an operator's zone takes the place of a built-in one") {
   TemporaryFolder folder;
   folder.write("10.in-addr.arpa.zone", soa(77) + "1.0.0 60 PTR gw.example.\n");

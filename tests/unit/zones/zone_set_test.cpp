@@ -21,8 +21,10 @@ std::shared_ptr<const zones::Zone> zone(const std::string& apex, std::uint32_t s
 std::string closest(const zones::ZoneSet& set, const std::string& name) {
   dns::NameKey key;
   key.assign(dns::Name::from_text(name)->wire());
-  const zones::Zone* found = set.closest(key);
-  return found == nullptr ? "none" : found->apex().to_text();
+  const zones::Owner* found = set.closest(key);
+  return found == nullptr         ? "none"
+         : found->zone == nullptr ? "elsewhere " + std::to_string(found->labels)
+                                  : found->zone->apex().to_text();
 }
 
 }  // namespace
@@ -61,6 +63,30 @@ TEST_CASE("an empty set has no zone for any name") {
   CHECK(closest(set, ".") == "none");
   CHECK(closest(set, "www.example.") == "none");
   CHECK(set.zones().empty());
+}
+
+TEST_CASE("names below a longer apex that other servers have are theirs, but for zones with it") {
+  const std::vector<dns::Name> elsewhere = {
+      *dns::Name::from_text("Sub.example."), *dns::Name::from_text("org."),
+      *dns::Name::from_text("here."), *dns::Name::from_text(".")};
+  const zones::ZoneSet set(
+      {zone("example."), zone("a.sub.example."), zone("here."), zone("in.org.")}, elsewhere);
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"www.example.", "example."},
+      {"sub.example.", "elsewhere 2"},
+      {"b.sub.example.", "elsewhere 2"},
+      {"x.a.sub.example.", "a.sub.example."},
+      {"www.org.", "elsewhere 1"},
+      {"www.in.org.", "in.org."},
+      {"www.here.", "here."},
+      {"net.", "none"},
+      {".", "none"},
+  };
+  for (const auto& [name, owner] : cases) {
+    CAPTURE(name);
+    CHECK(closest(set, name) == owner);
+  }
+  CHECK(set.zones().size() == 4);
 }
 
 TEST_CASE("of two zones with one apex the later answers, and both are remembered by file") {
