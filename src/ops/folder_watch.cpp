@@ -48,7 +48,8 @@ class FolderWatch::State : public std::enable_shared_from_this<State> {
   State(asio::io_context& context, std::function<void()> changed)
       : inotify_(context), burst_(context), search_(context), changed_(std::move(changed)) {}
 
-  Result<void> add(const fs::path& folder);
+  // One that is `awaited` may come later.
+  Result<void> add(const fs::path& folder, bool awaited);
   void stop();
 
  private:
@@ -73,11 +74,12 @@ class FolderWatch::State : public std::enable_shared_from_this<State> {
   std::function<void()> changed_;
   std::vector<fs::path> folders_;
   std::map<int, Watch> watches_;  // By inotify's watch descriptor.
+  std::set<fs::path> announced_;  // Whose parents tell when they come.
   bool noted_ = false;            // `changed_` is about to be called.
   bool stopped_ = false;
 };
 
-Result<void> FolderWatch::State::add(const fs::path& folder) {
+Result<void> FolderWatch::State::add(const fs::path& folder, bool awaited) {
   if (!inotify_.is_open()) {
     if (Result<void> opened = open(); !opened) {
       return opened;
@@ -85,8 +87,13 @@ Result<void> FolderWatch::State::add(const fs::path& folder) {
   }
   fs::path path = absolute_path(folder);
   Result<void> watched = watch(path);
-  if (watched) {
+  const bool is_absent = !watched && watched.error().kind == ErrorKind::NotFound;
+  if (watched || (awaited && is_absent)) {
     folders_.push_back(std::move(path));
+  }
+  if (awaited && is_absent) {
+    watch_all();
+    return {};
   }
   return watched;
 }
@@ -121,6 +128,7 @@ Result<void> FolderWatch::State::watch(const fs::path& folder) {
       inotify_add_watch(fd, folder.parent_path().c_str(), NameEvents | IN_ONLYDIR | IN_MASK_ADD);
   if (parent >= 0 && folder.has_filename()) {
     watches_[parent].names.insert(folder.filename().string());
+    announced_.insert(folder);
   }
   const int whole = inotify_add_watch(fd, folder.c_str(), FileEvents | IN_ONLYDIR | IN_MASK_ADD);
   if (whole < 0) {
@@ -137,9 +145,13 @@ Result<void> FolderWatch::State::watch(const fs::path& folder) {
 
 void FolderWatch::State::watch_all() {
   const std::map<int, Watch> before = std::exchange(watches_, {});
+  announced_.clear();
   bool is_complete = true;
   for (const fs::path& folder : folders_) {
-    is_complete = watch(folder).has_value() && is_complete;
+    const Result<void> watched = watch(folder);
+    const bool will_be_told =
+        !watched && watched.error().kind == ErrorKind::NotFound && announced_.contains(folder);
+    is_complete = is_complete && (watched || will_be_told);
   }
   for (const auto& [descriptor, watch] : before) {
     if (!watches_.contains(descriptor)) {
@@ -228,12 +240,12 @@ FolderWatch::~FolderWatch() {
 }
 
 Result<void> FolderWatch::add(const fs::path& folder) {
-  return state_->add(folder);
+  return state_->add(folder, false);
 }
 
 void FolderWatch::follow(std::span<const fs::path> folders) {
   for (const fs::path& folder : folders) {
-    if (const Result<void> added = add(folder); !added) {
+    if (const Result<void> added = state_->add(folder, true); !added) {
       log::warn("{}; its changes are seen on SIGHUP only", added.error().message);
     }
   }

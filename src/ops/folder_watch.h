@@ -32,7 +32,8 @@ class FolderWatch {
 
   // Fails when the folder does not exist or the kernel's limit on watches is reached.
   Result<void> add(const std::filesystem::path& folder);
-  // As add() for each; of a failure the log says that SIGHUP has to do.
+  // As add() for each, but one that does not exist is watched as soon as it does; of a failure the
+  // log says that SIGHUP has to do.
   void follow(std::span<const std::filesystem::path> folders);
 
  private:

@@ -183,13 +183,15 @@ def with_imports_and_a_reload():
     with Folder() as folder, Folder() as etc, Upstream("192.0.2.9") as corp:
         folder.write("shop.yaml", SHOP)
         etc.write("common", "errors\ncache 30\n")
-        etc.write("custom/ttl.override", "debug\n")
         file = etc.write("Corefile", CUSTOM)
         with corefile_server(file, "--manifests", folder.path) as server:
             checks.equal("a block of an environment variable",
                          server.dig("web.shop.svc.cluster.local").values(), ["10.96.0.7"])
             checks.equal("a stub domain that is not there yet",
                          server.dig("a.corp.example", "A", "+recurse").status, "REFUSED")
+            (etc.path / "custom").mkdir()
+            time.sleep(0.3)  # Long enough for the folder to be news of its own, in which nothing has changed.
+            etc.write("custom/ttl.override", "debug\n")
             etc.write("custom/corp.server", f"corp.example:53 {{\n forward . {corp.where}\n}}\n")
             told = server.wait_for_log("now in force: stubDomains", timeout=5)
             checks.equal("a file that a pattern matches is seen", len(told), 1)

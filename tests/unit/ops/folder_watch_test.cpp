@@ -26,8 +26,12 @@ constexpr milliseconds Patience{5000};
 // A watch on one folder, and how often it has called.
 class Watched {
  public:
-  explicit Watched(const fs::path& folder) {
+  explicit Watched(const fs::path& folder, bool awaited = false) {
     watch_.emplace(context_, [this] { ++calls_; });
+    if (awaited) {
+      watch_->follow({&folder, 1});
+      return;
+    }
     const Result<void> added = watch_->add(folder);
     REQUIRE_MESSAGE(added.has_value(), added.error().message);
   }
@@ -170,6 +174,20 @@ TEST_CASE("a folder that is deleted with its parent and made again is watched ag
     told = watched.has_changed(milliseconds(100));
   }
   CHECK(told);
+}
+
+TEST_CASE("a folder that is followed before it is there is watched once it comes") {
+  const TemporaryFolder root;
+  for (const char* place : {"custom", "deep/custom"}) {
+    CAPTURE(place);
+    const fs::path folder = root.path() / place;
+    Watched watched(folder, true);
+    fs::create_directories(folder);
+    CHECK(watched.has_changed());
+    watched.settle();
+    std::ofstream(folder / "file") << "1";
+    CHECK(watched.has_changed());
+  }
 }
 
 TEST_CASE("a folder behind a symlink is watched where the symlink leads now") {
