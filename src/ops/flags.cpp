@@ -8,6 +8,7 @@
 #include "ops/text.h"
 
 #include <CLI/CLI.hpp>
+#include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
 #include <array>
@@ -548,6 +549,24 @@ std::expected<CommandLine, Problems> parse_node_command_line(
   return origin;
 }
 
+namespace {
+
+constexpr std::array<std::string_view, 9> ToolCommands = {"check-config",
+                                                          "check-node-config",
+                                                          "convert-corefile",
+                                                          "plan",
+                                                          "explain",
+                                                          "resolv-conf",
+                                                          "env",
+                                                          "inject",
+                                                          "flush"};
+
+std::string list_of_commands() {
+  return fmt::format("{} ('waypost --help' tells what they do)", fmt::join(ToolCommands, ", "));
+}
+
+}  // namespace
+
 std::expected<CommandFlags, Problems> parse_command_flags(std::span<const char* const> arguments,
                                                           std::string_view command,
                                                           std::string_view usage,
@@ -582,6 +601,13 @@ std::expected<CommandFlags, Problems> parse_command_flags(std::span<const char* 
 
 std::expected<ToolCommandLine, Problems> parse_tool_command_line(
     std::span<const char* const> arguments) {
+  if (!arguments.empty() && *arguments[0] != '-' &&
+      std::ranges::find(ToolCommands, std::string_view(arguments[0])) == ToolCommands.end()) {
+    const std::string_view near = nearest(arguments[0], ToolCommands);
+    return std::unexpected(Problems{
+        problem("found the unknown command '" + std::string(arguments[0]) + "', expected " +
+                (near.empty() ? list_of_commands() : "perhaps '" + std::string(near) + "'"))});
+  }
   CLI::App app;
   Asked asked;  // Written to while the line is read, as the subcommands' are.
   asked.add_to(app);
@@ -627,11 +653,7 @@ std::expected<ToolCommandLine, Problems> parse_tool_command_line(
     } else if (flush->parsed()) {
       flush_from = flush_request(flush_words, problems);
     } else if (!check->parsed()) {
-      problems.push_back(problem(
-          "found no command, expected 'waypost check-config FILE', 'waypost check-node-config', "
-          "'waypost convert-corefile FILE', 'waypost plan FILE...', 'waypost explain SOURCE "
-          "ADDRESS:PORT/PROTOCOL FILE...' or "
-          "'waypost flush NAME'"));
+      problems.push_back(problem("found no command, expected " + list_of_commands()));
     } else {
       if (file_option->count() == 0) {
         problems.push_back(

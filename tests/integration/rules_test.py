@@ -216,7 +216,7 @@ def mistakes_are_named():
             (["plan", "/nonexistent.yaml"], "/nonexistent.yaml"),
             (["plan", "--manifests", "/nonexistent"], "/nonexistent"),
             (["plan", "--node-ip", "x", "--manifests", DEMO], "--node-ip: found 'x', expected addresses, at most one"),
-            (["plan", "--cluster-cidr", "10.0.0.1/8", "--manifests", DEMO], "--cluster-cidr: found '10.0.0.1/8'"),
+            (["plan", "--cluster-cidr", "10.0.0.1/33", "--manifests", DEMO], "--cluster-cidr: found '10.0.0.1/8'"),
             (["plan", "--rules", "x", "--manifests", DEMO], "--rules: found an unknown flag"),
             (["explain", "--manifests", DEMO], "explain: found no packet"),
             (["explain", "x", "10.0.0.1:80", "--manifests", DEMO], "found the source 'x'"),
@@ -226,7 +226,10 @@ def mistakes_are_named():
              "found both --kernel and --rules"),
             (["plan", "--kernel", "--manifests", DEMO], "--kernel: found an unknown flag"),
             (["explain", "10.0.0.1", "10.0.0.2:80", "--rules", "/nonexistent", "--manifests", DEMO], "/nonexistent"),
-            ([], "found no command")):
+            ([], "found no command, expected check-config, check-node-config, convert-corefile, plan, explain, "
+                 "resolv-conf, env, inject, flush"),
+            (["convert-corefle", "x"], "found the unknown command 'convert-corefle', expected perhaps 'convert-corefile'"),
+            (["xyzzy"], "found the unknown command 'xyzzy', expected check-config")):
         code, out, err = run(TOOL_PROGRAM, *arguments)
         asked = f"waypost {' '.join(map(str, arguments))}"
         checks.equal(f"{asked} exits with", code, 1)
