@@ -216,7 +216,7 @@ def mistakes_are_named():
             (["plan", "/nonexistent.yaml"], "/nonexistent.yaml"),
             (["plan", "--manifests", "/nonexistent"], "/nonexistent"),
             (["plan", "--node-ip", "x", "--manifests", DEMO], "--node-ip: found 'x', expected addresses, at most one"),
-            (["plan", "--cluster-cidr", "10.0.0.1/33", "--manifests", DEMO], "--cluster-cidr: found '10.0.0.1/8'"),
+            (["plan", "--cluster-cidr", "10.0.0.1/33", "--manifests", DEMO], "--cluster-cidr: found '10.0.0.1/33'"),
             (["plan", "--rules", "x", "--manifests", DEMO], "--rules: found an unknown flag"),
             (["explain", "--manifests", DEMO], "explain: found no packet"),
             (["explain", "x", "10.0.0.1:80", "--manifests", DEMO], "found the source 'x'"),
