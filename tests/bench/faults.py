@@ -25,53 +25,34 @@ import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 
-from harness import SHOP, Folder, Server, decode_answer, encode_query, skip_name  # noqa: E402
+from harness import SHOP, Folder, Server, decode_answer, encode_query  # noqa: E402
 from takeover_test import ADDRESS as SHOP_ADDRESS, NAME, TcpLoad, UdpLoad  # noqa: E402
+from upstream import Reply, Upstream  # noqa: E402
 
 PER_SECOND = 500
 CLIENT_TIMEOUT = 5.0
 ADDRESS = b"\xc0\0\2\1"
 
 
-class Upstream:
+class Faulty(Upstream):
     """Answers every A question, unless `fault` says otherwise."""
 
     def __init__(self):
         self.fault = "none"
-        self.count = 0
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        self.socket.bind(("127.0.0.1", 0))
-        self.where = f"127.0.0.1:{self.socket.getsockname()[1]}"
-        threading.Thread(target=self._serve, daemon=True).start()
+        super().__init__(tcp=False)
 
-    def _serve(self):
-        while True:
-            request, client = self.socket.recvfrom(4096)
-            self.count += 1
-            end = skip_name(request, 12) + 4
-            fault = self.fault
-            if fault == "silent" or (fault == "every third lost" and self.count % 3 == 0):
-                continue
-            rcode, records, question = 0, ADDRESS, request[12:end]
-            number = request[:2]
-            if fault == "SERVFAIL":
-                rcode, records = 2, b""
-            elif fault == "lame":
-                records = b""
-            elif fault == "wrong ids":
-                number = bytes([number[0] ^ 0x55, number[1]])
-            flags = (0x8100 if fault == "lame" else 0x8180) | rcode
-            reply = number + struct.pack(">5H", flags, 1, 1 if records else 0, 0, 0) + question
-            if records:
-                reply += b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 60, 4) + records
-            if fault == "a second late":
-                threading.Timer(1.0, self._send, (reply, client)).start()
-            else:
-                self._send(reply, client)
-
-    def _send(self, reply, client):
-        self.socket.sendto(reply, client)
+    def answer_to(self, question):
+        fault = self.fault
+        if fault == "silent" or (fault == "every third lost" and len(self.questions) % 3 == 0):
+            return None
+        if fault == "SERVFAIL":
+            return Reply(rcode=2)
+        if fault == "lame":
+            return Reply(flags=0x8100)
+        reply = super().answer_to(question)
+        reply.id_mask = 0x5500 if fault == "wrong ids" else 0
+        reply.delay = 1.0 if fault == "a second late" else 0
+        return reply
 
 
 class Client:
@@ -230,7 +211,7 @@ def replacements(seconds):
 
 def main():
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 5.0
-    first, second = Upstream(), Upstream()
+    first, second = Faulty(), Faulty()
     lost_in_all = 0
     print(f"{'the first of two upstreams':28} {'asked':>7} {'lost':>5} {'median':>9} {'p99':>9}"
           f" {'worst':>9}")

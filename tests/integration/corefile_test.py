@@ -4,79 +4,27 @@
 import os
 import re
 import socket
-import struct
 import subprocess
-import threading
 import time
 
-from harness import DNS_PROGRAM, ROOT, SHOP, TOOL_PROGRAM, Checks, Folder, Server, free_port, run, skip_name
+import upstream as upstream_module
+from harness import DNS_PROGRAM, ROOT, SHOP, TOOL_PROGRAM, Checks, Folder, Server, free_port, run
+from upstream import PTR, Reply, record
 
 checks = Checks()
 SHIPPED = ROOT / "tests" / "data" / "corefile"
 
 
-class Upstream:
-    """Answers every A question with `address`, every PTR question with a name, over UDP and TCP."""
+class Upstream(upstream_module.Upstream):
+    """Answers every PTR question with a name, too."""
 
     def __init__(self, address):
-        self.address = address
-        self.questions = []  # (transport, name)
-        for attempt in range(8):  # A port that is free for UDP is nearly always free for TCP too.
-            self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            try:
-                self.udp.bind(("127.0.0.1", 0))
-                self.tcp = socket.create_server(self.udp.getsockname())
-                break
-            except OSError:
-                self.udp.close()
-                if attempt == 7:
-                    raise
-        self.where = f"127.0.0.1:{self.udp.getsockname()[1]}"
-        for loop in (self._serve_udp, self._serve_tcp):
-            threading.Thread(target=loop, daemon=True).start()
+        super().__init__(address, ttl=3600)
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.udp.close()
-        self.tcp.close()
-
-    def _reply(self, transport, request):
-        end = skip_name(request, 12)
-        qtype = struct.unpack(">H", request[end:end + 2])[0]
-        self.questions.append((transport, request[12:end].lower()))
-        data = {1: socket.inet_aton(self.address), 12: b"\4node\4corp\7example\0"}.get(qtype)
-        record = b"" if data is None else b"\xc0\x0c" + struct.pack(
-            ">HHIH", qtype, 1, 3600, len(data)) + data
-        return request[:2] + struct.pack(">5H", 0x8180, 1, 1 if record else 0, 0, 0) + request[
-            12:end + 4] + record
-
-    def _serve_udp(self):
-        while True:
-            try:
-                request, client = self.udp.recvfrom(4096)
-                self.udp.sendto(self._reply("udp", request), client)
-            except OSError:
-                return
-
-    def _serve_tcp(self):
-        while True:
-            try:
-                connection = self.tcp.accept()[0]
-            except OSError:
-                return
-            threading.Thread(target=self._serve_stream, args=(connection,), daemon=True).start()
-
-    def _serve_stream(self, connection):
-        with connection:
-            connection.settimeout(5)
-            try:
-                while size := connection.recv(2):
-                    reply = self._reply("tcp", connection.recv(struct.unpack(">H", size)[0]))
-                    connection.sendall(struct.pack(">H", len(reply)) + reply)
-            except OSError:
-                pass
+    def answer_to(self, question):
+        if question.qtype == PTR:
+            return Reply(answer=[record(PTR, b"\4node\4corp\7example\0", self.ttl)])
+        return super().answer_to(question)
 
 
 def corefile_server(file, *arguments):
@@ -109,7 +57,7 @@ def of_a_cluster(name):
                              (["node.corp.example."], ["qr", "rd", "ra"]))
             checks.equal(f"{name}: a name elsewhere",
                          server.dig("www.example.com", "A", "+recurse").values(), ["192.0.2.1"])
-            asked = [question for _, question in upstream.questions if b"cluster" in question]
+            asked = [question for question in upstream.questions if "cluster" in question.name]
             checks.equal(f"{name}: nobody else is asked for the cluster's names", asked, [])
             checks.equal(f"{name}: stops with", server.stop(), 0)
 
@@ -130,8 +78,8 @@ def of_a_node():
             checks.equal("nodelocal: other names",
                          server.dig("www.example.com", "A", "+recurse").values(), ["192.0.2.2"])
             checks.equal("nodelocal: the cluster is asked over TCP only",
-                         {transport for transport, _ in cluster.questions}, {"tcp"})
-            asked = [q for q in others.questions if b"cluster" in q[1] or b"arpa" in q[1]]
+                         {question.transport for question in cluster.questions}, {"tcp"})
+            asked = [q for q in others.questions if "cluster" in q.name or "arpa" in q.name]
             checks.equal("nodelocal: others are not asked for it", asked, [])
             checks.equal("nodelocal: stops with", server.stop(), 0)
 

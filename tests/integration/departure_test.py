@@ -11,7 +11,8 @@ import time
 import urllib.error
 import urllib.request
 
-from harness import SHOP, Checks, Folder, Server, decode_answer, encode_query, skip_name
+from harness import SHOP, Checks, Folder, Server, decode_answer, encode_query
+from upstream import Upstream
 
 checks = Checks()
 NAME = "web.shop.svc.cluster.local"
@@ -136,42 +137,24 @@ def leaving_with_connections():
             checks.equal("the exit code with connections", server.process.wait(timeout=10), 0)
 
 
-class SlowUpstream:
-    """Answers every question with 192.0.2.1, each `delay` seconds late."""
+class SlowUpstream(Upstream):
+    """Answers questions for names with "slow" in them, late; no others."""
 
     def __init__(self, delay):
-        self.delay = delay
         self.asked = threading.Event()
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
-        threading.Thread(target=self._serve, daemon=True).start()
+        super().__init__(delay=delay)
 
-    def _serve(self):
-        try:
-            while True:
-                request, client = self.socket.recvfrom(4096)
-                if b"slow" in request.lower():
-                    self.asked.set()
-                    threading.Timer(self.delay, self._answer, (request, client)).start()
-        except OSError:
-            pass
-
-    def _answer(self, request, client):
-        question = request[12:skip_name(request, 12) + 4]
-        record = b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 60, 4) + socket.inet_aton("192.0.2.1")
-        self.socket.sendto(request[:2] + struct.pack(">5H", 0x8180, 1, 1, 0, 0) + question + record,
-                           client)
-
-    def close(self):
-        self.socket.close()
+    def answer_to(self, question):
+        if "slow" not in question.name:
+            return None
+        self.asked.set()
+        return super().answer_to(question)
 
 
 def leaving_with_questions_under_way():
-    upstream = SlowUpstream(0.5)
-    where = "127.0.0.1:%d" % upstream.socket.getsockname()[1]
-    with Folder() as folder:
+    with Folder() as folder, SlowUpstream(0.5) as upstream:
         folder.write("shop.yaml", SHOP)
-        with Server("--manifests", folder.path, "--forward", where) as server, \
+        with Server("--manifests", folder.path, "--forward", upstream.where) as server, \
                 connect(server) as over, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
             udp.settimeout(5)
             udp.connect((server.address, server.port))
@@ -186,7 +169,6 @@ def leaving_with_questions_under_way():
                          decode_answer(read_to_end(over)[2:]), (0, ["192.0.2.1"]))
             checks.equal("the exit code with questions under way",
                          server.process.wait(timeout=10), 0)
-    upstream.close()
 
 
 def telling_the_service_manager():

@@ -8,9 +8,7 @@ import re
 import select
 import signal
 import socket
-import struct
 import sys
-import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -20,6 +18,8 @@ from api_server import ApiServer  # noqa: E402
 from harness import TOOL_PROGRAM, Checks, Folder, decode_answer, encode_query  # noqa: E402
 from netns import (FAR_POD, NODE_PROGRAM, POD_A, POD_B, Echo, NodeProgram, Topology, ask_tcp, for_each_backend,  # noqa: E402
                    saved, service, slices, wait_until)
+from upstream import Upstream  # noqa: E402
+
 
 checks = Checks()
 LOCAL = {4: "169.254.20.10", 6: "fd00:169:254:20::10"}
@@ -30,41 +30,8 @@ NAME = "web.test.svc.cluster.local"
 NEW_SERVICES = 200
 
 
-class Responder:
-    """Answers every A question over UDP with one address, and notes the names in lower case."""
-
-    def __init__(self, space, family, address, port, answer):
-        self.names = []
-        self.answer = answer
-        self.sock = space.socket(family, socket.SOCK_DGRAM)
-        self.sock.bind((address, port))
-        self.thread = threading.Thread(target=self._serve, daemon=True)
-        self.thread.start()
-
-    def _serve(self):
-        while True:
-            try:
-                query, client = self.sock.recvfrom(2048)
-            except OSError:
-                return
-            if client is None or len(query) < 17:
-                return
-            end = 12
-            while query[end] != 0:
-                end += query[end] + 1
-            question = query[12:end + 5]
-            self.names.append(question[:-4].lower())
-            is_a = question[-3] == 1
-            answers = b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 60, 4) + socket.inet_aton(self.answer) if is_a else b""
-            self.sock.sendto(query[:2] + struct.pack(">HHHHH", 0x8580, 1, is_a, 0, 0) + question + answers, client)
-
-    def close(self):
-        try:
-            self.sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self.thread.join(timeout=5)  # Until then it holds the port.
-        self.sock.close()
+def tier_on(pod, family):
+    return Upstream(TIER_ANSWER, space=pod, place=(POD_B[family], 53), tcp=False)
 
 
 def ask(space, server, name, qtype="A", timeout=1.0):
@@ -131,7 +98,7 @@ def answers_and_tracks_nothing(t, backend):
         write(folder, [*web(), *kube_dns()])
         (folder.path / "dns.yaml").write_text(f"forward: ['{FAR_POD[4]}:5300']\nttl: 7\n"
                                               "controlListen: ['127.0.0.1:9154']\n")
-        upstream = Responder(t.far, 4, FAR_POD[4], 5300, UPSTREAM_ANSWER)
+        upstream = Upstream(UPSTREAM_ANSWER, space=t.far, place=(FAR_POD[4], 5300), tcp=False)
         node = start(t, folder, backend, "--dns-config", folder.path / "dns.yaml")
         for address in (*LOCAL.values(), *CLUSTER.values()):
             for who, space in (("a Pod", t.pod_a), ("the node", t.node)):
@@ -143,7 +110,7 @@ def answers_and_tracks_nothing(t, backend):
         for address in LOCAL.values():
             checks.equal(f"{backend}: another name goes to the upstream, {address}",
                          ask(t.pod_a, address, "example.org"), (0, [UPSTREAM_ANSWER]))
-        checks.equal(f"{backend}: once, for all", upstream.names.count(b"\7example\3org\0"), 1)
+        checks.equal(f"{backend}: once, for all", [question.name for question in upstream.questions].count("example.org"), 1)
 
         checks.equal(f"{backend}: nothing of it is tracked", tracked(t.node)[0], [])
         echo = Echo(t.pod_b, "web", 4, 8080)
@@ -188,11 +155,11 @@ def falls_back(t, backend):
     """Whoever answers on the cluster DNS Service's address, somebody does."""
     with Folder() as folder:
         write(folder, [*web(), *kube_dns()])
-        tier = [Responder(t.pod_b, family, POD_B[family], 53, TIER_ANSWER) for family in (4, 6)]
+        tier = [tier_on(t.pod_b, family) for family in (4, 6)]
         node = start(t, folder, backend)
         for family in (4, 6):
             checks.equal(f"{backend}: the node answers, IPv{family}", ask(t.pod_a, CLUSTER[family], NAME), (0, ["10.96.0.1"]))
-        checks.equal(f"{backend}: and not the cluster's DNS", [each.names for each in tier], [[], []])
+        checks.equal(f"{backend}: and not the cluster's DNS", [each.questions for each in tier], [[], []])
 
         # Fresh links take seconds until their neighbors are known.
         checks.equal(f"{backend}: the Pod of the cluster's DNS is there", wait_until(
@@ -210,7 +177,7 @@ def falls_back(t, backend):
         for each in tier:
             each.close()
         checks.equal(f"{backend}: and does without the cluster's DNS", ask(t.pod_a, CLUSTER[4], NAME), (0, ["10.96.0.1"]))
-        tier = Responder(t.pod_b, 4, POD_B[4], 53, TIER_ANSWER)
+        tier = tier_on(t.pod_b, 4)
         node.stop()
         checks.equal(f"{backend}: the cluster's DNS answers when it has ended", ask(t.pod_a, CLUSTER[4], NAME),
                      (0, [TIER_ANSWER]))

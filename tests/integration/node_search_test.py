@@ -12,7 +12,7 @@ from api_server import ApiServer  # noqa: E402
 from harness import Answer, Checks, Folder  # noqa: E402
 from netns import (FAR_POD, NODE_FAR, POD_A, POD_B, Echo, NodeProgram, Topology, ask_tcp, service, slices,  # noqa: E402
                    wait_until, why_not, why_not_backend)
-from search_walks import LOOKUPS, Counts, PodResolver, Upstream, look_ups  # noqa: E402
+from search_walks import LOOKUPS, Counts, Outside, PodResolver, look_ups  # noqa: E402
 
 checks = Checks()
 LOCAL = {4: "169.254.20.10", 6: "fd00:169:254:20::10"}
@@ -54,7 +54,7 @@ class Bench:
     def __init__(self, folder, backend):
         self.t, self.folder, self.backend = Topology(), folder, backend
         self.counts = Counts(self.t.node, METRICS)
-        self.upstream = Upstream(self.t.node, 5300)
+        self.upstream = Outside(self.t.node, 5300)
         # Who is not of this node comes by its Pod's address as well.
         self.t.far.run("ip", "route", "replace", LOCAL[4], "via", NODE_FAR[4], "src", FAR_POD[4])
         folder.write("host.conf", "search host.example\n")

@@ -6,7 +6,7 @@ import subprocess
 
 import netns
 from harness import Answer, Checks, Folder, Server, service
-from search_walks import Counts, PodResolver, Upstream, look_ups
+from search_walks import Counts, Outside, PodResolver, look_ups
 
 checks = Checks()
 
@@ -67,7 +67,7 @@ class Cluster(Counts):
             for family, size in ((4, 24), (6, 64)):
                 self.pods.run("ip", "addr", "add", f"{who[family]}/{size}", "dev", "eth0")
         self.resolver = PodResolver(self.pods, folder)
-        self.upstream = Upstream(self.dns, 1053)
+        self.upstream = Outside(self.dns, 1053)
 
     def be(self, who, namespace="shop", *arguments):
         """From now on, queries come from this Pod, with a resolver file as its kubelet writes it."""

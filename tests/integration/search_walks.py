@@ -2,13 +2,11 @@
 look-up takes, and what a program counted."""
 
 import re
-import socket
-import struct
 import subprocess
-import threading
 import urllib.request
 
-from harness import TOOL_PROGRAM, musl_lookup, skip_name
+from harness import TOOL_PROGRAM, musl_lookup
+from upstream import Reply, Upstream, address_record, soa
 
 # What the world outside has; everything else does not exist.
 OUTSIDE = {"www.example.org": {1: "192.0.2.80", 28: "2001:db8::80"}, "v4.example.org": {1: "192.0.2.4"},
@@ -16,43 +14,20 @@ OUTSIDE = {"www.example.org": {1: "192.0.2.80", 28: "2001:db8::80"}, "v4.example
            "printer.more.example": {1: "192.0.2.9", 28: "2001:db8::9"}}
 
 
-class Upstream:
+class Outside(Upstream):
     """A DNS server in a namespace, over UDP, that has OUTSIDE; `broken` are names that it fails for."""
 
     def __init__(self, space, port):
         self.broken = set()
-        self.questions = []
-        self.socket = space.socket(4, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", port))
-        threading.Thread(target=self._serve, daemon=True).start()
+        super().__init__(space=space, place=("127.0.0.1", port), tcp=False)
 
-    def _serve(self):
-        while True:
-            try:
-                request, client = self.socket.recvfrom(4096)
-            except OSError:
-                return
-            self.socket.sendto(self._reply(request), client)
-
-    def _reply(self, request):
-        end = skip_name(request, 12)
-        labels, at = [], 12
-        while request[at] != 0:
-            labels.append(request[at + 1:at + 1 + request[at]].decode())
-            at += request[at] + 1
-        name = ".".join(labels).lower()
-        qtype = struct.unpack(">H", request[end:end + 2])[0]
-        self.questions.append(name)
-        soa = b"\0" + struct.pack(">HHIH", 6, 1, 60, 22) + b"\0\0" + struct.pack(">5I", 1, 2, 3, 4, 60)
-        rcode, answers, authority, records = 0, 0, 0, b""
-        if name in self.broken:
-            rcode = 2
-        elif qtype in OUTSIDE.get(name, {}):
-            data = socket.inet_pton({1: socket.AF_INET, 28: socket.AF_INET6}[qtype], OUTSIDE[name][qtype])
-            answers, records = 1, b"\xc0\x0c" + struct.pack(">HHIH", qtype, 1, 60, len(data)) + data
-        else:
-            rcode, authority, records = (0 if name in OUTSIDE or name == "" else 3), 1, soa
-        return request[:2] + struct.pack(">5H", 0x8180 | rcode, 1, answers, authority, 0) + request[12:end + 4] + records
+    def answer_to(self, question):
+        if question.name in self.broken:
+            return Reply(rcode=2)
+        if address := OUTSIDE.get(question.name, {}).get(question.qtype):
+            return Reply(answer=[address_record(address, self.ttl)])
+        exists = question.name in OUTSIDE or question.name == ""
+        return Reply(rcode=0 if exists else 3, authority=[soa(self.ttl, owner=b"\0")])
 
 
 class PodResolver:

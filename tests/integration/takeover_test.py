@@ -15,33 +15,14 @@ import threading
 import time
 import urllib.request
 
-from harness import DNS_PROGRAM, SHOP, Checks, Folder, Server, decode_answer, encode_query, skip_name
+from harness import DNS_PROGRAM, SHOP, Checks, Folder, Server, decode_answer, encode_query
+from upstream import Upstream
 
 checks = Checks()
 NAME = "web.shop.svc.cluster.local"
 ADDRESS = "10.96.0.7"
 FAR_ADDRESS = b"\xc0\0\2\1"  # 192.0.2.1
 PATIENCE = 5.0  # Seconds after which a query counts as lost.
-
-
-class SlowUpstream:
-    """Answers every question after a while, so that some are always under way."""
-
-    def __init__(self, delay=0.1):
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        self.socket.bind(("127.0.0.1", 0))
-        self.where = f"127.0.0.1:{self.socket.getsockname()[1]}"
-        self.delay = delay
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self):
-        while True:
-            request, client = self.socket.recvfrom(4096)
-            end = skip_name(request, 12) + 4
-            reply = (request[:2] + struct.pack(">5H", 0x8180, 1, 1, 0, 0) + request[12:end] +
-                     b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 0, 4) + FAR_ADDRESS)
-            threading.Timer(self.delay, self.socket.sendto, (reply, client)).start()
 
 
 class UdpLoad(threading.Thread):
@@ -209,7 +190,7 @@ def has_cookie_of(server, secret):
 
 def under_load():
     """Three times in a row, with other numbers of workers each time."""
-    upstream = SlowUpstream()
+    upstream = Upstream(ttl=0, delay=0.1)  # Some questions are always under way.
     with Folder() as folder, Folder() as run:
         folder.write("shop.yaml", SHOP)
         arguments = ["--manifests", folder.path, "--forward", upstream.where, "--takeover-socket",
