@@ -240,6 +240,31 @@ void check_completion(const Chosen& chosen, const Config& config, Interpreter& i
   }
 }
 
+// The cluster's own names are not asked elsewhere: nothing would be left of it.
+void check_stub_domains(const Chosen& chosen, const Config& config, Interpreter& interpreter) {
+  const Setting* const setting = chosen.find("stubDomains");
+  if (setting == nullptr || !config.records.is_served) {
+    return;
+  }
+  const dns::Name& domain = config.records.zone;
+  std::vector<dns::Name> own = {domain};
+  for (const std::string_view branch : {"svc", "pod"}) {
+    if (auto name = domain.child(branch)) {
+      own.push_back(*std::move(name));
+    }
+  }
+  const std::string text = domain.to_text();
+  const std::string reason =
+      ", which has the cluster's own names (clusterDomain), expected a zone outside of " + text +
+      " or within it, such as my." + text;
+  for (const SettingValue& value : setting->values) {
+    const auto zone = dns::Name::from_text(value.text.substr(0, value.text.find('=')));
+    if (zone && std::find(own.begin(), own.end(), *zone) != own.end()) {
+      interpreter.add(problem(where_of(*setting, value), found(value) + reason));
+    }
+  }
+}
+
 // Values that are fine each and make no sense together.  A value that could not be read is reported
 // already and causes no second complaint.
 void check_together(const Chosen& chosen, const Config& config, Interpreter& interpreter) {
@@ -264,6 +289,7 @@ void check_together(const Chosen& chosen, const Config& config, Interpreter& int
                             "found together with " + names->where + ", expected only one of them"));
   }
   check_completion(chosen, config, interpreter);
+  check_stub_domains(chosen, config, interpreter);
   const Setting* listen = chosen.find("listen");
   if (listen != nullptr && listen->shape == Shape::List && listen->values.empty()) {
     interpreter.add(problem(listen->where, "found no address, expected at least one"));

@@ -322,8 +322,8 @@ constexpr auto Table = std::to_array<Option>({
     {"fallthroughZones", "fallthrough-zones", List, "ZONE",
      "a list of domain names such as in-addr.arpa", "", "none; what the cluster lacks is NXDOMAIN",
      Live,
-     "Zones of the cluster, or names above them, of which names that the cluster does not have are "
-     "asked elsewhere (forward, stubDomains).",
+     "Zones of the cluster, or names above or below them, of which names that the cluster does not "
+     "have are asked elsewhere (forward, stubDomains).",
      put_fallthrough_zone},
     {"pods", "pods", Text, "MODE", "disabled, insecure or verified", "disabled", "", Live,
      "Names such as 10-244-1-5.shop.pod.cluster.local: disabled, none; insecure, for every address "
@@ -378,7 +378,7 @@ constexpr auto Table = std::to_array<Option>({
      "once for each upstream; the longest zone wins. It may lie within a zone that is served here, "
      "of "
      "the cluster or of staticZones: the longer one has a name, but reverse names that the cluster "
-     "has are the cluster's.",
+     "has are the cluster's. The cluster's zone itself, and svc and pod below it, are refused.",
      put_stub_domain},
     {"searchCompletion", "search-completion", Boolean, "BOOL", "true or false", "false", "",
      AtRestart,

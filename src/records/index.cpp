@@ -46,11 +46,18 @@ std::vector<Apex> apexes_of(const Options& options) {
     return apexes;
   }
   const auto add = [&](const dns::Name& zone, bool is_reverse) {
-    const bool falls_through =
-        std::any_of(options.fallthrough_zones.begin(), options.fallthrough_zones.end(),
-                    [&](const dns::Name& each) { return zone.is_within(each); });
-    apexes.push_back(
-        {wire_of(zone), static_cast<std::uint8_t>(zone.label_count()), is_reverse, falls_through});
+    Apex apex{wire_of(zone), static_cast<std::uint8_t>(zone.label_count()), is_reverse};
+    for (const dns::Name& each : options.fallthrough_zones) {
+      if (zone.is_within(each)) {
+        apex.through = Apex::Through::All;
+      } else if (each.is_within(zone)) {
+        apex.parts.push_back(each.lowered());
+      }
+    }
+    if (apex.through == Apex::Through::None && !apex.parts.empty()) {
+      apex.through = Apex::Through::Parts;
+    }
+    apexes.push_back(std::move(apex));
   };
   add(options.zone, false);
   for (const dns::Name& zone : options.reverse_zones) {
@@ -62,6 +69,12 @@ std::vector<Apex> apexes_of(const Options& options) {
 }
 
 }  // namespace
+
+bool Apex::is_in_parts(const dns::NameKey& name) const noexcept {
+  return std::any_of(parts.begin(), parts.end(), [&](const dns::Name& part) {
+    return name.is_within(part.wire(), part.label_count());
+  });
+}
 
 Index::Index(const Options& options, rcu::RetireList& retired)
     : options_(options),

@@ -32,7 +32,8 @@ struct Options {
   PtrMode ptr = PtrMode::All;
   bool endpoint_pod_names = false;     // An endpoint without hostname is named after its Pod.
   bool ignore_empty_services = false;  // A ClusterIP Service without ready endpoints has no name.
-  // Names below these that the cluster does not have are asked elsewhere, if anybody is.
+  // Names below these that the cluster does not have are asked elsewhere, if anybody is.  They may
+  // lie above or below the cluster's zones.
   std::vector<dns::Name> fallthrough_zones;
   std::vector<std::string> namespaces;   // Only these; empty: all.
   kube::Selector namespace_labels;       // Only Namespaces that match.

@@ -99,8 +99,9 @@ class Answer {
   void resolve(const dns::NameKey& start, std::uint16_t start_owner, Search& search,
                dns::Target& first, dns::Target& second) noexcept;
   // Whether a name that does not exist there is asked elsewhere.
-  bool falls_through(const Authority& authority) const noexcept {
-    return authority.cluster != nullptr && authority.cluster->falls_through && answers_ != nullptr;
+  bool falls_through(const Authority& authority, const dns::NameKey& name) const noexcept {
+    return authority.cluster != nullptr && authority.cluster->falls_through(name) &&
+           answers_ != nullptr;
   }
   void resolve_elsewhere(const dns::NameKey& name, std::uint16_t owner) noexcept;
   void note_elsewhere(const resolver::CacheKey& key) noexcept;

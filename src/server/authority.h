@@ -30,7 +30,7 @@ inline bool is_of_cluster(const records::Index& index, const records::Apex& clus
     return true;
   }
   return cluster.is_reverse &&
-         (index.has(name, search) || (owner.gives_way && cluster.falls_through));
+         (index.has(name, search) || (owner.gives_way && cluster.falls_through(name)));
 }
 
 inline Authority find_authority(const records::Index& index, const zones::ZoneSet& zones,

@@ -97,7 +97,7 @@ void Answer::resolve(const dns::NameKey& start, std::uint16_t start_owner, Searc
         outcome = next->name.size != 0 ? Outcome::Follow : outcome;
       }
     }
-    if (outcome == Outcome::NoName && falls_through(authority)) {
+    if (outcome == Outcome::NoName && falls_through(authority, *name)) {
       extended_error_.reset();
       out_.set_authoritative(owner != dns::QuestionOffset);
       return resolve_elsewhere(*name, owner);

@@ -199,6 +199,23 @@ def stub_domains_of_built_in_zones():
                          server.dig("9.9.8.10.in-addr.arpa", "PTR", "+recurse").values(), ["host.example.com."])
 
 
+def zones_within_the_clusters():
+    with Folder() as folder, Upstream(address="192.0.2.9") as upstream:
+        for arguments in (("--stub-domains", f"my.cluster.local={upstream.where}"),
+                          ("--forward", upstream.where, "--fallthrough-zones", "my.cluster.local")):
+            with serving(folder, *arguments) as server:
+                checks.equal(f"{arguments[-1]}: a name in it",
+                             server.dig("www.my.cluster.local", "A", "+recurse").values(), ["192.0.2.9"])
+                checks.equal("a name of the cluster", server.dig("web.shop.svc.cluster.local", "A", "+recurse").values(),
+                             ["10.96.0.7"])
+                checks.equal("a name beside it", server.dig("www.cluster.local", "A", "+recurse").status, "NXDOMAIN")
+        for zone in ("cluster.local", "svc.cluster.local"):
+            code, _, why = run(DNS_PROGRAM, "--manifests", folder.path, "--stub-domains", f"{zone}={upstream.where}")
+            checks.equal(f"the cluster's own names: {zone}", code, 1)
+            checks.contains("are refused", why, f"--stub-domains: found '{zone}={upstream.where}', which has the cluster's "
+                                                "own names")
+
+
 def an_external_name():
     with Folder() as folder, Upstream() as upstream:
         folder.write("alias.yaml", "apiVersion: v1\nkind: Service\n"
@@ -478,5 +495,6 @@ an_upstream_that_is_gone()
 too_many_questions()
 a_stub_domain()
 stub_domains_of_built_in_zones()
+zones_within_the_clusters()
 an_external_name()
 checks.finish()

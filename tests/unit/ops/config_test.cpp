@@ -289,6 +289,18 @@ TEST_CASE("a problem names file, line, key, what was found and what was expected
            {"searchCompletion: true\nsearchDomains: [a..b]",
             "waypost.yaml:3: searchDomains: found 'a..b', expected a list of domain names such as "
             "corp.example\n"},
+           {"stubDomains: [my.cluster.local=10.0.0.1, SVC.cluster.local=10.0.0.1]",
+            "waypost.yaml:2: stubDomains: found 'SVC.cluster.local=10.0.0.1', which has the "
+            "cluster's own names (clusterDomain), expected a zone outside of cluster.local. or "
+            "within it, such as my.cluster.local.\n"},
+           {"clusterDomain: a.example\nstubDomains:\n- pod.a.example=10.0.0.1\n- "
+            "a.example=10.0.0.1",
+            "waypost.yaml:4: stubDomains: found 'pod.a.example=10.0.0.1', which has the cluster's "
+            "own names (clusterDomain), expected a zone outside of a.example. or within it, such "
+            "as my.a.example.\n"
+            "waypost.yaml:5: stubDomains: found 'a.example=10.0.0.1', which has the cluster's own "
+            "names (clusterDomain), expected a zone outside of a.example. or within it, such as "
+            "my.a.example.\n"},
            {"negativTtl: 5",
             "waypost.yaml:2: negativTtl: found an unknown key, expected perhaps 'negativeTtl'\n"},
            {"negative-ttl: 5",
@@ -305,6 +317,11 @@ TEST_CASE("a problem names file, line, key, what was found and what was expected
     CAPTURE(yaml);
     CHECK(test.problems("manifests: manifests\n" + yaml + "\n") == problems);
   }
+}
+
+TEST_CASE("without a cluster of its own, a server may ask others for a cluster's names") {
+  ConfigCase test;
+  CHECK(test.problems("kubernetes: false\nstubDomains: [cluster.local=10.0.0.1]\n").empty());
 }
 
 TEST_CASE("what is not YAML, or not keys, is refused with its line") {

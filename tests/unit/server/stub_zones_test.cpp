@@ -110,4 +110,26 @@ TEST_CASE("reverse names that fall through do so past the empty zones") {
   CHECK(with.ask("8.0.96.10.in-addr.arpa.", RecordType::PTR) == "NXDOMAIN aa");
 }
 
+TEST_CASE("a stub domain within the cluster's zone has its names") {
+  Fixture with({"my.cluster.local", "other.svc.cluster.local", "local"});
+  CHECK(with.ask("my.cluster.local.") == "elsewhere");
+  CHECK(with.ask("www.my.cluster.local.") == "elsewhere");
+  CHECK(with.ask("db.other.svc.cluster.local.") == "elsewhere");
+  CHECK(with.ask("web.shop.svc.cluster.local.") == "NOERROR aa");
+  CHECK(with.ask("www.cluster.local.") == "NXDOMAIN aa");
+  CHECK(with.ask("www.local.") == "elsewhere");
+}
+
+TEST_CASE("what falls through below the cluster's zone is asked elsewhere, the rest is not") {
+  Fixture with(
+      {}, falling_through({"my.cluster.local", "shop.svc.cluster.local", "20.10.in-addr.arpa"}));
+  CHECK(with.ask("www.my.cluster.local.") == "elsewhere");
+  CHECK(with.ask("web.shop.svc.cluster.local.") == "NOERROR aa");
+  CHECK(with.ask("none.shop.svc.cluster.local.") == "elsewhere");
+  CHECK(with.ask("none.other.svc.cluster.local.") == "NXDOMAIN aa");
+  CHECK(with.ask("www.cluster.local.") == "NXDOMAIN aa");
+  CHECK(with.ask("1.1.20.10.in-addr.arpa.", RecordType::PTR) == "elsewhere");
+  CHECK(with.ask("1.1.21.10.in-addr.arpa.", RecordType::PTR) == "NXDOMAIN aa");
+}
+
 }  // namespace waypost::test
