@@ -168,6 +168,7 @@ Result<void> put_service_cidr(Config& config, const std::string& text) {
     }
   }
   config.manifests.service_cidrs.push_back(*prefix);
+  config.records.service_cidrs.push_back(*prefix);
   return {};
 }
 
@@ -363,7 +364,9 @@ constexpr auto Table = std::to_array<Option>({
     {"serviceCidrs", "service-cidrs", List, "PREFIX",
      "a list of prefixes such as 10.96.0.0/12, at most one of each family",
      "10.96.0.0/12, fd00:10:96::/112", "", Live,
-     "Where Services whose manifest leaves out clusterIP get theirs.", put_service_cidr},
+     "Where Services whose manifest leaves out clusterIP get theirs. As long as the cluster is not "
+     "known, nobody else is asked for the names of these addresses.",
+     put_service_cidr},
     {"forward", "forward", List, "UPSTREAM",
      "a list of ADDRESS[:PORT], tcp://ADDRESS, tls://ADDRESS#NAME, or the absolute path of a "
      "resolv.conf",

@@ -40,6 +40,29 @@ void prefetch_lines(const void* object) noexcept {
   __builtin_prefetch(static_cast<const std::uint8_t*>(object) + 64);
 }
 
+// What clusters give to Services and Pods because nobody has it for himself: private networks (RFC
+// 1918), what carriers share (RFC 6598), what is for benchmarks (RFC 2544), what is reserved (RFC
+// 1112, 4), and unique local addresses (RFC 4193).
+const std::array SharedNetworks = {
+    IpPrefix::around(IpAddress::v4(10, 0, 0, 0), 8),
+    IpPrefix::around(IpAddress::v4(172, 16, 0, 0), 12),
+    IpPrefix::around(IpAddress::v4(192, 168, 0, 0), 16),
+    IpPrefix::around(IpAddress::v4(100, 64, 0, 0), 10),
+    IpPrefix::around(IpAddress::v4(198, 18, 0, 0), 15),
+    IpPrefix::around(IpAddress::v4(240, 0, 0, 0), 4),
+    IpPrefix::around(IpAddress::from_octets(std::array<std::uint8_t, 16>{0xfc}), 7),
+};
+
+bool overlap(const IpPrefix& left, const IpPrefix& right) noexcept {
+  return left.length() < right.length() ? left.contains(right.base()) : right.contains(left.base());
+}
+
+// The addresses whose names are at and below a reverse name.
+IpPrefix addresses_below(const dns::ReverseName& name) noexcept {
+  const std::size_t bits = name.address.is_v4() ? 8 : 4;
+  return IpPrefix::around(name.address, static_cast<unsigned>(name.labels * bits));
+}
+
 std::vector<Apex> apexes_of(const Options& options) {
   std::vector<Apex> apexes;
   if (!options.is_served) {
@@ -236,6 +259,28 @@ const ServiceNode* Index::find_service(Bytes name) const noexcept {
     return each.kind == NodeKind::Service && equal(each.as<ServiceNode>().name(), name);
   });
   return static_cast<const ServiceNode*>(entry.node);
+}
+
+bool Index::may_have(const Apex& apex, const dns::NameKey& name) const noexcept {
+  if (name.label_count == apex.labels) {
+    return true;
+  }
+  if (!apex.is_reverse) {
+    const std::string_view branch = as_text(name.label(name.label_count - apex.labels - 1U));
+    return branch == "svc" || branch == "pod" || branch == "dns" || branch == "dns-version";
+  }
+  const auto reverse = dns::read_reverse_name(name);
+  if (!reverse) {
+    return false;
+  }
+  const IpPrefix addresses = addresses_below(*reverse);
+  const auto is_near = [&](const IpPrefix& network) noexcept {
+    return overlap(network, addresses);
+  };
+  constexpr std::size_t LabelsOfAllAddresses = 2;  // in-addr.arpa
+  return apex.labels > LabelsOfAllAddresses ||
+         std::any_of(SharedNetworks.begin(), SharedNetworks.end(), is_near) ||
+         std::any_of(options_.service_cidrs.begin(), options_.service_cidrs.end(), is_near);
 }
 
 bool Index::has(const dns::NameKey& name, Search& search) const noexcept {

@@ -84,6 +84,12 @@ class Index {
   // True once the world was complete; before that, a name that is absent proves nothing.
   bool is_ready() const noexcept { return ready_.load(std::memory_order_acquire); }
 
+  // Whether `name` within `apex` may turn out to be the cluster's once the world is known: by its
+  // branch, and of reverse names by the address, which is then in Options::service_cidrs or in a
+  // network that many sites may use (RFC 1918 and the like), or in a reverse zone for a part of the
+  // addresses, which somebody chose.
+  bool may_have(const Apex& apex, const dns::NameKey& name) const noexcept;
+
   // Answers for a name within `apex`.  Hit writes answers and, for SRV and NS, addresses into the
   // additional section as far as they fit; a record set that does not fit is cut, from a random
   // start, with TC.  Follow fills `next` with the target of an ExternalName.  `search` was begun

@@ -35,6 +35,7 @@ struct Options {
   // Names below these that the cluster does not have are asked elsewhere, if anybody is.  They may
   // lie above or below the cluster's zones.
   std::vector<dns::Name> fallthrough_zones;
+  std::vector<IpPrefix> service_cidrs;   // Where ClusterIPs may be, for Index::may_have().
   std::vector<std::string> namespaces;   // Only these; empty: all.
   kube::Selector namespace_labels;       // Only Namespaces that match.
   kube::Selector labels;                 // Only Services that match.

@@ -103,6 +103,9 @@ class Answer {
     return authority.cluster != nullptr && authority.cluster->falls_through(name) &&
            answers_ != nullptr;
   }
+  // What there is to say of a name of the cluster before the cluster is known.
+  [[gnu::noinline]] Outcome solve_unready(const Authority& authority,
+                                          const dns::NameKey& name) noexcept;
   void resolve_elsewhere(const dns::NameKey& name, std::uint16_t owner) noexcept;
   void note_elsewhere(const resolver::CacheKey& key) noexcept;
   void write_elsewhere(const resolver::CachedAnswer& answer, resolver::TtlMode ttl,

@@ -19,18 +19,27 @@ struct Authority {
 
 // Whether a name within both is the cluster's: the longer apex owns it.  Reverse zones overlap
 // (10.in-addr.arpa is an empty zone by RFC 6303, or another network's, and holds ClusterIPs at the
-// same time): there, a name that the cluster has is the cluster's.
-inline bool is_of_cluster(const records::Index& index, const records::Apex& cluster,
-                          const zones::Owner& owner, const dns::NameKey& name,
-                          records::Index::Search& search) noexcept {
+// same time): there, a name that the cluster has is the cluster's, and as long as the cluster is
+// not known, so is one that it may have, but for what an operator's own zone says.
+// Kept out of the way of the many names that one alone encloses.
+[[gnu::noinline]] inline bool is_of_cluster(const records::Index& index,
+                                            const records::Apex& cluster, const zones::Owner& owner,
+                                            const dns::NameKey& name,
+                                            records::Index::Search& search) noexcept {
   if (owner.labels < cluster.labels) {
     return true;
   }
   if (owner.labels == cluster.labels && (owner.zone != nullptr || !cluster.is_reverse)) {
     return true;
   }
-  return cluster.is_reverse &&
-         (index.has(name, search) || (owner.gives_way && cluster.falls_through(name)));
+  if (!cluster.is_reverse) {
+    return false;
+  }
+  if (index.has(name, search) || (owner.gives_way && cluster.falls_through(name))) {
+    return true;
+  }
+  const bool is_own_zone = owner.zone != nullptr && !owner.gives_way;
+  return !is_own_zone && !index.is_ready() && index.may_have(cluster, name);
 }
 
 inline Authority find_authority(const records::Index& index, const zones::ZoneSet& zones,

@@ -60,14 +60,24 @@ Outcome Answer::solve(const Authority& authority, const dns::Lookup& lookup, Sea
     return authority.zone->solve(lookup, out_, next);
   }
   if (!index_.is_ready()) {
-    fail(Rcode::ServFail, dns::ExtendedError::NotReady, "the cluster is not synced yet"sv);
-    return Outcome::Failed;
+    return solve_unready(authority, lookup.name);
   }
   if (is_stale_) {
     extended_error_ = dns::ExtendedError::StaleAnswer;
     extended_text_ = "the cluster's API server was not reached for some time"sv;
   }
   return index_.solve(*authority.cluster, lookup, search, out_, next);
+}
+
+// Names that fall through and cannot be the cluster's need not wait for it.  Differs from CoreDNS,
+// which asks elsewhere for all that it does not know yet: of a ClusterIP, others would say that it
+// has no name.
+Outcome Answer::solve_unready(const Authority& authority, const dns::NameKey& name) noexcept {
+  if (falls_through(authority, name) && !index_.may_have(*authority.cluster, name)) {
+    return Outcome::NoName;
+  }
+  fail(Rcode::ServFail, dns::ExtendedError::NotReady, "the cluster is not synced yet"sv);
+  return Outcome::Failed;
 }
 
 void Answer::resolve(const dns::NameKey& start, std::uint16_t start_owner, Search& search,

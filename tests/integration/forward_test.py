@@ -216,6 +216,18 @@ def zones_within_the_clusters():
                                                 "own names")
 
 
+def before_the_cluster_is_known():
+    """The API server is out of reach, and reverse names fall through, as with kubeadm's Corefile."""
+    with Upstream() as upstream:
+        with Server("--api-server", f"http://127.0.0.1:{free_port()}", "--forward", upstream.where,
+                    "--fallthrough-zones", "in-addr.arpa,ip6.arpa", ready=r"listening on .*udp, tcp.*") as server:
+            checks.equal("a name that no zone has", server.dig("www.example.com", "A", "+recurse").status, "NOERROR")
+            checks.equal("a public address", server.dig("8.8.8.8.in-addr.arpa", "PTR", "+recurse").values(),
+                         ["host.example.com."])
+            for name in ("1.0.96.10.in-addr.arpa", "1.0.d.f.ip6.arpa", "web.shop.svc.cluster.local"):
+                checks.equal(f"what may be the cluster's: {name}", server.dig(name, "PTR", "+recurse").status, "SERVFAIL")
+
+
 def an_external_name():
     with Folder() as folder, Upstream() as upstream:
         folder.write("alias.yaml", "apiVersion: v1\nkind: Service\n"
@@ -496,5 +508,6 @@ too_many_questions()
 a_stub_domain()
 stub_domains_of_built_in_zones()
 zones_within_the_clusters()
+before_the_cluster_is_known()
 an_external_name()
 checks.finish()

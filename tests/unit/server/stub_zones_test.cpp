@@ -8,6 +8,7 @@
 
 #include <doctest/doctest.h>
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,17 +32,24 @@ records::Options falling_through(const std::vector<const char*>& zones) {
   return options;
 }
 
+// Of the cluster.
+enum class State { Known, Unknown };
+
 // The built-in zones, and one Service at 10.96.0.7.
 struct Fixture {
   explicit Fixture(const std::vector<const char*>& stubs,
-                   const records::Options& options = default_options())
-      : cluster(options),
+                   const records::Options& options = default_options(), State state = State::Known)
+      : publisher(options, cache, retired),
         zones(zones::load_zones({}, true, nullptr, names(stubs)).zones),
         responder(views, counters, 1) {
-    load_world(cluster.cache, ShopWorld);
-    cluster.lend(views);
+    views.index = &publisher.index();
+    views.policy = &policy;
     views.zones = zones.get();
     views.answers = &answers;
+    load_world(cache, ShopWorld);
+    if (state == State::Known) {
+      cache.set_synced();
+    }
   }
 
   // "elsewhere", or what is said here: "NXDOMAIN aa".
@@ -58,7 +66,10 @@ struct Fixture {
     return text.rcode + (text.flags.find("aa") != std::string::npos ? " aa" : "");
   }
 
-  TestCluster cluster;
+  cache::ServiceCache cache;
+  rcu::RetireList retired;
+  records::Publisher publisher;
+  server::AnswerPolicy policy;
   std::unique_ptr<const zones::ZoneSet> zones;
   resolver::AnswerCache answers{1 << 20};
   server::Views views;
@@ -130,6 +141,61 @@ TEST_CASE("what falls through below the cluster's zone is asked elsewhere, the r
   CHECK(with.ask("www.cluster.local.") == "NXDOMAIN aa");
   CHECK(with.ask("1.1.20.10.in-addr.arpa.", RecordType::PTR) == "elsewhere");
   CHECK(with.ask("1.1.21.10.in-addr.arpa.", RecordType::PTR) == "NXDOMAIN aa");
+}
+
+TEST_CASE("before the cluster is known, what falls through and cannot be its is asked elsewhere") {
+  records::Options options = falling_through({"in-addr.arpa", "ip6.arpa", "cluster.local"});
+  options.service_cidrs = {*IpPrefix::from_text("34.118.224.0/20")};
+  Fixture with({"168.192.in-addr.arpa", "my.cluster.local"}, options, State::Unknown);
+  for (const auto& [name, expected] : std::vector<std::pair<std::string, std::string>>{
+           {"8.8.8.8.in-addr.arpa.", "elsewhere"},
+           {"8.in-addr.arpa.", "elsewhere"},
+           {"a.b.8.8.in-addr.arpa.", "elsewhere"},
+           {"1.2.168.192.in-addr.arpa.", "SERVFAIL"},
+           {"7.0.96.10.in-addr.arpa.", "SERVFAIL"},
+           {"1.0.15.172.in-addr.arpa.", "elsewhere"},
+           {"1.0.16.172.in-addr.arpa.", "SERVFAIL"},
+           {"1.0.31.172.in-addr.arpa.", "SERVFAIL"},
+           {"172.in-addr.arpa.", "SERVFAIL"},  // Some of it may be.
+           {"1.0.64.100.in-addr.arpa.", "SERVFAIL"},
+           {"1.0.128.100.in-addr.arpa.", "elsewhere"},
+           {"1.0.18.198.in-addr.arpa.", "SERVFAIL"},
+           {"1.0.0.240.in-addr.arpa.", "SERVFAIL"},
+           {"1.239.118.34.in-addr.arpa.", "SERVFAIL"},
+           {"1.240.118.34.in-addr.arpa.", "elsewhere"},
+           {"in-addr.arpa.", "SERVFAIL"},
+           {"1.0.d.f.ip6.arpa.", "SERVFAIL"},
+           {"f.ip6.arpa.", "SERVFAIL"},
+           {"0.0.7.4.1.0.0.2.ip6.arpa.", "elsewhere"},
+           {"1.0.0.127.in-addr.arpa.", "NOERROR aa"},
+           {"web.shop.svc.cluster.local.", "SERVFAIL"},
+           {"10-1-2-3.shop.pod.cluster.local.", "SERVFAIL"},
+           {"ns.dns.cluster.local.", "SERVFAIL"},
+           {"dns-version.cluster.local.", "SERVFAIL"},
+           {"cluster.local.", "SERVFAIL"},
+           {"www.cluster.local.", "elsewhere"},
+           {"www.my.cluster.local.", "elsewhere"},
+       }) {
+    CAPTURE(name);
+    CHECK(with.ask(name, RecordType::PTR) == expected);
+  }
+  with.cache.set_synced();
+  CHECK(with.ask("7.0.96.10.in-addr.arpa.", RecordType::PTR) == "NOERROR aa");
+  CHECK(with.ask("8.0.96.10.in-addr.arpa.", RecordType::PTR) == "elsewhere");
+  CHECK(with.ask("1.2.168.192.in-addr.arpa.", RecordType::PTR) == "elsewhere");
+}
+
+TEST_CASE("before the cluster is known, nothing is denied that may be its") {
+  Fixture with({}, default_options(), State::Unknown);
+  CHECK(with.ask("7.0.96.10.in-addr.arpa.", RecordType::PTR) == "SERVFAIL");
+  CHECK(with.ask("8.8.8.8.in-addr.arpa.", RecordType::PTR) == "SERVFAIL");
+  CHECK(with.ask("www.cluster.local.") == "SERVFAIL");
+  CHECK(with.ask("1.2.0.192.in-addr.arpa.", RecordType::PTR) == "NXDOMAIN aa");
+
+  records::Options part = falling_through({"in-addr.arpa"});
+  part.reverse_zones = {*dns::Name::from_text("34.in-addr.arpa")};
+  Fixture chosen({}, part, State::Unknown);
+  CHECK(chosen.ask("1.2.3.34.in-addr.arpa.", RecordType::PTR) == "SERVFAIL");
 }
 
 }  // namespace waypost::test
