@@ -225,7 +225,6 @@ void NodeDns::add_missing(const std::vector<IpAddress>& addresses, std::string& 
 
 // Called whenever something that addresses wait for may have happened.
 void NodeDns::bring_up() {
-  const bool was_ready = is_ready();
   const bool are_rules_tried = std::all_of(families_.begin(), families_.end(),
                                            [](const auto& family) { return family->was_tried; }) ||
                                std::chrono::steady_clock::now() - began_ >= RulesPatience;
@@ -237,7 +236,8 @@ void NodeDns::bring_up() {
     }
   }
   tell(std::move(problem));
-  if (!was_ready && is_ready()) {
+  // Since the last time: what is known may have made it ready before anything was done here.
+  if (!std::exchange(was_ready_, is_ready()) && was_ready_) {
     surroundings_.on_ready();
   }
 }

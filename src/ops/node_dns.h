@@ -136,6 +136,7 @@ class NodeDns {
   std::uint64_t lost_ = 0;                    // Times that an address was gone.
   std::string device_problem_;  // Why it is not as it should be, when last looked at; or empty.
   std::string problem_;         // Why an address is missing, as last told; or empty.
+  bool was_ready_ = false;      // When bring_up() was last called.
   boost::asio::steady_timer tick_;
 };
 
