@@ -120,6 +120,9 @@ void Answer::resolve(const dns::NameKey& start, std::uint16_t start_owner, Searc
                                seen.begin() + hops + 1) {
       return;
     }
+    if (rules_ != nullptr && resolve_by_hosts({next->name, query_.type, next->owner, rotation_})) {
+      return;
+    }
     further = index_.begin(next->name);
     current = &further;
     authority = find_authority(next->name, further);

@@ -73,7 +73,8 @@ bool Answer::resolve_by_hosts(const dns::Lookup& lookup) noexcept {
   if (!found.is_here) {
     return false;
   }
-  source_ = source_ == Source::Zones ? Source::Hosts : source_;
+  // Where a CNAME leads, the answer is still that of who has the CNAME.
+  source_ = lookup.owner == dns::QuestionOffset ? Source::Hosts : source_;
   out_.set_authoritative(true);
   conclude_by_rule(found.outcome, found.zone_labels, lookup);
   return true;

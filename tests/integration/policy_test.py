@@ -122,6 +122,7 @@ ns 60 IN A 192.0.2.53
 a 60 IN CNAME b
 b 60 IN CNAME c
 c 60 IN A 192.0.2.1
+h 60 IN CNAME db.example.
 """)
         config = folder.write("waypost.yaml", r"""
 manifests: manifests
@@ -153,6 +154,8 @@ access:
                              ["a.link.example. 60 IN CNAME b.link.example.", "b.link.example. 60 IN CNAME c.link.example.",
                               "c.link.example. 60 IN A 192.0.2.1"])
                 checks.equal(f"{way}: a name of the file", answer("db.example"), ["db.example. 60 IN A 10.0.0.10"])
+                checks.equal(f"{way}: where a CNAME of a zone leads", answer("h.chain.example"),
+                             ["h.chain.example. 60 IN CNAME db.example.", "db.example. 60 IN A 10.0.0.10"])
                 checks.equal(f"{way}: a line of the configuration", answer("inline.example"),
                              ["inline.example. 60 IN A 10.0.0.20"])
                 checks.equal(f"{way}: a wildcard of it", answer("x.wild.example"), ["x.wild.example. 60 IN A 10.0.0.30"])

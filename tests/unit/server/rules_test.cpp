@@ -420,6 +420,59 @@ TEST_CASE("templates come before hosts, and a name that a template's CNAME leads
         Lines{"a.alias.example. 7 IN CNAME db.example.", "db.example. 3600 IN A 10.0.0.10"});
 }
 
+TEST_CASE("where a CNAME of a zone or an ExternalName leads, hosts come first, too") {
+  const auto zone =
+      zones::Zone::make(*dns::Name::from_text("z.test"),
+                        {*dns::record_from_text("z.test. 60 IN SOA ns.z.test. a.z.test. 1 2 3 4 5"),
+                         *dns::record_from_text("z.test. 60 IN NS ns.z.test."),
+                         *dns::record_from_text("out.z.test. 60 IN CNAME db.example."),
+                         *dns::record_from_text("far.z.test. 60 IN CNAME nobody.test."),
+                         *dns::record_from_text("gone.z.test. 60 IN CNAME x.only.example."),
+                         *dns::record_from_text("long.z.test. 60 IN CNAME out.z.test."),
+                         *dns::record_from_text("in.z.test. 60 IN CNAME both.z.test."),
+                         *dns::record_from_text("both.z.test. 60 IN A 192.0.2.1")});
+  REQUIRE(zone);
+  const auto rules = policy_with({"suffix .w.test .z.test"}, {},
+                                 hosts_of("10.0.0.10 db.example\n10.0.0.11 both.z.test\n",
+                                          {.zones = {*dns::Name::from_text("only.example")}}));
+  TestCluster cluster(default_options(),
+                      {std::shared_ptr<const zones::Zone>(zone->get(), [](auto*) {})});
+  load_world(cluster.cache, ShopWorld);
+  load_world(cluster.cache, R"(
+apiVersion: v1
+kind: Service
+metadata: {name: alias, namespace: shop}
+spec: {type: ExternalName, externalName: db.example}
+)");
+  cluster.set_rules(rules.get());
+  const auto ask = [&](const char* name, RecordType type = RecordType::A) {
+    return response_text(cluster.ask(make_query({.name = name, .type = type})));
+  };
+  const std::string db = "db.example. 3600 IN A 10.0.0.10";
+  const auto out = ask("out.z.test.");
+  CHECK(out.answer == Lines{db, "out.z.test. 60 IN CNAME db.example."});
+  CHECK(out.flags == "qr aa rd");
+  CHECK(ask("long.z.test.").answer ==
+        Lines{db, "long.z.test. 60 IN CNAME out.z.test.", "out.z.test. 60 IN CNAME db.example."});
+  CHECK(ask("out.w.test.").answer == Lines{db, "out.w.test. 60 IN CNAME db.example."});
+  CHECK(ask("alias.shop.svc.cluster.local.").answer ==
+        Lines{"alias.shop.svc.cluster.local. 5 IN CNAME db.example.", db});
+  // Differs from CoreDNS: the same as who asks for that name is told.
+  CHECK(ask("in.z.test.").answer ==
+        Lines{"both.z.test. 3600 IN A 10.0.0.11", "in.z.test. 60 IN CNAME both.z.test."});
+  const auto none = ask("out.z.test.", RecordType::AAAA);
+  CHECK(none.rcode == "NOERROR");
+  CHECK(none.answer == Lines{"out.z.test. 60 IN CNAME db.example."});
+  CHECK(none.authority.size() == 1);
+  const auto gone = ask("gone.z.test.");
+  CHECK(gone.rcode == "NXDOMAIN");
+  CHECK(gone.answer == Lines{"gone.z.test. 60 IN CNAME x.only.example."});
+  CHECK(ask("far.z.test.").answer == Lines{"far.z.test. 60 IN CNAME nobody.test."});
+  CHECK(ask("out.z.test.", RecordType::CNAME).answer ==
+        Lines{"out.z.test. 60 IN CNAME db.example."});
+  CHECK(cluster.counters.hosts_answers.value() == 0);  // The zones' answers.
+}
+
 TEST_CASE("templates answer with parts of the question") {
   RuledCluster cluster(policy_with(
       {},
