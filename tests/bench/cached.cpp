@@ -1,13 +1,15 @@
 // How many answers from the cache one worker gives in a second, next to a bare echo in the same
-// run: names of the Internet that were asked before, seven in ten with up to four addresses, others
-// with a CNAME, or denied.
+// run, and how long they take, next to answers about the cluster from the same worker.  Cached are
+// names of the Internet that were asked before: seven in ten with up to four addresses, others with
+// a CNAME, or denied.  Of the cluster what its Pods ask is asked.
 //
 // The server, or the echo, runs on the first CPU and the load on the second.  Rounds alternate
-// between the two, and medians are told.
+// between all that is compared, every other one in reverse order, and medians are told.
 
 #include "base/rcu.h"
 #include "bench/echo.h"
 #include "bench/load.h"
+#include "bench/questions.h"
 #include "bench/world.h"
 #include "cache/service_cache.h"
 #include "dns/ldns_bridge.h"
@@ -40,6 +42,8 @@ struct Options {
   double seconds = 2;
   unsigned rounds = 5;
   std::uint32_t names = 10000;
+  std::uint32_t services = 10000;
+  double rate = 20000;  // Questions in a second, for how long answers take.
 };
 
 // Restricts the calling thread, and those that it starts, to one of the process' first two CPUs.
@@ -160,13 +164,89 @@ std::vector<Question> fill(resolver::AnswerCache& cache, std::uint32_t names) {
   return questions;
 }
 
-// Returns false when an answer was wrong.
+struct Latency {
+  double p50 = 0;  // Microseconds.
+  double p99 = 0;
+};
+
+// One of the two kinds of answers that a server gives.
+struct Series {
+  const char* name;
+  std::vector<Question> questions;
+  std::vector<double> per_second;
+  std::vector<Latency> latencies;
+
+  std::vector<double> latency(double Latency::* share) const {
+    std::vector<double> all;
+    for (const Latency& each : latencies) {
+      all.push_back(each.*share);
+    }
+    return all;
+  }
+};
+
+std::vector<double> ratios(const std::vector<double>& of, const std::vector<double>& to) {
+  std::vector<double> all;
+  for (std::size_t i = 0; i < of.size(); ++i) {
+    all.push_back(of[i] / to[i]);
+  }
+  return all;
+}
+
+// Asks, and counts answers that are wrong or did not come.
+class Asker {
+ public:
+  explicit Asker(const LoadOptions& options) : options_(options) {}
+
+  std::uint64_t wrong() const noexcept { return wrong_; }
+  std::uint64_t lost() const noexcept { return lost_; }
+
+  // `rate`: questions in a second; 0: as many as are answered.
+  LoadResult ask(const SocketAddress& address, Peer peer, std::vector<Question>& questions,
+                 double rate) {
+    LoadOptions options = options_;
+    options.rate = rate;
+    pin(1);
+    LoadResult result = run_load(address, peer, questions, options);
+    pin(0);
+    wrong_ += result.wrong;
+    lost_ += result.lost;
+    return result;
+  }
+
+ private:
+  const LoadOptions& options_;
+  std::uint64_t wrong_ = 0;
+  std::uint64_t lost_ = 0;
+};
+
+void print(const Options& options, const Series& cluster, const Series& cached,
+           const std::vector<double>& echoes) {
+  std::printf("%-10s %12s %12s %10s %10s   (medians of %u rounds; latency at %.0f questions/s)\n",
+              "", "answers/s", "of the echo", "p50 us", "p99 us", options.rounds, options.rate);
+  std::printf("%-10s %12.0f\n", "udp echo", median(echoes));
+  for (const Series* each : {&cluster, &cached}) {
+    std::printf("%-10s %12.0f %12.3f %10.1f %10.1f\n", each->name, median(each->per_second),
+                median(ratios(each->per_second, echoes)), median(each->latency(&Latency::p50)),
+                median(each->latency(&Latency::p99)));
+  }
+  const auto p50 = ratios(cached.latency(&Latency::p50), cluster.latency(&Latency::p50));
+  const auto p99 = ratios(cached.latency(&Latency::p99), cluster.latency(&Latency::p99));
+  std::printf("cached, of the cluster's: %.3f answers/s, p50 %.3f, p99 %.3f (%.3f to %.3f)\n",
+              median(ratios(cached.per_second, cluster.per_second)), median(p50), median(p99),
+              std::ranges::min(p99), std::ranges::max(p99));
+}
+
+// Returns false when an answer was wrong, or none came.
 bool run(const Options& options) {
   pin(0);
   rcu::RetireList retired;
   cache::ServiceCache objects;
-  const World world({.services = 100});
+  const World world({.services = options.services});
   const records::Publisher publisher(world.options(), objects, retired);
+  world.put_namespaces(objects);
+  world.put_services(objects);
+  world.put_slices(objects);
   objects.set_synced();
   const zones::ZoneSet zones({});
   const server::AnswerPolicy policy;
@@ -176,39 +256,43 @@ bool run(const Options& options) {
   views.zones = &zones;
   views.policy = &policy;
   views.answers = &cache;
-  std::vector<Question> questions = fill(cache, options.names);
-  std::printf("%llu answers in the cache, %.1f MiB with its table\n",
-              static_cast<unsigned long long>(cache.entries()),
+  Series cached{.name = "cached", .questions = fill(cache, options.names)};
+  Series cluster{.name = "cluster",
+                 .questions = make_questions(world, Mix::Cluster, Edns::All, 65536)};
+  std::printf("%zu names in the index; %llu answers in the cache, %.1f MiB with its table\n",
+              publisher.index().name_count(), static_cast<unsigned long long>(cache.entries()),
               static_cast<double>(cache.bytes()) / (1 << 20));
 
   std::vector<double> echoes;
-  std::vector<double> answers;
-  std::vector<double> ratios;
-  std::uint64_t wrong = 0;
-  const auto load = [&](const SocketAddress& address, Peer peer) {
-    pin(1);
-    const LoadResult result = run_load(address, peer, questions, options.load);
-    pin(0);
-    wrong += result.wrong;
-    return result.per_second();
-  };
+  Asker asker(options.load);
   for (unsigned round = 0; round < options.rounds; ++round) {
     {
       const Echo echo;
-      echoes.push_back(load(echo.address(), Peer::Echo));
+      echoes.push_back(asker.ask(echo.address(), Peer::Echo, cached.questions, 0).per_second());
     }
     const auto server =
         server::Server::start({.listen = {{IpAddress::v4(127, 0, 0, 1), 0}}}, views, {});
     if (!server) {
       throw std::runtime_error(server.error().message);
     }
-    answers.push_back(load((*server)->addresses().front(), Peer::Server));
-    ratios.push_back(answers.back() / echoes.back());
+    const SocketAddress address = (*server)->addresses().front();
+    std::array order{&cluster, &cached};
+    if (round % 2 == 1) {
+      std::swap(order[0], order[1]);
+    }
+    for (Series* each : order) {
+      each->per_second.push_back(asker.ask(address, Peer::Server, each->questions, 0).per_second());
+    }
+    for (Series* each : order) {
+      const LoadResult result = asker.ask(address, Peer::Server, each->questions, options.rate);
+      each->latencies.push_back(
+          {result.latencies.percentile(0.5), result.latencies.percentile(0.99)});
+    }
   }
-  std::printf("udp echo   %12.0f /s\ncached     %12.0f /s, %llu wrong\nratio      %12.3f\n",
-              median(echoes), median(answers), static_cast<unsigned long long>(wrong),
-              median(ratios));
-  return wrong == 0;
+  print(options, cluster, cached, echoes);
+  std::printf("%llu wrong, %llu lost\n", static_cast<unsigned long long>(asker.wrong()),
+              static_cast<unsigned long long>(asker.lost()));
+  return asker.wrong() + asker.lost() == 0;
 }
 
 }  // namespace
@@ -216,10 +300,16 @@ bool run(const Options& options) {
 
 int main(int argc, char** argv) try {
   waypost::bench::Options options;
-  CLI::App app("Answers from the cache per second, next to an echo");
+  CLI::App app(
+      "Answers from the cache per second, next to an echo, and how long they take, next to answers "
+      "about a cluster");
   app.add_option("--seconds", options.seconds, "Length of a round")->check(CLI::Range(0.1, 60.0));
   app.add_option("--rounds", options.rounds, "Rounds")->check(CLI::Range(1, 100));
   app.add_option("--names", options.names, "Names in the cache")->check(CLI::Range(10, 200000));
+  app.add_option("--services", options.services, "Services of the cluster")
+      ->check(CLI::Range(20, 100000));
+  app.add_option("--rate", options.rate, "Questions in a second, for how long answers take")
+      ->check(CLI::Range(100.0, 1e6));
   CLI11_PARSE(app, argc, argv);
   options.load.duration =
       std::chrono::milliseconds(static_cast<std::int64_t>(options.seconds * 1000));
