@@ -1,6 +1,7 @@
 #include "proxy/explanation.h"
 
 #include "proxy/endpoint_choice.h"
+#include "proxy/fixed_chains.h"
 #include "proxy/service_port.h"
 #include "proxy/service_rules.h"
 
@@ -79,6 +80,7 @@ class Reasons {
   bool is_from_node() const {
     return packet_.source.is_loopback() || has(facts_.addresses, packet_.source);
   }
+  bool tell_node_port();  // Whether the address serves NodePorts at all.
   void tell_ranges();
   bool tell_policy();  // Whether the endpoints on this node are what counts.
   void tell_topology();
@@ -111,6 +113,25 @@ bool Reasons::is_from_pod() const {
   return false;
 }
 
+bool Reasons::tell_node_port() {
+  const IpAddress& address = packet_.destination;
+  if (door_ != Door::NodePort || serves_node_ports_on(config_, facts_, address)) {
+    return true;
+  }
+  const std::string text = address.to_text();
+  if (address.is_loopback() && !address.is_v4()) {
+    add(fmt::format("{} serves no NodePorts: not translated", text));
+  } else if (address.is_loopback() && !config_.localhost_node_ports) {
+    add(fmt::format("localhostNodePorts: {} serves NodePorts only with it: not translated", text));
+  } else if (config_.node_port_scope == NodePortScope::Primary) {
+    add(fmt::format("nodePortAddresses: primary: {} is not this node's own address: not translated",
+                    text));
+  } else {
+    add(fmt::format("nodePortAddresses: {} is within none of them: not translated", text));
+  }
+  return false;
+}
+
 void Reasons::tell_ranges() {
   if (door_ != Door::LoadBalancer || view_.source_ranges.empty() || !choice_.has_any) {
     return;
@@ -121,6 +142,14 @@ void Reasons::tell_ranges() {
                       range.to_text()));
       return;
     }
+  }
+  const IpPrefix* of_node = range_of_node(view_, facts_);
+  if (of_node != nullptr && has(view_.load_balancer_ips, packet_.source)) {
+    add(fmt::format(
+        "loadBalancerSourceRanges: {} is the load balancer's own address, as a connection of this "
+        "node to it has it, and the node is within {}",
+        packet_.source.to_text(), of_node->to_text()));
+    return;
   }
   add(fmt::format("loadBalancerSourceRanges: {} is within none of them: dropped",
                   packet_.source.to_text()));
@@ -208,6 +237,9 @@ std::vector<std::string> Reasons::tell() {
   lines_.push_back(fmt::format("Service {}: {} {}, port {}/{}", view_.name,
                                packet_.destination.to_text(), "is " + std::string(to_text(door_)),
                                packet_.port, kube::to_text(view_.protocol)));
+  if (!tell_node_port()) {
+    return std::move(lines_);
+  }
   tell_ranges();
   const bool is_local = tell_policy();
   if (!is_local) {

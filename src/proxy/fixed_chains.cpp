@@ -56,6 +56,8 @@ class FixedChains {
     return std::move(chains_);
   }
 
+  bool serves_node_ports_on(const IpAddress& address) const;
+
  private:
   void add_filter();
   void add_nat_services();
@@ -63,7 +65,6 @@ class FixedChains {
   void add_masquerading();
   void add_hairpin(Table table, std::string_view action, ChainBuilder& chain) const;
   bool has_all_node_ports() const;
-  bool serves_node_ports_on(const IpAddress& address) const;
 
   void put(Table table, ChainBuilder& chain) { chains_.push_back({table, chain.finish()}); }
   void jump_to_tree(Table table, std::string_view tree, std::string_view match,
@@ -164,6 +165,9 @@ bool FixedChains::serves_node_ports_on(const IpAddress& address) const {
   if (kube::family_of(address) != family_ ||
       (address.is_loopback() && !(is_v4_ && config_.localhost_node_ports))) {
     return false;
+  }
+  if (has_all_node_ports()) {
+    return true;
   }
   if (config_.node_port_scope == NodePortScope::Primary) {
     return std::find(facts_.node_ips.begin(), facts_.node_ips.end(), address) !=
@@ -286,6 +290,10 @@ std::vector<Jump> fixed_jumps(const Config& config, kube::IpFamily family) {
 std::vector<FixedChain> fixed_chains(const Config& config, const NodeFacts& facts,
                                      kube::IpFamily family, const HasChain& has_chain) {
   return FixedChains(config, facts, family, has_chain).build();
+}
+
+bool serves_node_ports_on(const Config& config, const NodeFacts& facts, const IpAddress& address) {
+  return FixedChains(config, facts, kube::family_of(address), {}).serves_node_ports_on(address);
 }
 
 }  // namespace waypost::proxy

@@ -42,4 +42,7 @@ struct FixedChain {
 std::vector<FixedChain> fixed_chains(const Config& config, const NodeFacts& facts,
                                      kube::IpFamily family, const HasChain& has_chain);
 
+// Whether NodePorts are translated on this address, if it is one of the node's.
+bool serves_node_ports_on(const Config& config, const NodeFacts& facts, const IpAddress& address);
+
 }  // namespace waypost::proxy

@@ -227,16 +227,10 @@ void PortCompiler::add_external_chain() {
 void PortCompiler::add_firewall_chain() {
   ChainBuilder chain(name(ChainKind::Firewall), owner_);
   const std::string external = jump(name(ChainKind::External));
-  bool allows_node = false;
   for (const IpPrefix& range : view_.source_ranges) {
     chain.add("-s " + range.to_text() + " " + external);
-    allows_node = allows_node ||
-                  std::any_of(facts_.node_ips.begin(), facts_.node_ips.end(),
-                              [&](const IpAddress& address) { return range.contains(address); });
   }
-  // Where the balancer's address is also one of the node's, a connection from the node to it has it
-  // as its source.
-  if (allows_node) {
+  if (range_of_node(view_, facts_) != nullptr) {
     for (const IpAddress& address : view_.load_balancer_ips) {
       chain.add("-s " + host_prefix(address) + " " + external);
     }
@@ -370,6 +364,15 @@ const IpPrefix* local_cidr(const Config& config, const NodeFacts& facts, kube::I
     return kube::family_of(cidr.base()) == family;
   });
   return at != cidrs.end() ? &*at : nullptr;
+}
+
+const IpPrefix* range_of_node(const ServicePortView& view, const NodeFacts& facts) {
+  const auto at = std::find_if(
+      view.source_ranges.begin(), view.source_ranges.end(), [&](const IpPrefix& range) {
+        return std::any_of(facts.node_ips.begin(), facts.node_ips.end(),
+                           [&](const IpAddress& address) { return range.contains(address); });
+      });
+  return at != view.source_ranges.end() ? &*at : nullptr;
 }
 
 std::string local_match(const Config& config, const NodeFacts& facts, kube::IpFamily family,

@@ -73,6 +73,11 @@ std::string probability_text(double probability);
 // none of this family.
 const IpPrefix* local_cidr(const Config& config, const NodeFacts& facts, kube::IpFamily family);
 
+// The source range of a load balancer that one of the node's own addresses is within, or null.
+// With one, the load balancer's addresses may be sources, too: where such an address is also one of
+// the node's, a connection from the node to it has it as its source.
+const IpPrefix* range_of_node(const ServicePortView& view, const NodeFacts& facts);
+
 // "-s 10.0.0.0/8", "-i cbr0": packets from Pods; with `is_not`, all others.  Empty when the
 // detector cannot tell.
 std::string local_match(const Config& config, const NodeFacts& facts, kube::IpFamily family,

@@ -112,6 +112,18 @@ def check():
                                       "192.168.7.1,192.168.8.1,fd00:7::1", path))["iptables"]
         checks.equal("rules that are planned on another host", there, here)
         elsewhere.remove()
+        # What is said of an address that serves no NodePorts is what becomes of the packet.
+        for asked, reason in ((["--nodeport-addresses", "192.168.8.0/24", "203.0.113.9", "192.168.7.1:30080"],
+                               "nodePortAddresses: 192.168.7.1 is within none of them: not translated"),
+                              (["--iptables-localhost-nodeports=false", "127.0.0.1", "127.0.0.1:30080"],
+                               "localhostNodePorts: 127.0.0.1 serves NodePorts only with it: not translated")):
+            told = space.run(TOOL_PROGRAM, "explain", "--node-name", "node-1", *asked, path)
+            checks.contains(f"{asked[-1]} is explained", told, reason)
+            checks.equal(f"{asked[-1]} goes on", ("100.0 %: goes on as it is" in told, ": used" in told), (True, False))
+        told = space.run(TOOL_PROGRAM, "explain", "--node-name", "node-1", "198.51.100.4", "198.51.100.4:80", path)
+        checks.contains("a load balancer's own address is a source", told, "and the node is within 192.168.7.0/24")
+        checks.equal("which is not said to be dropped", ("dropped" in told, "%: to " in told),
+                     (False, True))
         with ApiServer(unix=folder / "api.sock") as api:
             api.load(objects=world())
             compare("from an API server", space, ["--api-server", f"unix://{folder / 'api.sock'}"],
