@@ -1,6 +1,5 @@
 #include "ops/config_map.h"
 
-#include "corefile/corefile.h"
 #include "ops/config_reader.h"
 #include "ops/option_table.h"
 
@@ -137,6 +136,42 @@ class KubeDns {
 };
 
 }  // namespace
+
+CorefileSettings settings_of_kube_dns(const fs::path& folder,
+                                      const corefile::Surroundings& surroundings) {
+  CorefileSettings out;
+  auto names = surroundings.list(folder);
+  if (!names) {
+    out.problems.push_back(names.error());
+    return out;
+  }
+  std::ranges::sort(*names);
+  std::vector<Setting> data;
+  for (const std::string& name : *names) {
+    if (name.starts_with('.')) {
+      continue;
+    }
+    // What it is not is refused unread.
+    const bool is_known =
+        name == "stubDomains" || name == "upstreamNameservers" || name == "federations";
+    auto text = is_known ? surroundings.read(folder / name) : Result<std::string>("");
+    if (!text) {
+      out.problems.push_back(text.error());
+      continue;
+    }
+    Setting setting{.key = "data." + name, .where = (folder / name).string()};
+    setting.values.push_back({std::move(*text), "", false});
+    data.push_back(std::move(setting));
+  }
+  if (!out.problems.empty()) {
+    return out;
+  }
+  out = KubeDns(folder).run(data);
+  Setting ready{.key = "readyListen", .where = folder.string(), .shape = Shape::List};
+  ready.values = {{"0.0.0.0:8081", "", false}, {"[::]:8081", "", false}};
+  out.settings.push_back(std::move(ready));
+  return out;
+}
 
 CorefileSettings settings_of_config_map(std::string_view text, const fs::path& file,
                                         std::uint16_t port) {

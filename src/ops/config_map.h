@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "corefile/corefile.h"
 #include "ops/corefile_options.h"
 
 #include <cstdint>
@@ -16,5 +17,11 @@ namespace waypost::ops {
 // every address of a Pod, other names and addresses asked of the resolv.conf of its Pod.
 CorefileSettings settings_of_config_map(std::string_view text, const std::filesystem::path& file,
                                         std::uint16_t port);
+
+// Reads the same of kube-dns from `folder`, where its ConfigMap is mounted: one file for each key,
+// none of them needed; those whose names begin with a dot do not count.  kube-dns tells kubelets at
+// port 8081 whether it is ready, and so do these settings.
+CorefileSettings settings_of_kube_dns(const std::filesystem::path& folder,
+                                      const corefile::Surroundings& surroundings);
 
 }  // namespace waypost::ops

@@ -50,6 +50,9 @@ std::expected<CorefileSettings, Problems> checked(CorefileSettings read) {
 }
 
 std::expected<CorefileSettings, Problems> read_settings(const ConfigOrigin& origin) {
+  if (origin.form == ConfigForm::KubeDns) {
+    return checked(settings_of_kube_dns(*origin.file, corefile::process_surroundings()));
+  }
   const auto corefile = corefile::read_corefile(*origin.file, corefile::process_surroundings());
   if (!corefile) {
     return std::unexpected(Problems{corefile.error()});
@@ -64,7 +67,9 @@ ConfigText read_config_text(const ConfigOrigin& origin) {
   if (!origin.file) {
     return out;
   }
-  if (origin.is_corefile) {
+  if (origin.form == ConfigForm::KubeDns) {
+    (void)settings_of_kube_dns(*origin.file, recording(out));
+  } else if (origin.form == ConfigForm::Corefile) {
     (void)corefile::read_corefile(*origin.file,
                                   recording(out));  // Its mistakes are told elsewhere.
   } else {
@@ -76,7 +81,7 @@ ConfigText read_config_text(const ConfigOrigin& origin) {
 
 std::expected<LoadedConfig, Problems> load_config(const ConfigOrigin& origin) {
   LoadedConfig out;
-  if (!origin.file || !origin.is_corefile) {
+  if (!origin.file || origin.form == ConfigForm::Yaml) {
     auto config = load_config(origin.file, origin.flags);
     if (!config) {
       return std::unexpected(std::move(config.error()));
@@ -102,7 +107,7 @@ std::expected<LoadedConfig, Problems> load_config(const ConfigOrigin& origin) {
 }
 
 std::expected<std::string, Problems> convert_corefile(const fs::path& file) {
-  const ConfigOrigin origin{.file = file, .is_corefile = true};
+  const ConfigOrigin origin{.file = file, .form = ConfigForm::Corefile};
   const fs::path extension = file.extension();
   const bool is_manifest = extension == ".yaml" || extension == ".yml" || extension == ".json";
   std::expected<CorefileSettings, Problems> read;

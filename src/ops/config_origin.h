@@ -1,5 +1,5 @@
-// Where the configuration comes from: a file in YAML, or a Corefile with what it imports, and
-// flags.
+// Where the configuration comes from: a file in YAML, a Corefile with what it imports, or the
+// folder of kube-dns' ConfigMap, and flags.
 
 #pragma once
 
@@ -14,10 +14,16 @@
 
 namespace waypost::ops {
 
+enum class ConfigForm : std::uint8_t {
+  Yaml,
+  Corefile,
+  KubeDns,  // A folder with a file for each key of the ConfigMap.
+};
+
 struct ConfigOrigin {
   std::optional<std::filesystem::path> file;
-  bool is_corefile = false;  // What `file` is; YAML otherwise.
-  std::uint16_t port = 53;   // Of a Corefile's server blocks that name none.
+  ConfigForm form = ConfigForm::Yaml;  // What `file` is.
+  std::uint16_t port = 53;             // Of a Corefile's server blocks that name none.
   std::vector<Setting> flags;
   bool is_quiet = false;    // Nothing is printed on stdout.
   bool takes_over = false;  // From the process that listens at takeoverSocket.

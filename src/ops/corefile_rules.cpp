@@ -26,7 +26,10 @@ std::span<const Translator::Rule> Translator::rules() {
       {{"acl", "block", Mapped, "A rule of `access`, as it stands."}, &T::read_acl_rule},
       {{"acl", "drop", Mapped, "A rule of `access`, as it stands."}, &T::read_acl_rule},
       {{"acl", "filter", Mapped, "A rule of `access`, as it stands."}, &T::read_acl_rule},
-      {{"any", "", BuiltIn, "ANY is answered with HINFO (RFC 8482)."}, nullptr},
+      {{"any", "", BuiltIn,
+        "What is served here, the cluster's names among it, answers ANY with HINFO (RFC 8482). ANY "
+        "for names elsewhere is asked of upstreams, which is logged."},
+       &T::read_any},
       {{"auto", "", Refused, "name the folder in staticZones; its files are *.zone"}, nullptr},
       {{"autopath", "", Mapped,
         "`searchCompletion: true`; a file becomes `searchResolvConf`. Whatever it says, Pods alone "
@@ -50,6 +53,9 @@ std::span<const Translator::Rule> Translator::rules() {
         "Names of the cluster are never cached, for they are at hand. Other zones are refused."},
        &T::read_disable},
       {{"cache", "keepttl", Refused, "TTLs of cached answers count down"}, nullptr},
+      {{"cache", "prefer_positive", Refused,
+        "an expired answer is given only when no upstream answers; leave it out"},
+       nullptr},
       {{"cache", "prefetch", Mapped, "`prefetch: true`; without it, false. When is built in."},
        &T::read_prefetch},
       {{"cache", "serve_stale", Mapped,
@@ -130,6 +136,8 @@ std::span<const Translator::Rule> Translator::rules() {
        &T::read_tls_servername},
       {{"geoip", "", Refused, "answers do not depend on where a client is"}, nullptr},
       {{"grpc", "", Refused, "use forward; upstreams are asked over UDP, TCP and TLS"}, nullptr},
+      {{"grpc_server", "", Refused, "queries come over UDP and TCP; put a proxy in front for gRPC"},
+       nullptr},
       {{"header", "", Refused, "flags of answers cannot be changed; leave it out"}, nullptr},
       {{"health", "", Mapped, "`healthListen`; port 8080 unless an address is given."},
        &T::read_health},
@@ -143,6 +151,10 @@ std::span<const Translator::Rule> Translator::rules() {
       {{"hosts", "no_reverse", Mapped, "`hostsReverse: false`."}, &T::read_hosts_no_reverse},
       {{"hosts", "reload", BuiltIn, "The file is followed."}, &T::read_arguments_only},
       {{"hosts", "ttl", Mapped, "`hostsTtl`."}, &T::read_hosts_ttl},
+      {{"https", "", Refused, "queries come over UDP and TCP; put a proxy in front for HTTPS"},
+       nullptr},
+      {{"https3", "", Refused, "queries come over UDP and TCP; put a proxy in front for HTTPS"},
+       nullptr},
       {{"k8s_external", "", Refused, "use an external DNS controller for names outside"}, nullptr},
       {{"kubernetes", "", Mapped,
         "`clusterDomain` and `reverseZones`. Once in a file, one domain besides reverse zones."},
@@ -186,6 +198,8 @@ std::span<const Translator::Rule> Translator::rules() {
         "Targets of ExternalName Services are asked for like any other name. Addresses are "
         "refused."},
        &T::read_upstream},
+      {{"kubernetes", "zonal", Refused, "names of a zone's endpoints are not served; leave it out"},
+       nullptr},
       {{"loadbalance", "", BuiltIn, "Addresses are rotated. Other policies are refused."},
        &T::read_loadbalance},
       {{"local", "", Mapped, "`builtInZones: true`, the empty zones of RFC 6303 with them."},
@@ -204,11 +218,14 @@ std::span<const Translator::Rule> Translator::rules() {
       {{"metadata", "", Refused, "there is nothing that reads it; leave it out"}, nullptr},
       {{"minimal", "", Refused, "answers have no records but those that save a question"}, nullptr},
       {{"multisocket", "", Refused, "set workers; each has its own sockets"}, nullptr},
+      {{"nomad", "", Refused, "forward the zone to a server that has it"}, nullptr},
       {{"nsid", "", Mapped, "`nsid`; `\"@hostname\"` unless a text is given."}, &T::read_nsid},
       {{"pprof", "", Refused, "use perf(1)"}, nullptr},
       {{"prometheus", "", Mapped, "`metricsListen`; localhost:9153 unless an address is given."},
        &T::read_prometheus},
       {{"proxy", "", Refused, "use forward"}, nullptr},
+      {{"quic", "", Refused, "queries come over UDP and TCP; put a proxy in front for QUIC"},
+       nullptr},
       {{"ready", "", Mapped, "`readyListen`; port 8181 unless an address is given."},
        &T::read_ready},
       {{"ready", "monitor", Refused,
@@ -224,7 +241,11 @@ std::span<const Translator::Rule> Translator::rules() {
        &T::read_rewrite},
       {{"root", "", Refused, "write absolute paths"}, nullptr},
       {{"route53", "", Refused, "forward the zone to a server that has it"}, nullptr},
+      {{"rrl", "", Refused, "use rateLimit, which bounds what each client asks"}, nullptr},
       {{"secondary", "", Refused, "forward the zone to its primary server"}, nullptr},
+      {{"shed", "", Refused,
+        "bound clients with rateLimit and questions to upstreams with maxInFlight"},
+       nullptr},
       {{"sign", "", Refused, "zones here are not signed"}, nullptr},
       {{"template", "", Mapped,
         "`templates`, for what its server block has of the zones that are given, or for all of the "
@@ -258,6 +279,13 @@ std::span<const Translator::Rule> Translator::rules() {
 }
 
 //------------------------------------------------------------------ what is built in
+
+void Translator::read_any(const Line& line) {
+  if (has_arguments(line, 0, 0)) {
+    note(line.place(), "any: ANY for names that are not served here is asked of upstreams", true);
+    read_options(line);
+  }
+}
 
 void Translator::read_arguments_only(const Line& line) {
   if (line.has_block) {

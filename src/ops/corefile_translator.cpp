@@ -26,11 +26,22 @@ CorefileSettings settings_of(const corefile::Corefile& corefile, std::uint16_t p
   return Translator(port).run(corefile);
 }
 
-CorefileSettings Translator::run(const corefile::Corefile& corefile) {
+CorefileSettings Translator::run(corefile::Corefile corefile) {
   if (corefile.blocks.empty()) {
     out_.problems.push_back(
         {ErrorKind::InvalidInput, "found no server block, expected one such as '.:53 { ... }'"});
     return std::move(out_);
+  }
+  for (corefile::ServerBlock& block : corefile.blocks) {
+    for (Word& key : block.keys) {
+      fill_in(key);
+    }
+    for (Line& line : block.lines) {
+      fill_in(line);
+    }
+  }
+  if (!out_.problems.empty()) {
+    return std::move(out_);  // What lacks a value would be found wrong again.
   }
   blocks_.reserve(corefile.blocks.size());
   for (const corefile::ServerBlock& block : corefile.blocks) {

@@ -31,7 +31,7 @@ class Translator {
 
   explicit Translator(std::uint16_t port) : port_(port) {}
 
-  CorefileSettings run(const corefile::Corefile& corefile);
+  CorefileSettings run(corefile::Corefile corefile);
 
  private:
   struct Zone {
@@ -93,6 +93,10 @@ class Translator {
   void set_empty(std::string_view key, const corefile::Place& place, std::string_view name);
   std::string name_of(const corefile::Line& line) const;
 
+  // ---- Variables of manifests (corefile_variables.cpp)
+  void fill_in(corefile::Word& word);
+  void fill_in(corefile::Line& line);
+
   void read_line(const corefile::Line& line);
   void read_options(const corefile::Line& line);
   // False, and a problem, unless there are that many.
@@ -109,6 +113,7 @@ class Translator {
   std::vector<Zone> within_block(const Zone& zone) const;
 
   // ---- Directives (corefile_rules.cpp, corefile_sources.cpp)
+  void read_any(const corefile::Line& line);
   void read_arguments_only(const corefile::Line& line);
   void read_autopath(const corefile::Line& line);
   void read_bufsize(const corefile::Line& line);

@@ -5,6 +5,7 @@
 #include "ops/node_options.h"
 #include "ops/option_table.h"
 #include "ops/peer_flags.h"
+#include "ops/peer_line.h"
 #include "ops/text.h"
 
 #include <CLI/CLI.hpp>
@@ -428,55 +429,6 @@ struct ServerLine {
   }
 };
 
-// Those of a Corefile.
-struct CorefileLine {
-  bool plugins = false;
-  bool quiet = false;
-  std::string file;
-  std::string port;
-  const CLI::Option* conf = nullptr;
-  const CLI::Option* dns_port = nullptr;
-
-  explicit CorefileLine(CLI::App& app) {
-    app.add_flag("--plugins", plugins);
-    app.add_flag("--quiet", quiet);
-    conf = app.add_option("--conf", file);
-    dns_port = app.add_option("--dns-port", port);
-  }
-
-  void collect(ConfigOrigin& origin, Problems& problems) const {
-    origin.is_quiet = quiet;
-    if (conf->count() != 0) {
-      if (origin.file) {
-        problems.push_back(problem("-conf: found together with --config, expected one of them"));
-      }
-      origin.file = file;
-      origin.is_corefile = true;
-    }
-    if (dns_port->count() == 0) {
-      return;
-    }
-    const auto number = number_from_text(port);
-    if (!number || *number > 65535) {
-      problems.push_back(
-          problem("-dns.port: found '" + port + "', expected a port number up to 65535"));
-      return;
-    }
-    origin.port = static_cast<std::uint16_t>(*number);
-    const bool has_listen =
-        std::any_of(origin.flags.begin(), origin.flags.end(),
-                    [](const Setting& setting) { return setting.key == "listen"; });
-    if (!origin.file && !has_listen) {
-      Setting listen{.key = "listen", .where = "-dns.port", .shape = Setting::Shape::List};
-      split_list("0.0.0.0:" + port + ",[::]:" + port, listen.values);
-      origin.flags.push_back(std::move(listen));
-    } else if (!origin.is_corefile) {
-      problems.push_back(
-          problem("-dns.port: found together with --listen or --config, expected the port there"));
-    }
-  }
-};
-
 std::string list_directives() {
   std::string text;
   for (const Directive& directive : directives()) {
@@ -495,7 +447,7 @@ std::expected<CommandLine, Problems> parse_dns_command_line(
     std::span<const char* const> arguments) {
   CLI::App app;
   ServerLine server(app);
-  CorefileLine corefile(app);
+  PeerLine peers(app);
   bool takes_over = false;
   app.add_flag("--takeover", takes_over);
   const std::vector<KnownFlag> flags = dns_flags();
@@ -505,7 +457,7 @@ std::expected<CommandLine, Problems> parse_dns_command_line(
   ConfigOrigin origin;
   const std::vector<std::string> own = with_own_flags(arguments, problems);
   if (run(app, own, problems)) {
-    if (server.help || server.version || corefile.plugins) {
+    if (server.help || server.version || peers.wants_directives()) {
       return PrintText{server.help      ? dns_help()
                        : server.version ? "waypost-dns " + std::string(Version) + "\n"
                                         : list_directives()};
@@ -515,7 +467,7 @@ std::expected<CommandLine, Problems> parse_dns_command_line(
     if (server.config->count() != 0) {
       origin.file = server.file;
     }
-    corefile.collect(origin, problems);
+    peers.collect(origin, problems);
     origin.takes_over = takes_over;
   }
   if (!problems.empty()) {
@@ -533,7 +485,8 @@ std::expected<CommandLine, Problems> parse_node_command_line(
 
   Problems problems;
   ConfigOrigin origin;
-  if (run(app, arguments, problems)) {
+  const std::vector<const char*> own = without_node_cache_flags(arguments, problems);
+  if (run(app, std::span<const char* const>(own), problems)) {
     if (server.help || server.version) {
       return PrintText{server.help ? node_help() : "waypost-node " + std::string(Version) + "\n"};
     }

@@ -534,7 +534,8 @@ constexpr auto Table = std::to_array<Option>({
      put_status_listen<&StatusListen::health>},
     {"readyListen", "ready-listen", List, "ADDR:PORT",
      "a list of ADDRESS:PORT such as 127.0.0.1:8181 or [::]:8181", "", "none", AtRestart,
-     "Where GET /ready answers 200, or 503 with what is not ready yet.",
+     "Where GET /ready answers 200, or 503 with what is not ready yet; so does /readiness, as of "
+     "kube-dns.",
      put_status_listen<&StatusListen::ready>},
     {"metricsListen", "metrics-listen", List, "ADDR:PORT",
      "a list of ADDRESS:PORT such as 127.0.0.1:9153 or [::]:9153", "", "none", AtRestart,

@@ -10,7 +10,9 @@ StatusServer::StatusServer(boost::asio::io_context& context, const StatusListen&
     http_.serve(address, "/health", health_reply);
   }
   for (const SocketAddress& address : listen.ready) {
-    http_.serve(address, "/ready", [this] { return readiness_.reply(); });
+    for (const char* const path : {"/ready", "/readiness"}) {
+      http_.serve(address, path, [this] { return readiness_.reply(); });
+    }
   }
   for (const SocketAddress& address : listen.metrics) {
     http_.serve(address, "/metrics", [this] {

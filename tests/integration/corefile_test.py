@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import time
+import urllib.request
 
 import upstream as upstream_module
 from harness import DNS_PROGRAM, ROOT, SHOP, TOOL_PROGRAM, Checks, Folder, Server, free_port, run
@@ -246,6 +247,29 @@ def rules_of_a_block_for_a_zone():
             checks.equal("the cluster's names", values("web.shop.svc.cluster.local"), ["10.96.0.7"])
 
 
+def in_place_of_kube_dns():
+    """With its arguments, and the folder where its ConfigMap is mounted."""
+    with Folder() as folder, Upstream("192.0.2.1") as others, Upstream("192.0.2.9") as acme:
+        folder.write("manifests/shop.yaml", SHOP)
+        folder.write("config/upstreamNameservers", f'["{others.where}"]')
+        port = free_port()
+        with Server("--domain=cluster.local.", f"--dns-port={free_port()}", "--config-dir",
+                    folder / "config", "--v=2", "--logtostderr=true", "--manifests",
+                    folder / "manifests", "--ready-listen", f"127.0.0.1:{port}", listen=()) as server:
+            def answer(name):
+                return server.dig(name, "A", "+recurse", address="127.0.0.1").answer
+            checks.equal("kube-dns: a Service", answer("web.shop.svc.cluster.local"),
+                         ["web.shop.svc.cluster.local. 30 IN A 10.96.0.7"])
+            checks.equal("kube-dns: a name elsewhere", answer("a.acme.local")[0].split()[-1], "192.0.2.1")
+            place = f"http://127.0.0.1:{port}/readiness"
+            with urllib.request.urlopen(place, timeout=5) as reply:
+                checks.equal("kube-dns: its probe", reply.status, 200)
+            folder.write("config/stubDomains", '{"acme.local": ["%s"]}' % acme.where)
+            checks.equal("kube-dns: a key more is seen",
+                         len(server.wait_for_log("now in force: stubDomains", timeout=5)), 1)
+            checks.equal("kube-dns: and its servers are asked", answer("b.acme.local")[0].split()[-1], "192.0.2.9")
+
+
 def what_is_refused():
     with Folder() as folder:
         file = folder.write("Corefile", ".:53 {\n    dns64\n    forward . /etc/none\n"
@@ -331,6 +355,7 @@ of_a_node()
 with_imports_and_a_reload()
 rules_before_zones()
 rules_of_a_block_for_a_zone()
+in_place_of_kube_dns()
 what_is_refused()
 what_is_converted()
 names_of_the_server()

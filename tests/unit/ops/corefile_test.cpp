@@ -202,6 +202,8 @@ TEST_CASE("a block of each kind becomes keys") {
           {in_block("forward . tls://10.0.0.1%dns.example tls://fd00::1%b.example:8853"),
            "forward:\n  - \"tls://10.0.0.1#dns.example\"\n  - "
            "\"tls://[fd00::1]:8853#b.example\"\n"},
+          {in_block("forward . __PILLAR__UPSTREAM__SERVERS__"),
+           "forward:\n  - \"/etc/resolv.conf\"\n"},
           {in_block("forward . /etc/resolv.conf {\n policy sequential\n max_concurrent 50\n}"),
            "forward:\n  - \"/etc/resolv.conf\"\nforwardPolicy: \"sequential\"\nmaxInFlight: 50\n"},
           {in_block("forward . 10.0.0.1 {\n max_concurrent 0\n failover SERVFAIL REFUSED\n "
@@ -278,7 +280,36 @@ TEST_CASE("what has no meaning here is refused with its place") {
            {in_block("acl {\n deny\n}"), "Corefile:3: acl deny: found an unknown option" + Lists},
            {in_block("fowrard . 10.0.0.1"),
             "Corefile:2: fowrard: found an unknown directive, expected perhaps 'forward'\n"},
-           {in_block("quux"), "Corefile:2: quux: found an unknown directive" + Lists},
+           {in_block("rrl . {\n responses-per-second 10\n}"),
+            "Corefile:2: rrl: not offered here: use rateLimit, which bounds what each client "
+            "asks\n"},
+           {in_block("shed"),
+            "Corefile:2: shed: not offered here: bound clients with rateLimit and questions to "
+            "upstreams with maxInFlight\n"},
+           {in_kubernetes("zonal"),
+            "Corefile:3: kubernetes zonal: not offered here: names of a zone's endpoints are not "
+            "served; leave it out\n"},
+           // Variables of manifests.
+           {"__PILLAR__DNS__DOMAIN__:53 {\n forward . __PILLAR__CLUSTER__DNS__ {\n x "
+            "__PILLAR__X__\n}\n bind __PILLAR__LOCAL__DNS__ __PILLAR__DNS__SERVER__\n health "
+            "__PILLAR__LOCAL__DNS__:8080\n}",
+            "Corefile:1: found '__PILLAR__DNS__DOMAIN__:53', expected the cluster's domain, such "
+            "as cluster.local\n"
+            "Corefile:2: found '__PILLAR__CLUSTER__DNS__', expected the address of the Service "
+            "kube-dns-upstream, or {$KUBE_DNS_UPSTREAM_SERVICE_HOST}, which is that in a Pod; for "
+            "waypost-node leave the block out, for it asks nobody for the cluster's names\n"
+            "Corefile:3: found '__PILLAR__X__', expected a value, for it stands for nothing here\n"
+            "Corefile:5: found '__PILLAR__LOCAL__DNS__', expected the node's own address for DNS, "
+            "such as 169.254.20.10\n"
+            "Corefile:5: found '__PILLAR__DNS__SERVER__', expected the address of the Service "
+            "kube-dns, or nothing where kube-proxy is in IPVS mode\n"
+            "Corefile:6: found '__PILLAR__LOCAL__DNS__:8080', expected the node's own address for "
+            "DNS, such as 169.254.20.10\n"},
+           {in_block("forward . __PILLAR__UPSTREAM__SERVERS__:53"),
+            "Corefile:2: found '__PILLAR__UPSTREAM__SERVERS__:53', expected upstreamNameservers "
+            "of the ConfigMap kube-dns, or /etc/resolv.conf\n"},
+           {in_block("any more"), "Corefile:2: any: found 1 argument, expected none\n"},
+           {in_block("zzyzx"), "Corefile:2: zzyzx: found an unknown directive" + Lists},
            {in_kubernetes("tttl 5"),
             "Corefile:3: kubernetes tttl: found an unknown option, expected perhaps 'ttl'\n"},
            {in_kubernetes("noendpoints"),
@@ -427,7 +458,7 @@ TEST_CASE("what has no meaning here is refused with its place") {
 TEST_CASE("a value that an option refuses names the line of the Corefile") {
   const test::TemporaryFolder folder;
   const auto file = folder.write("Corefile", in_kubernetes("ttl 9999\npods some"));
-  const auto config = load_config({.file = file, .is_corefile = true});
+  const auto config = load_config({.file = file, .form = ConfigForm::Corefile});
   REQUIRE_FALSE(config);
   REQUIRE(config.error().size() == 2);
   CHECK(config.error()[0].message ==
@@ -475,6 +506,12 @@ TEST_CASE("what is built in and what differs is noted") {
         "docs/query-log.md\n"
         "differs: Corefile:2: log: no more lines are written than queryLogRate says, 100 a second "
         "unless it is set; while there are more queries, each line stands for several\n");
+  CHECK(notes(in_block("forward . __PILLAR__UPSTREAM__SERVERS__")) ==
+        "differs: Corefile:2: __PILLAR__UPSTREAM__SERVERS__ is /etc/resolv.conf here; write "
+        "upstreamNameservers of the ConfigMap kube-dns instead, where there are some\n");
+  CHECK(notes(in_block("any"))
+            .ends_with("differs: Corefile:2: any: ANY for names that are not served here is asked "
+                       "of upstreams\n"));
   CHECK(notes(in_block("loop")) ==
         "built in: Corefile:2: loop: built in. An upstream that leads back here is found out and "
         "not asked any more; the others are.\n");
@@ -551,7 +588,7 @@ TEST_CASE("a shipped Corefile and the YAML that it is converted to have the same
       text.replace(at, 16, upstreams);
     }
     const auto file = folder.write("Corefile", text);
-    const auto direct = load_config({.file = file, .is_corefile = true});
+    const auto direct = load_config({.file = file, .form = ConfigForm::Corefile});
     const auto yaml = convert_corefile(file);
     REQUIRE(direct);
     REQUIRE(yaml);
@@ -585,8 +622,8 @@ TEST_CASE("ConfigMaps of coredns and kube-dns are converted") {
         "listen:\n  - \"0.0.0.0:53\"\n  - \"[::]:53\"\nkubernetes: false\nbuiltInZones: false\n"
         "cacheSize: 0\nudpSize: 512\n");
   CHECK(
-      convert(Map + "  Corefile: |\n    . {\n      quux\n    }\n") ==
-      "map.yaml(Corefile):2: quux: found an unknown directive, expected one that docs/corefile.md "
+      convert(Map + "  Corefile: |\n    . {\n      zzyzx\n    }\n") ==
+      "map.yaml(Corefile):2: zzyzx: found an unknown directive, expected one that docs/corefile.md "
       "lists\n");
   const std::string Always =
       "fallthroughZones:\n  - \"in-addr.arpa\"\n  - \"ip6.arpa\"\npods: \"insecure\"\nttl: 30\n";
@@ -641,7 +678,7 @@ TEST_CASE("flags of CoreDNS, kube-dns and node-cache become our own or are refus
                                              {"--conf", "/c", "-p", "1053", "--quiet"}}) {
     const ConfigOrigin got = origin(arguments);
     CHECK(got.file == "/c");
-    CHECK(got.is_corefile);
+    CHECK(got.form == ConfigForm::Corefile);
     CHECK(got.port == 1053);
     CHECK(got.is_quiet);
     CHECK(got.flags.empty());
@@ -654,6 +691,27 @@ TEST_CASE("flags of CoreDNS, kube-dns and node-cache become our own or are refus
   REQUIRE(kube_dns.flags.size() == 2);
   CHECK(kube_dns.flags[0].key == "apiServer");
   CHECK(kube_dns.flags[1].key == "clusterDomain");
+
+  const auto kube_dns_in_place =
+      origin({"--domain=cluster.local.", "--dns-port=10053", "--config-dir=/kube-dns-config",
+              "--v=2", "--logtostderr"});
+  CHECK(kube_dns_in_place.file == "/kube-dns-config");
+  CHECK(kube_dns_in_place.form == ConfigForm::KubeDns);
+  REQUIRE(kube_dns_in_place.flags.size() == 2);
+  CHECK(kube_dns_in_place.flags[0].key == "clusterDomain");
+  CHECK(kube_dns_in_place.flags[1].values[0].text == "0.0.0.0:10053");
+  const auto verbose = origin({"-v", "4"});
+  REQUIRE(verbose.flags.size() == 1);
+  CHECK(verbose.flags[0].values[0].text == "debug");
+  const auto told = origin({"-v=9", "--log-level", "warn"});
+  REQUIRE(told.flags.size() == 1);
+  CHECK(told.flags[0].values[0].text == "warn");
+  CHECK(refusal({"-v", "much"}) == "-v: found 'much', expected a whole number\n");
+  CHECK(refusal({"--logtostderr=false"}) ==
+        "--logtostderr: a flag of kube-dns, not offered here: the log is on stderr; leave it "
+        "out\n");
+  CHECK(refusal({"--config-dir", "/d", "-conf", "/c"}) ==
+        "-config-dir: found together with --config or -conf, expected one of them\n");
 
   CHECK(refusal({"-pidfile", "/x"}) ==
         "-pidfile: a flag of CoreDNS, not offered here: who starts the program knows its "
@@ -668,6 +726,60 @@ TEST_CASE("flags of CoreDNS, kube-dns and node-cache become our own or are refus
         "-dns.port: found 'x', expected a port number up to 65535\n");
   CHECK(refusal({"-dns.port", "1", "--listen", "127.0.0.1:0"}) ==
         "-dns.port: found together with --listen or --config, expected the port there\n");
+}
+
+TEST_CASE("waypost-node names flags of node-cache and what to use instead") {
+  const auto refusal = [](std::vector<const char*> arguments) {
+    const auto line = parse_node_command_line(arguments);
+    std::string text;
+    for (const Error& problem : line ? Problems{} : line.error()) {
+      text += problem.message + "\n";
+    }
+    return text;
+  };
+  CHECK(refusal({"-localip", "169.254.20.10,10.96.0.10", "-conf", "/etc/Corefile", "-upstreamsvc",
+                 "kube-dns-upstream", "--health-port=8080"}) ==
+        "-localip: a flag of node-cache: use --dns=true, --dns-addresses for addresses such as "
+        "169.254.20.10, and --dns-cluster-addresses for that of the Service kube-dns\n"
+        "-conf: a flag of node-cache: use --dns-config; 'waypost convert-corefile' prints what the "
+        "file has to say\n"
+        "-upstreamsvc: a flag of node-cache: nobody is asked for the cluster's names; leave it "
+        "out\n"
+        "--health-port: a flag of node-cache: use --healthz-listen\n");
+  CHECK(refusal({"-setupiptables", "--quux"}) ==
+        "-setupiptables: a flag of node-cache: it is always done, verified, and undone; leave it "
+        "out\n");
+}
+
+TEST_CASE("the folder of kube-dns' ConfigMap is a configuration") {
+  const test::TemporaryFolder folder;
+  folder.write("dir/..data/stubDomains", "not looked at");
+  const auto file = folder.path() / "dir";
+  const ConfigOrigin origin{.file = file, .form = ConfigForm::KubeDns};
+  folder.write("dir/upstreamNameservers", "[\"10.0.0.2\"]\n");
+  const auto alone = load_config(origin);
+  REQUIRE(alone);
+  CHECK(alone->config.forward.stub_domains.empty());
+  CHECK(alone->config.records.ttl == 30);
+  const ConfigText before = read_config_text(origin);
+  CHECK(std::ranges::find(before.folders, file) != before.folders.end());
+  folder.write("dir/stubDomains", "{\"acme.local\": [\"1.2.3.4\"]}");
+  CHECK(read_config_text(origin) != before);
+  const auto both = load_config(origin);
+  REQUIRE(both);
+  CHECK(both->config.forward.stub_domains.size() == 1);
+  folder.write("dir/federations", "a=b");
+  folder.write("dir/quux", "a");
+  const auto refused = load_config(origin);
+  REQUIRE_FALSE(refused);
+  REQUIRE(refused.error().size() == 2);
+  CHECK(refused.error()[0].message ==
+        (file / "federations").string() +
+            ": not offered here: federations are gone from Kubernetes; use stubDomains");
+  CHECK(refused.error()[1].message ==
+        (file / "quux").string() +
+            ": found an unknown key, expected stubDomains or upstreamNameservers");
+  CHECK_FALSE(load_config({.file = folder.path() / "none", .form = ConfigForm::KubeDns}));
 }
 
 TEST_CASE("-plugins lists what a Corefile may have") {
@@ -700,9 +812,11 @@ TEST_CASE("docs/corefile.md says of every directive and flag what the program do
   std::string flags_expected;
   for (const PeerFlag& flag : peer_flags()) {
     flags_expected += "| `-" + std::string(flag.flag) + "` | " + std::string(flag.program) + " | ";
-    flags_expected += flag.own.empty() ? "Refused: " + std::string(flag.text) + "." +
-                                             (flag.may_be_false ? " `=false` is accepted." : "")
-                                       : std::string(flag.text);
+    flags_expected +=
+        flag.own.empty()
+            ? "Refused: " + std::string(flag.text) + "." +
+                  (flag.always.empty() ? "" : " `=" + std::string(flag.always) + "` is accepted.")
+            : std::string(flag.text);
     flags_expected += " |\n";
   }
   CHECK_MESSAGE(page.find("| flag | of | what becomes of it |\n|---|---|---|\n" + flags_expected +
