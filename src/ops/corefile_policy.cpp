@@ -45,6 +45,63 @@ bool has_reverse_names(const dns::Name& zone) {
       all, [&](const dns::Name& each) { return each.is_within(zone) || zone.is_within(each); });
 }
 
+// Whether `pattern` is several of which one fits, so that its end is that of the last one only.
+bool has_choice(std::string_view pattern) {
+  int depth = 0;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    const char c = pattern[i];
+    i += c == '\\' ? 1 : 0;
+    if (c ==
+        '[') {  // A class, with a ']' at its beginning or not; one with another in it is refused.
+      i += pattern.substr(i + 1).starts_with('^') ? 1 : 0;
+      i += pattern.substr(i + 1).starts_with(']') ? 1 : 0;
+      for (++i; i < pattern.size() && pattern[i] != ']'; ++i) {
+        if (pattern[i] == '[') {
+          return true;
+        }
+        i += pattern[i] == '\\' ? 1 : 0;
+      }
+    }
+    depth += c == '(' ? 1 : c == ')' ? -1 : 0;
+    if (c == '|' && depth == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// A regular expression that ends in the name of `zone` with a dot in front, "(.*)\\.zone\\.com",
+// so that it fits names below the zone only.  Empty when it does not end that way.
+std::string ending_in(std::string pattern, std::string_view zone) {
+  if (has_choice(pattern)) {
+    return {};
+  }
+  std::string_view rest = pattern;
+  if (rest.ends_with('$')) {
+    rest.remove_suffix(1);
+  }
+  if (rest.ends_with("\\.")) {
+    rest.remove_suffix(2);
+  }
+  const std::string name = "." + std::string(zone);
+  for (auto c = name.rbegin(); c != name.rend(); ++c) {
+    if (!rest.ends_with(*c)) {
+      return {};
+    }
+    rest.remove_suffix(1);
+    // A dot without a backslash fits the zone's, too.
+    rest.remove_suffix(rest.ends_with('\\') && (*c == '.' || *c == '-') ? 1 : 0);
+  }
+  if (rest.ends_with('\\')) {
+    return {};
+  }
+  std::string out(rest);
+  for (const char c : name + ".") {
+    out += c == '.' ? std::string("\\.") : std::string(1, c);
+  }
+  return out + "$";
+}
+
 bool is_for_all(const std::string& pattern) {
   return pattern == ".*" || pattern == "^.*" || pattern == "^.*$" || pattern == "(.*)" ||
          pattern == ".";
@@ -246,6 +303,38 @@ void Translator::read_hosts_ttl(const Line& line) {
 
 //------------------------------------------------------------------ rewrite
 
+// Whether the rule fits names of the block's zones only.  A regular expression that ends in a zone
+// is made to.
+bool Translator::keep_in_block(std::vector<Word>& words) const {
+  const std::string kind = words.size() > 1 ? words[1].text : "";
+  const bool is_kind = kind == "exact" || kind == "prefix" || kind == "suffix" ||
+                       kind == "substring" || kind == "regex";
+  const std::size_t at = is_kind ? 2 : 1;
+  if (words.size() <= at) {
+    return false;
+  }
+  std::string& from = words[at].text;
+  if (kind == "regex") {
+    for (const Zone& zone : block_->zones) {
+      if (std::string kept = ending_in(from, zone.text); !kept.empty()) {
+        from = std::move(kept);
+        return true;
+      }
+    }
+    return false;
+  }
+  const bool has_dot = kind == "suffix" && from.starts_with('.');
+  const auto name = dns::Name::from_text(std::string_view(from).substr(has_dot ? 1 : 0));
+  if (!name || kind == "prefix" || kind == "substring") {
+    return false;
+  }
+  // A suffix without a dot in front fits a part of a label, too.
+  const bool is_part = kind == "suffix" && !has_dot;
+  return std::ranges::any_of(block_->zones, [&](const Zone& zone) {
+    return name->is_within(zone.name) && (!is_part || !zone.name.is_within(*name));
+  });
+}
+
 void Translator::read_rewrite(const Line& line) {
   std::vector<Word> words(line.words.begin() + 1, line.words.end());
   for (const Line& each : line.block) {
@@ -263,17 +352,11 @@ void Translator::read_rewrite(const Line& line) {
                                "are not rewritten here");
     return;
   }
-  const bool is_for_all_names = zone_words(block_->zones).empty();
-  const std::size_t at = words.size() > 2 && words[1].text == "exact" ? 2 : 1;
-  const auto from = dns::Name::from_text(words.size() > at ? words[at].text : "");
-  // What follows a word like "suffix" is no name.
-  const bool is_within = from && from->label_count() > 1 &&
-                         std::any_of(block_->zones.begin(), block_->zones.end(),
-                                     [&](const Zone& zone) { return from->is_within(zone.name); });
-  if (!is_for_all_names && !is_within) {
+  if (!zone_words(block_->zones).empty() && !keep_in_block(words)) {
     complain(line.place(),
-             "rewrite: found in a server block that is not for all names, expected the exact name "
-             "of its zone; rules are for all names here");
+             "rewrite: found a rule that may fit names outside of its server block, expected a "
+             "name, or a suffix or a regular expression that ends in the block's zone; rules are "
+             "for all names here");
     return;
   }
   block_->rules_of_all.push_back(&line);

@@ -237,7 +237,8 @@ std::span<const Translator::Rule> Translator::rules() {
       {{"rewrite", "", Mapped,
         "`rewrites`, of names; a block around the rule may hold the answer's rules. Owners in "
         "answers "
-        "are always those that were asked for. Other fields are refused."},
+        "are always those that were asked for. In a block for a zone, names, suffixes and regular "
+        "expressions that end in the zone. Other fields are refused."},
        &T::read_rewrite},
       {{"root", "", Refused, "write absolute paths"}, nullptr},
       {{"route53", "", Refused, "forward the zone to a server that has it"}, nullptr},

@@ -180,6 +180,7 @@ class Translator {
   void read_hosts_no_reverse(const corefile::Line& line);
   void read_hosts_ttl(const corefile::Line& line);
   void read_rewrite(const corefile::Line& line);
+  bool keep_in_block(std::vector<corefile::Word>& words) const;
   void read_template(const corefile::Line& line);
   void read_template_fallthrough(const corefile::Line& line);
   void read_template_match(const corefile::Line& line);

@@ -134,8 +134,53 @@ TEST_CASE("a block of each kind becomes keys") {
           {"a.example {\nrewrite name exact x.a.example y.b.example\n}\n",
            "rewrites:\n  - \"name exact x.a.example y.b.example\"\n"},
           {"a.example {\nrewrite name suffix .a.example .b.example\n}\n",
-           "Corefile:2: rewrite: found in a server block that is not for all names, expected the "
-           "exact name of its zone; rules are for all names here\n"},
+           "rewrites:\n  - \"name suffix .a.example .b.example\"\n"},
+          {"a.example {\nrewrite name suffix x.a.example y.b.example\n}\n",
+           "rewrites:\n  - \"name suffix x.a.example y.b.example\"\n"},
+          {"a.example {\nrewrite stop {\n name regex (.*)\\.a\\.example {1}.b.example\n answer "
+           "name (.*)\\.b\\.example {1}.a.example\n}\n}\n",
+           "rewrites:\n  - \"stop name regex (.*)\\\\.a\\\\.example\\\\.$ {1}.b.example answer "
+           "name (.*)\\\\.b\\\\.example {1}.a.example\"\n"},
+          {"a.example {\nrewrite name regex ^(x|y).a.example\\.$ {1}.b.example\n}\n",
+           "rewrites:\n  - \"name regex ^(x|y)\\\\.a\\\\.example\\\\.$ {1}.b.example\"\n"},
+          {"a.example {\nrewrite name regex ^([a-z|]*)\\.a\\.example {1}.b.example\n}\n",
+           "rewrites:\n  - \"name regex ^([a-z|]*)\\\\.a\\\\.example\\\\.$ {1}.b.example\"\n"},
+          {"a.example {\nrewrite name suffix a.example b.example\n}\n",
+           "Corefile:2: rewrite: found a rule that may fit names outside of its server block, "
+           "expected a name, or a suffix or a regular expression that ends in the block's zone; "
+           "rules are for all names here\n"},
+          {"a.example {\nrewrite name suffix .example .b.example\n}\n",
+           "Corefile:2: rewrite: found a rule that may fit names outside of its server block, "
+           "expected a name, or a suffix or a regular expression that ends in the block's zone; "
+           "rules are for all names here\n"},
+          {"a.example {\nrewrite name c.example b.example\n}\n",
+           "Corefile:2: rewrite: found a rule that may fit names outside of its server block, "
+           "expected a name, or a suffix or a regular expression that ends in the block's zone; "
+           "rules are for all names here\n"},
+          {"a.example {\nrewrite name prefix x y\n}\n",
+           "Corefile:2: rewrite: found a rule that may fit names outside of its server block, "
+           "expected a name, or a suffix or a regular expression that ends in the block's zone; "
+           "rules are for all names here\n"},
+          {"a.example {\nrewrite name regex (.*)\\.c\\.example {1}.b.example\n}\n",
+           "Corefile:2: rewrite: found a rule that may fit names outside of its server block, "
+           "expected a name, or a suffix or a regular expression that ends in the block's zone; "
+           "rules are for all names here\n"},
+          {"a.example {\nrewrite name regex x|y\\.a\\.example z.b.example\n}\n",
+           "Corefile:2: rewrite: found a rule that may fit names outside of its server block, "
+           "expected a name, or a suffix or a regular expression that ends in the block's zone; "
+           "rules are for all names here\n"},
+          {"a.example {\nrewrite name regex (.*)a\\.example {1}.b.example\n}\n",
+           "Corefile:2: rewrite: found a rule that may fit names outside of its server block, "
+           "expected a name, or a suffix or a regular expression that ends in the block's zone; "
+           "rules are for all names here\n"},
+          {"a.example {\nrewrite name regex x[](]|y\\.a\\.example z.b.example\n}\n",
+           "Corefile:2: rewrite: found a rule that may fit names outside of its server block, "
+           "expected a name, or a suffix or a regular expression that ends in the block's zone; "
+           "rules are for all names here\n"},
+          {"a.example {\nrewrite name regex x[[:alpha:](]|y\\.a\\.example z.b.example\n}\n",
+           "Corefile:2: rewrite: found a rule that may fit names outside of its server block, "
+           "expected a name, or a suffix or a regular expression that ends in the block's zone; "
+           "rules are for all names here\n"},
           {in_block("template IN ANY ip.example {\n match ^a b$\n answer \"{{ .Name }} 60 IN A "
                     "1.2.3.4\"\n rcode NOERROR\n}"),
            "templates:\n  - \"* zone ip.example match ^a b$ only answer '{{ .Name }} 60 IN A "
