@@ -248,7 +248,7 @@ bool run(const Options& options) {
   world.put_services(objects);
   world.put_slices(objects);
   objects.set_synced();
-  const zones::ZoneSet zones({});
+  const zones::ZoneSet zones(std::vector<std::shared_ptr<const zones::Zone>>{});
   const server::AnswerPolicy policy;
   resolver::AnswerCache cache(std::size_t{64} << 20);
   server::Views views;

@@ -191,7 +191,7 @@ bool run(const Options& options) {
   const records::Publisher publisher(world.options(), cache, retired);
   load_world(world, cache, publisher);
 
-  const zones::ZoneSet zones({});
+  const zones::ZoneSet zones(std::vector<std::shared_ptr<const zones::Zone>>{});
   const server::AnswerPolicy policy;
   server::Views views;
   views.index = &publisher.index();
