@@ -45,7 +45,8 @@ def serves():
         with WithoutIpv6("--manifests", folder.path, "--health-listen", both, "--ready-listen", both, "--metrics-listen",
                          both, listen=("0.0.0.0:0", "[::]:0")) as server:
             places = [line.split(" on ")[1] for line in server.out if " on " in line]
-            checks.equal("it listens and serves on IPv4 alone", len(places), 5)
+            # DNS, health, ready and readiness, metrics and the page.
+            checks.equal("it listens and serves on IPv4 alone", len(places), 6)
             checks.lacks("and says nothing of IPv6", " ".join(places), "[::]")
             checks.equal("it answers", server.dig("web.shop.svc.cluster.local", address="127.0.0.1").values(),
                          ["10.96.0.7"])
