@@ -4,6 +4,7 @@
 
 #include "kube/api_status.h"
 #include "kube/json_decoder.h"
+#include "kube/json_tree.h"
 #include "kube/names.h"
 
 #include <cstddef>
@@ -36,6 +37,11 @@ ObjectVersion version_of(const ApiObject& object) {
         }
       },
       object);
+}
+
+bool is_json(std::string_view text) {
+  Tree tree;
+  return JsonTreeReader().read(text, JsonScope::Everything, tree).has_value();
 }
 
 void check(const Service& service) {
@@ -85,7 +91,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     expect(decoded.has_value() == again.has_value());
     if (decoded) {
       expect(*decoded == *again);
-      expect(version && *version == version_of(*decoded));
+      // What is stepped over may be no JSON, and each steps over other parts.
+      expect(version ? *version == version_of(*decoded) : !is_json(json));
       std::visit([](const auto& object) { check(object); }, *decoded);
     } else {
       expect(!decoded.error().message.empty() && decoded.error().message == again.error().message);
