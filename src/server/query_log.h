@@ -61,7 +61,7 @@ struct LoggedQuery {
 
   IpAddress client;
   std::uint64_t answered_us = 0;  // Moment::uptime_us.
-  std::uint64_t waited_us = 0;    // For other servers, to the tick of the kernel's clock.
+  std::uint64_t waited_us = 0;    // From when it came, where other servers were asked; else 0.
   std::uint32_t weight = 0;       // Queries that it stands for, on average.
   dns::RecordType type{};
   dns::RecordClass record_class{};
