@@ -228,15 +228,15 @@ std::size_t TcpSession::answer(Bytes& input, std::size_t& responses) {
     const MutableBytes room = MutableBytes(shared_.output).subspan(size);
     const MutableBytes out = room.subspan(2, dns::MaxMessageSize);
     Reply reply = shared_.responder.answer(index, client_, out);
-    if (reply.refresh && shared_.recursion != nullptr) {
-      shared_.recursion->refresh(shared_.responder.elsewhere());
-    }
     if (reply.resolve) {
       if (hand_over(message)) {
         continue;
       }
       shared_.counters.handover_refused.add();
       reply = shared_.responder.refuse(index, client_, Recursion::TooManyWait, out);
+    }
+    if (reply.refresh && shared_.recursion != nullptr) {
+      shared_.recursion->refresh(shared_.responder.elsewhere());
     }
     if (reply.transfer) {
       transfer_request_.assign(message.begin(), message.end());

@@ -118,8 +118,7 @@ class TcpSession : public std::enable_shared_from_this<TcpSession> {
   // Sends the first `size` octets of shared_.output; what the kernel does not take goes to unsent_.
   void send(std::size_t size);
 
-  // Has `message` resolved elsewhere, or what `reply` was made of asked for again.  False when it
-  // has to be answered now.
+  // Has `message` resolved elsewhere.  False when it has to be answered now.
   bool hand_over(Bytes message);
   // Takes an answer from elsewhere; empty: there is none.
   void deliver(std::vector<std::uint8_t> answer);

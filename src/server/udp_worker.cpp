@@ -281,11 +281,12 @@ void UdpWorker::answer(std::size_t in_group, std::size_t in_batch, const Moment&
   }
   const Client client{.address = source.address, .transport = Transport::Udp, .time = time};
   Reply reply = responder_.answer(in_group, client, batch_.answer());
-  if (reply.refresh) {
-    handover_.push_refresh(responder_.elsewhere());
-  } else if (reply.resolve && !hand_over(in_batch, time)) {
+  if (reply.resolve && !hand_over(in_batch, time)) {
     counters_.handover_refused.add();
     reply = responder_.refuse(in_group, client, Recursion::TooManyWait, batch_.answer());
+  }
+  if (reply.refresh) {
+    handover_.push_refresh(responder_.elsewhere());
   }
   if (reply.size != 0) {
     batch_.queue(in_batch, reply.size);

@@ -127,8 +127,7 @@ class UdpWorker {
   Left drain() noexcept;
   void answer_batch(std::size_t count, const Moment& time) noexcept;
   void answer(std::size_t in_group, std::size_t in_batch, const Moment& time) noexcept;
-  // Has the resolver find out what the Responder did not know, or ask for it again.  False when it
-  // has no room.
+  // Has the resolver find out what the Responder did not know.  False when it has no room.
   bool hand_over(std::size_t index, const Moment& time) noexcept;
 
   bool is_registered() const noexcept { return socket_.is_open(); }
