@@ -92,7 +92,9 @@ Result<void> FolderWatch::State::add(const fs::path& folder, bool awaited) {
     folders_.push_back(std::move(path));
   }
   if (awaited && is_absent) {
-    watch_all();
+    if (!announced_.contains(folders_.back())) {
+      watch_all();  // Which begins to look for it.
+    }
     return {};
   }
   return watched;
@@ -128,7 +130,10 @@ Result<void> FolderWatch::State::watch(const fs::path& folder) {
       inotify_add_watch(fd, folder.parent_path().c_str(), NameEvents | IN_ONLYDIR | IN_MASK_ADD);
   if (parent >= 0 && folder.has_filename()) {
     watches_[parent].names.insert(folder.filename().string());
-    announced_.insert(folder);
+    std::error_code ignored;
+    if (!fs::is_symlink(folder, ignored)) {  // What a link leads to comes elsewhere.
+      announced_.insert(folder);
+    }
   }
   const int whole = inotify_add_watch(fd, folder.c_str(), FileEvents | IN_ONLYDIR | IN_MASK_ADD);
   if (whole < 0) {

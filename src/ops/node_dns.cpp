@@ -187,8 +187,9 @@ void NodeDns::verify() {
     return;  // What was there is taken to be there still.
   }
   if (!found->is_up) {
-    log::warn("interface {}: somebody set it down; it is set up again", interface_);
-    if (const Result<void> up = device_->set_up(); !up) {
+    if (const Result<void> up = device_->set_up(); up) {
+      log::warn("interface {}: somebody set it down; it is set up again", interface_);
+    } else {
       device_problem_ = fmt::format("interface {}: {}", interface_, up.error().message);
     }
   }

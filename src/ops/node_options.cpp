@@ -247,8 +247,7 @@ Result<void> put_address(std::vector<SocketAddress>& target, const std::string& 
   }
   // As for programs in Go, that of either family stands for both.
   if (address->address.is_unspecified()) {
-    const auto any_v6 = IpAddress::from_text("::");
-    target = {{IpAddress::v4(0, 0, 0, 0), address->port}, {*any_v6, address->port}};
+    target = {{IpAddress::v4(0, 0, 0, 0), address->port}, {IpAddress(), address->port}};
   } else {
     target = {*address};
   }

@@ -190,6 +190,17 @@ TEST_CASE("a folder that is followed before it is there is watched once it comes
   }
 }
 
+TEST_CASE("a folder that a symlink leads to before it is there is watched once it comes") {
+  const TemporaryFolder root;
+  fs::create_directory_symlink("target", root.path() / "custom");
+  Watched watched(root.path() / "custom", true);
+  fs::create_directory(root.path() / "target");
+  CHECK(watched.has_changed());
+  watched.settle();
+  std::ofstream(root.path() / "target/file") << "1";
+  CHECK(watched.has_changed());
+}
+
 TEST_CASE("a folder behind a symlink is watched where the symlink leads now") {
   TemporaryFolder place;
   place.write("first/file", "1");
