@@ -20,7 +20,8 @@ class ApiRequests {
   // Upper bounds of durations in seconds: those of CoreDNS, which are Prometheus' by default.
   static constexpr std::array<double, 11> Bounds{0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
                                                  0.5,   1,    2.5,   5,    10};
-  // Statuses that are told apart, NoResponse among them.  A server that sends more of them has the others in one.
+  // Statuses that are told apart, NoResponse among them.  A server that sends more of them has the
+  // others in one.
   static constexpr std::size_t MaxStatuses = 24;
   // In place of a status: there was no response, or one with a status beyond MaxStatuses.
   static constexpr unsigned NoResponse = 0;

@@ -16,7 +16,6 @@ namespace {
 using dns::Outcome;
 using dns::RecordType;
 using dns::Section;
-using namespace std::string_view_literals;
 
 // A place in Table::octets.
 struct Piece {

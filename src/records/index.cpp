@@ -1,9 +1,9 @@
 #include "records/index.h"
 
+#include "dns/reverse_name.h"
 #include "records/dashed_label.h"
 #include "records/owner_name.h"
 #include "records/record_sets.h"
-#include "dns/reverse_name.h"
 #include "records/srv_records.h"
 
 #include <algorithm>

@@ -13,10 +13,10 @@
 
 #include "base/rcu.h"
 #include "dns/lookup.h"
+#include "dns/reverse_name.h"
 #include "records/name_table.h"
 #include "records/nodes.h"
 #include "records/options.h"
-#include "dns/reverse_name.h"
 #include "records/service_data.h"
 
 #include <atomic>

@@ -1,7 +1,7 @@
 #include "records/publisher.h"
 
-#include "records/owner_name.h"
 #include "dns/reverse_name.h"
+#include "records/owner_name.h"
 #include "records/service_writer.h"
 
 #include <algorithm>

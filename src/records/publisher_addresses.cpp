@@ -2,8 +2,8 @@
 
 #include "records/publisher.h"
 
-#include "records/owner_name.h"
 #include "dns/reverse_name.h"
+#include "records/owner_name.h"
 #include "records/service_data.h"
 
 #include <algorithm>

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace waypost::proxy {
@@ -98,6 +99,18 @@ RuleSet services(std::initializer_list<OwnerId> numbers) {
 
 bool has(const test::FakeKernel& kernel, std::string_view text) {
   return kernel.text().find(text) != std::string::npos;
+}
+
+Removal removed_from(test::FakeKernel& kernel, std::vector<Table> tables) {
+  asio::io_context context{1};
+  Removal removal;
+  asio::co_spawn(context, remove_everything(kernel, std::move(tables)),
+                 [&](const std::exception_ptr&, Result<Removal> done) {
+                   REQUIRE(done);
+                   removal = *done;
+                 });
+  context.run();
+  return removal;
 }
 
 }  // namespace
@@ -297,15 +310,7 @@ TEST_CASE("appliers of different tables leave each other's rules alone") {
   CHECK(kernel.text(Table::Raw).find("-d 169.254.20.10/32") != std::string::npos);
   CHECK(kernel.text() == before);
 
-  asio::io_context away{1};
-  Removal removal;
-  asio::co_spawn(away, remove_everything(kernel, {Table::Raw}),
-                 [&](const std::exception_ptr&, Result<Removal> done) {
-                   REQUIRE(done);
-                   removal = *done;
-                 });
-  away.run();
-  CHECK(removal.removed == 2);
+  CHECK(removed_from(kernel, {Table::Raw}).removed == 2);
   CHECK(kernel.text(Table::Raw).find("WAYPOST") == std::string::npos);
   CHECK(kernel.text() == before);
 }
@@ -316,14 +321,7 @@ TEST_CASE("everything of ours is removed, and nothing else") {
   const std::string before = bench.kernel.text();
   bench.applier.want(services({1, 2, 3}), 1);
   REQUIRE(bench.settle());
-  asio::io_context context{1};
-  Removal removal;
-  asio::co_spawn(context, remove_everything(bench.kernel, {Table::Filter, Table::Nat}),
-                 [&](const std::exception_ptr&, Result<Removal> done) {
-                   REQUIRE(done);
-                   removal = *done;
-                 });
-  context.run();
+  const Removal removal = removed_from(bench.kernel, {Table::Filter, Table::Nat});
   CHECK(removal.removed == 5);
   CHECK(removal.kept == 0);
   CHECK(bench.kernel.text() == before);
@@ -336,14 +334,7 @@ TEST_CASE("a chain that others lead to is counted as one that stays, at every re
       "-A KUBE-SEP-B -j RETURN\n-A MINE -j KUBE-SEP-A\nCOMMIT\n"
       "*filter\n:KUBE-FIREWALL - [0:0]\n-A KUBE-FIREWALL -j RETURN\nCOMMIT\n");
   for (const std::size_t removed : {1U, 0U, 0U}) {
-    asio::io_context context{1};
-    Removal removal;
-    asio::co_spawn(context, remove_everything(bench.kernel, {Table::Filter, Table::Nat}),
-                   [&](const std::exception_ptr&, Result<Removal> done) {
-                     REQUIRE(done);
-                     removal = *done;
-                   });
-    context.run();
+    const Removal removal = removed_from(bench.kernel, {Table::Filter, Table::Nat});
     CHECK(removal.removed == removed);
     CHECK(removal.kept == 1);
   }
