@@ -429,6 +429,32 @@ struct ServerLine {
   }
 };
 
+// Those of peers that are no setting (ops/peer_line.h).
+struct PeerOptions {
+  bool plugins = false;
+  bool quiet = false;
+  const CLI::Option* conf;
+  const CLI::Option* dns_port;
+  const CLI::Option* config_dir;
+  const CLI::Option* v;
+
+  explicit PeerOptions(CLI::App& app)
+      : conf(app.add_option("--conf")->expected(1)),
+        dns_port(app.add_option("--dns-port")->expected(1)),
+        config_dir(app.add_option("--config-dir")->expected(1)),
+        v(app.add_option("--v")->expected(1)) {
+    app.add_flag("--plugins", plugins);
+    app.add_flag("--quiet", quiet);
+  }
+
+  PeerLine line() const {
+    const auto value = [](const CLI::Option& option) {
+      return option.count() == 0 ? std::nullopt : std::optional(option.results().front());
+    };
+    return {value(*conf), value(*dns_port), value(*config_dir), value(*v)};
+  }
+};
+
 std::string list_directives() {
   std::string text;
   for (const Directive& directive : directives()) {
@@ -447,7 +473,7 @@ std::expected<CommandLine, Problems> parse_dns_command_line(
     std::span<const char* const> arguments) {
   CLI::App app;
   ServerLine server(app);
-  PeerLine peers(app);
+  PeerOptions peers(app);
   bool takes_over = false;
   app.add_flag("--takeover", takes_over);
   const std::vector<KnownFlag> flags = dns_flags();
@@ -457,7 +483,7 @@ std::expected<CommandLine, Problems> parse_dns_command_line(
   ConfigOrigin origin;
   const std::vector<std::string> own = with_own_flags(arguments, problems);
   if (run(app, own, problems)) {
-    if (server.help || server.version || peers.wants_directives()) {
+    if (server.help || server.version || peers.plugins) {
       return PrintText{server.help      ? dns_help()
                        : server.version ? "waypost-dns " + std::string(Version) + "\n"
                                         : list_directives()};
@@ -467,7 +493,8 @@ std::expected<CommandLine, Problems> parse_dns_command_line(
     if (server.config->count() != 0) {
       origin.file = server.file;
     }
-    peers.collect(origin, problems);
+    origin.is_quiet = peers.quiet;
+    collect_peers(peers.line(), origin, problems);
     origin.takes_over = takes_over;
   }
   if (!problems.empty()) {

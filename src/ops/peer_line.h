@@ -7,41 +7,20 @@
 
 #include "ops/config_origin.h"
 
+#include <optional>
 #include <string>
-#include <string_view>
-
-namespace CLI {
-class App;
-class Option;
-}  // namespace CLI
 
 namespace waypost::ops {
 
-// Adds its flags to an application, which it has to outlive while the line is read.
-class PeerLine {
- public:
-  explicit PeerLine(CLI::App& app);
-
-  // Puts what was read into `to`, which has the other flags and --config already.
-  void collect(ConfigOrigin& to, Problems& problems) const;
-
-  bool wants_directives() const noexcept { return plugins_; }
-
- private:
-  void collect_file(ConfigOrigin& to, Problems& problems) const;
-  void collect_port(ConfigOrigin& to, Problems& problems) const;
-  void collect_verbosity(ConfigOrigin& to, Problems& problems) const;
-
-  bool plugins_ = false;
-  bool quiet_ = false;
-  std::string file_;
-  std::string port_;
-  std::string folder_;
-  std::string verbosity_;
-  const CLI::Option* conf_;
-  const CLI::Option* dns_port_;
-  const CLI::Option* config_dir_;
-  const CLI::Option* v_;
+// Values of the flags that were given.
+struct PeerLine {
+  std::optional<std::string> conf;
+  std::optional<std::string> dns_port;
+  std::optional<std::string> config_dir;
+  std::optional<std::string> v;
 };
+
+// Puts what `line` says into `to`, which has the other flags and --config already.
+void collect_peers(const PeerLine& line, ConfigOrigin& to, Problems& problems);
 
 }  // namespace waypost::ops

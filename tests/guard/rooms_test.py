@@ -36,7 +36,7 @@ DOORS = {
     "yaml-cpp/": {"src/kube/yaml_tree.cpp", "src/ops/config_reader.cpp"},
     "simdjson": {"src/kube/json_tree.cpp"},
     "spdlog/": {"src/base/log.h", "src/base/log.cpp"},
-    "CLI/": {"src/ops/flags.cpp", "src/ops/peer_line.cpp"},
+    "CLI/": {"src/ops/flags.cpp"},
     "prometheus/": {"src/ops/metrics.cpp"},
     "pcre2.h": {"src/policy/pattern.cpp"},
     "libmnl/": {"src/proxy/netlink.cpp"},
