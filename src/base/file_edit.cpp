@@ -359,6 +359,9 @@ Result<void> Editor::remove(const Place& place) {
   return {};
 }
 
+// What the backup holds of a file that was not there: a comment where such files have comments.
+constexpr std::string_view NoFile = "# There was no file.\n";
+
 // The two files of an edit as they are found.
 struct Both {
   Place place;
@@ -404,16 +407,15 @@ Result<FileEditOutcome> edit_file(FileCalls& calls, const FileEdit& edit,
   if (file && file->content == content) {
     return FileEditOutcome::Unchanged;
   }
-  const bool is_saved = file && !edit.is_own(file->content);
+  const auto like = file ? std::optional(file->facts) : std::nullopt;
+  const bool is_saved = file ? !edit.is_own(file->content) : !found->backup;
   if (is_saved) {
-    if (auto saved =
-            editor.replace(found->backup_place, std::nullopt, false, file->facts, file->content);
-        !saved) {
+    const std::string_view kept = file ? std::string_view(file->content) : NoFile;
+    if (auto saved = editor.replace(found->backup_place, std::nullopt, false, like, kept); !saved) {
       return std::unexpected(with_context(std::move(saved.error()), "no backup can be made"));
     }
   }
-  auto done =
-      editor.put(found->place, file, file ? std::optional(file->facts) : std::nullopt, content);
+  auto done = editor.put(found->place, file, like, content);
   if (!done && (is_saved || found->backup)) {
     done.error().message += "; its backup is " + edit.backup.string();
   }
@@ -435,7 +437,8 @@ Result<FileEditOutcome> revert_file(FileCalls& calls, const FileEdit& edit) {
     }
     return FileEditOutcome::Unchanged;
   }
-  const bool is_reverted = file && file->content == found->backup->content;
+  const bool had_none = found->backup->content == NoFile;
+  const bool is_reverted = had_none ? !file : file && file->content == found->backup->content;
   if (file && !is_own && !is_reverted) {
     return failure(ErrorKind::InvalidInput,
                    edit.path.string() +
@@ -444,7 +447,12 @@ Result<FileEditOutcome> revert_file(FileCalls& calls, const FileEdit& edit) {
                        edit.backup.string());
   }
   Result<FileEditOutcome> done = FileEditOutcome::Unchanged;
-  if (!is_reverted) {
+  if (!is_reverted && had_none) {
+    if (auto removed = editor.remove(found->place); !removed) {
+      return std::unexpected(std::move(removed.error()));
+    }
+    done = FileEditOutcome::Removed;
+  } else if (!is_reverted) {
     done = editor.put(found->place, file, found->backup->facts, found->backup->content);
     if (!done) {
       return done;

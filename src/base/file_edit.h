@@ -69,13 +69,15 @@ struct FileEdit {
 
 enum class FileEditOutcome : std::uint8_t {
   Unchanged,       // It is so already; nothing was written.
-  Created,         // There was no file, and so there is no backup.
+  Created,         // There was no file.
   Replaced,        // By a rename.
   WrittenInPlace,  // Because something is mounted there.
+  Removed,         // It is gone, as before the edit that created it.
 };
 
 // Brings `content` to edit.path.  What stood there, unless it is own, is in edit.backup before
-// anything else happens, in the place of an older backup.
+// anything else happens, in the place of an older backup.  Where there was no file, nor a backup,
+// the backup is a line that says so.
 //
 // After a failure the file is as it was, but for these: when only the folder could not be brought
 // to the disk, it is the new one; when writing in place failed, and then putting back what stood
@@ -84,7 +86,8 @@ enum class FileEditOutcome : std::uint8_t {
 // disk.
 Result<FileEditOutcome> edit_file(FileCalls& calls, const FileEdit& edit, std::string_view content);
 
-// Puts back what the backup holds, and removes the backup.  Unchanged: there is no backup, and what
+// Puts back what the backup holds, or removes the file when there was none, and then removes the
+// backup.  Unchanged: there is no backup, and what
 // stands there is not own, or it is as the backup.  Fails when somebody else changed the file since
 // it was edited, and when an own file has no backup; nothing is changed then.
 Result<FileEditOutcome> revert_file(FileCalls& calls, const FileEdit& edit);

@@ -62,8 +62,8 @@ constexpr std::array Flags = {
     CommandFlag{"backup", OptionForm::Text, "PATH", "a file",
                 "the path of --write with .waypost-backup behind it", "Where the backup is."},
     CommandFlag{"revert", OptionForm::Boolean, "", "true or false", "false",
-                "Put back what was there before --write, unless somebody else has changed the file "
-                "since."},
+                "Put back what was there before --write, and remove the file when that was "
+                "nothing, unless somebody else has changed it since."},
 };
 
 constexpr std::array<std::string_view, 5> FlagsOfAPod = {"dns-policy", "host-network", "nameserver",
@@ -246,6 +246,9 @@ CommandOutput outcome(const FileEdit& edit, const Result<FileEditOutcome>& done,
     case FileEditOutcome::WrittenInPlace:
       output.text += is_revert ? ": as it was before, written in place because it is a mount"
                                : ": written in place because it is a mount";
+      break;
+    case FileEditOutcome::Removed:
+      output.text += ": removed; there was no file before";
       break;
   }
   output.text += "\n";

@@ -120,6 +120,11 @@ def written(folder):
     checks.equal("reverted", tool("--write", path, "--revert"), (0, f"{path}: as it was before\n", ""))
     checks.equal("what was there", pathlib.Path(path).read_text(), HOST)
     checks.equal("reverted again", tool("--write", path, "--revert"), (0, f"{path}: nothing to revert\n", ""))
+    made = folder.path / "made.conf"
+    checks.equal("where nothing was", tool("--write", made, "--host-file", path, "--dns-policy", "Default"),
+                 (0, f"{made}: made; there was no file before\n", ""))
+    checks.equal("nothing is again", (tool("--write", made, "--revert"), made.exists()),
+                 ((0, f"{made}: removed; there was no file before\n", ""), False))
     link = pathlib.Path(path).parent / "link.conf"
     link.symlink_to(path)
     code, _, err = tool("--write", link, "--host-file", path)

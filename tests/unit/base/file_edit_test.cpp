@@ -173,14 +173,64 @@ TEST_CASE("an edit replaces a file, keeps its backup, and can be reverted") {
   }
 }
 
-TEST_CASE("a file that is not there is made, and then there is no backup") {
+TEST_CASE("a file that is not there is made, and a revert removes it") {
   const test::TemporaryFolder folder;
   const fs::path path = folder.path() / "file";
   FileCalls calls;
   CHECK(edit_file(calls, edit_of(path), Edited) == FileEditOutcome::Created);
   CHECK(*read_file(path) == Edited);
   CHECK((status_of(path).st_mode & 0777U) == 0644);
-  CHECK(names_in(folder.path()) == Names{"file"});
+  CHECK(names_in(folder.path()) == Names{"file", "file.backup"});
+  CHECK(*read_file(path.string() + ".backup") == "# There was no file.\n");
+
+  // Further edits do not forget that.
+  CHECK(edit_file(calls, edit_of(path), "own: 2") == FileEditOutcome::Replaced);
+  fs::remove(path);
+  CHECK(edit_file(calls, edit_of(path), Edited) == FileEditOutcome::Created);
+  CHECK(revert_file(calls, edit_of(path)) == FileEditOutcome::Removed);
+  CHECK(names_in(folder.path()).empty());
+  CHECK(revert_file(calls, edit_of(path)) == FileEditOutcome::Unchanged);
+
+  REQUIRE(edit_file(calls, edit_of(path), Edited));
+  fs::remove(path);
+  CHECK(revert_file(calls, edit_of(path)) == FileEditOutcome::Unchanged);
+  CHECK(names_in(folder.path()).empty());
+}
+
+TEST_CASE("a file that was made and that somebody else then wrote is kept by a revert") {
+  const test::TemporaryFolder folder;
+  const fs::path path = folder.path() / "file";
+  FileCalls calls;
+  REQUIRE(edit_file(calls, edit_of(path), Edited));
+  folder.write("file", Before);
+  CHECK_FALSE(revert_file(calls, edit_of(path)));
+  CHECK(*read_file(path) == Before);
+}
+
+TEST_CASE("whichever call fails of the removal of a file that was made, the next try removes it") {
+  bool done = false;
+  for (int number = 1; !done; ++number) {
+    REQUIRE(number < 200);
+    CAPTURE(number);
+    const test::TemporaryFolder folder;
+    const fs::path path = folder.path() / "file";
+    TestCalls working;
+    REQUIRE(edit_file(working, edit_of(path), Edited));
+    TestCalls failing;
+    failing.fail_at = number;
+    const auto reverted = revert_file(failing, edit_of(path));
+    done = failing.calls < number;
+    CHECK((fs::exists(path) ? *read_file(path) == Edited : true));
+    CHECK((reverted.has_value() == done || !fs::exists(path)));
+    REQUIRE(revert_file(working, edit_of(path)));
+    CHECK(names_in(folder.path()).empty());
+  }
+}
+
+TEST_CASE("an own file without its backup stays") {
+  const test::TemporaryFolder folder;
+  const fs::path path = folder.write("file", Edited);
+  FileCalls calls;
   const auto reverted = revert_file(calls, edit_of(path));
   REQUIRE_FALSE(reverted);
   CHECK(reverted.error().message ==
