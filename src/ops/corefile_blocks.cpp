@@ -183,8 +183,21 @@ void Translator::combine_cluster() {
   }
 }
 
-// In CoreDNS, names of another block with a longer zone are that block's.  Here they are the
-// cluster's.
+// Whether upstreams of the block are asked for all that is within `other`, below the cluster's
+// zone.
+bool Translator::is_stub_domain(const Block& block, const Zone& other, const Zone& cluster) {
+  const bool is_reserved = other.name == cluster.name || other.name == cluster.name.child("svc") ||
+                           other.name == cluster.name.child("pod");
+  return !is_reserved && !is_reverse(other.name) &&
+         std::any_of(block.forwards.begin(), block.forwards.end(), [&](const Forward& forward) {
+           return !forward.upstreams.front().starts_with('/') &&
+                  std::any_of(forward.zones.begin(), forward.zones.end(),
+                              [&](const Zone& each) { return other.name.is_within(each.name); });
+         });
+}
+
+// In CoreDNS, names of another block with a longer zone are that block's.  Here they are that of a
+// stub domain, but for those that make up the cluster; all others are the cluster's.
 void Translator::check_other_blocks(const Block& owner, const Zone& zone) {
   for (const Block& block : blocks_) {
     for (const Zone& other : block.zones) {
@@ -206,7 +219,7 @@ void Translator::check_other_blocks(const Block& owner, const Zone& zone) {
              "the addresses of the cluster's Services below '" + other.text +
                  "' have the cluster's names; the block has the others",
              true);
-      } else {
+      } else if (!is_below || !is_stub_domain(block, other, zone)) {
         complain(other.place, "found a server block for '" + other.text +
                                   "', which would have names of the cluster's zone '" + zone.text +
                                   "', expected one block for all names of a zone");

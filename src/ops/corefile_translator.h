@@ -199,6 +199,7 @@ class Translator {
   void combine_listeners();
   void combine_cluster();
   void check_other_blocks(const Block& owner, const Zone& zone);
+  static bool is_stub_domain(const Block& block, const Zone& other, const Zone& cluster);
   void combine_forwards();
   void combine_policies();
   void check_elsewhere(const Block& block, const Zone& zone);

@@ -146,6 +146,13 @@ def with_imports_and_a_reload():
             checks.equal("a file that a pattern matches is seen", len(told), 1)
             checks.equal("and its stub domain asked",
                          server.dig("a.corp.example", "A", "+recurse").values(), ["192.0.2.9"])
+            etc.write("custom/my.server", f"my.cluster.local:53 {{\n forward . {corp.where}\n}}\n")
+            checks.equal("a block below the cluster's zone is seen",
+                         len(server.wait_for_log("now in force: stubDomains", timeout=5, count=2)), 2)
+            checks.equal("and has its names, of which others are the cluster's",
+                         [server.dig(name, "A", "+recurse").values()
+                          for name in ("a.my.cluster.local", "web.shop.svc.cluster.local")],
+                         [["192.0.2.9"], ["10.96.0.7"]])
             etc.replace("Corefile", CUSTOM.replace("pods insecure", "pods insecure\n  quux"))
             told = server.wait_for_log("quux", timeout=5)
             checks.equal("a mistake is told with its place", [f"{file}:5: kubernetes quux: found an "

@@ -307,6 +307,16 @@ TEST_CASE("ports and addresses of server blocks become listen") {
         "  - \"10.0.0.1:53\"\n");
 }
 
+TEST_CASE("a block below the cluster's zone becomes a stub domain") {
+  for (const std::string zone : {"my.cluster.local", "web.shop.svc.cluster.local"}) {
+    const std::string text =
+        ". {\n kubernetes cluster.local\n}\n" + zone + " {\n errors\n forward . 10.0.0.1\n}\n";
+    CHECK(problems(text).empty());
+    CHECK(yaml_of(translated(text).settings, {})
+              .find("stubDomains:\n  - \"" + zone + "=10.0.0.1\"\n") != std::string::npos);
+  }
+}
+
 TEST_CASE("what has no meaning here is refused with its place") {
   const std::string Lists = ", expected one that docs/corefile.md lists\n";
   for (const auto& [text, message] : std::vector<std::pair<std::string, std::string>>{
@@ -414,6 +424,14 @@ TEST_CASE("what has no meaning here is refused with its place") {
            {". {\n kubernetes cluster.local\n}\nlocal {\n forward . 10.0.0.1\n}",
             "Corefile:4: found a server block for 'local', which would have names of the cluster's "
             "zone 'cluster.local', expected one block for all names of a zone\n"},
+           {". {\n kubernetes cluster.local\n}\nmy.cluster.local {\n forward a.my.cluster.local "
+            "10.0.0.1\n}",
+            "Corefile:4: found a server block for 'my.cluster.local', which would have names of "
+            "the cluster's zone 'cluster.local', expected one block for all names of a zone\n"},
+           {". {\n kubernetes cluster.local\n forward . /etc/resolv.conf\n}\nmy.cluster.local {\n "
+            "forward . /etc/resolv.conf\n}",
+            "Corefile:5: found a server block for 'my.cluster.local', which would have names of "
+            "the cluster's zone 'cluster.local', expected one block for all names of a zone\n"},
            // kubernetes
            {in_block("kubernetes a\nkubernetes b"),
             "Corefile:3: kubernetes: found a second time, expected one in the file\n"},
