@@ -104,6 +104,14 @@ Offset read_additional(Bytes packet, Offset at, Query& query) noexcept {
   return body.end();
 }
 
+// Reads to the end of the message; false when there is no such end.
+bool read_additionals(Bytes packet, Offset at, std::uint16_t count, Query& query) noexcept {
+  for (std::uint16_t i = 0; i < count && at != Broken; ++i) {
+    at = read_additional(packet, at, query);
+  }
+  return at == packet.size();
+}
+
 }  // namespace
 
 void NameKey::assign(Bytes wire) noexcept {
@@ -142,6 +150,10 @@ ReadVerdict read_query(Bytes packet, Query& query) noexcept {
   const std::uint16_t authorities = load_u16(header + 8);
   const std::uint16_t additionals = load_u16(header + 10);
 
+  if (questions == 0 && answers == 0 && authorities == 0 && additionals <= 2 &&
+      read_additionals(packet, HeaderSize, additionals, query) && query.edns.has_cookie) {
+    return ReadVerdict::CookieOnly;
+  }
   if (questions != 1) {
     return ReadVerdict::FormErr;
   }
@@ -153,10 +165,7 @@ ReadVerdict read_query(Bytes packet, Query& query) noexcept {
   if (authorities == 1) {
     at = read_ixfr_soa(packet, at, query);
   }
-  for (std::uint16_t i = 0; i < additionals && at != Broken; ++i) {
-    at = read_additional(packet, at, query);
-  }
-  if (at != packet.size()) {
+  if (!read_additionals(packet, at, additionals, query)) {
     return ReadVerdict::FormErr;
   }
   return query.edns.version != 0 ? ReadVerdict::BadVersion : ReadVerdict::Answer;

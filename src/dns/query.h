@@ -93,11 +93,13 @@ enum class ReadVerdict : std::uint8_t {
   FormErr,     // `query.id` and flags are set; the question only if it was readable.
   NotImp,      // An opcode that is not offered; header only.
   BadVersion,  // EDNS version other than 0 (RFC 6891, 6.1.3).
+  CookieOnly,  // No question, and a cookie: the server's is asked for (RFC 7873, 5.4).
 };
 
-// Reads one message.  FormErr: QDCOUNT other than 1; compression or a label type in the question; a
-// name or label too long; any answer record; an authority record except IXFR's SOA; more than two
-// additional records; OPT twice, not at the root, or with broken options; octets after the message.
+// Reads one message.  FormErr: QDCOUNT other than 1, or 0 without a cookie; compression or a label
+// type in the question; a name or label too long; any answer record; an authority record except
+// IXFR's SOA; more than two additional records; OPT twice, not at the root, or with broken options;
+// octets after the message.
 ReadVerdict read_query(Bytes packet, Query& query) noexcept;
 
 }  // namespace waypost::dns

@@ -452,6 +452,9 @@ Reply Responder::reply_to(Request& request, const Client& client,
         return {.size = 0, .resolve = true};
       }
       break;
+    case dns::ReadVerdict::CookieOnly:
+      writer.set_rcode(cookie ? Rcode::NoError : Rcode::FormErr);
+      break;
     case dns::ReadVerdict::FormErr:
       writer.set_rcode(Rcode::FormErr);
       break;

@@ -70,6 +70,11 @@ std::uint32_t serial_of(const Record& soa) {
                   20);  // RFC 1035, 3.3.13: five 32-bit values.
 }
 
+// RFC 1982, 3.2.  Serials that are half the space apart, which have no order, are both older.
+bool is_older(std::uint32_t serial, std::uint32_t than) noexcept {
+  return serial != than && than - serial <= std::uint32_t{1} << 31;
+}
+
 }  // namespace
 
 TransferMessages make_transfer(Bytes request, const records::Publisher& publisher,
@@ -99,7 +104,7 @@ TransferMessages make_transfer(Bytes request, const records::Publisher& publishe
     if (!soa) {
       soa = record;
       unchanged = query->type == RecordType::IXFR && query->has_ixfr_serial &&
-                  query->ixfr_serial == serial_of(record);
+                  !is_older(query->ixfr_serial, serial_of(record));
     } else if (unchanged) {
       return;
     }

@@ -40,12 +40,14 @@ def resident_kib(server):
 
 def single_packets(server):
     opt = b"\0" + struct.pack("!HHIH", 41, 1232, 0, 0)
+    cookie = b"\0" + struct.pack("!HHIHHHQ", 41, 1232, 0, 12, 10, 8, 1)
     for what, packet, expected in (
             ("a good query", query(1), 0),
             ("eleven octets", query(2)[:11], None),
             ("a response", query(3, flags=0x8100), None),
             ("two questions", query(4, QUESTION * 2, counts=(2, 0, 0, 0)), 1),
             ("no question", query(5, b"", counts=(0, 0, 0, 0)), 1),
+            ("no question but a cookie (RFC 7873, 5.4)", query(12, b"", counts=(0, 0, 0, 1), rest=cookie), 0),
             ("octets behind the message", query(6, rest=b"x"), 1),
             ("a pointer to itself", query(7, b"\xc0\x0c\0\1\0\1"), 1),
             ("OPT twice", query(8, counts=(1, 0, 0, 2), rest=opt * 2), 1),

@@ -217,6 +217,10 @@ TEST_CASE("differences from ldns are these") {
                ReadVerdict::Answer, false},
           // Less than ldns: a query has one plain question and nothing that it does not need.
           Case{"no question", "1234 0100 0000 0000 0000 0000", ReadVerdict::FormErr, true},
+          Case{
+              "no question, and a cookie (RFC 7873, 5.4)",
+              "1234 0000 0000 0000 0000 0001 00 0029 04d0 00000000 000c 000a 0008 0102030405060708",
+              ReadVerdict::CookieOnly, true},
           Case{"two questions", "1234 0100 0002 0000 0000 0000 0161000001 0001 0162000001 0001",
                ReadVerdict::FormErr, true},
           Case{

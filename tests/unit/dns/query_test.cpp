@@ -29,6 +29,8 @@ const char* verdict_text(ReadVerdict verdict) {
       return "NotImp";
     case ReadVerdict::BadVersion:
       return "BadVersion";
+    case ReadVerdict::CookieOnly:
+      return "CookieOnly";
   }
   return "?";
 }
@@ -243,6 +245,21 @@ TEST_CASE("a message that is malformed gets its verdict") {
        message("7800", "ffff ffff ffff ffff", "ff"), false},
 
       {"no question", format_error, test::from_hex("1234 0100 0000 0000 0000 0000"), false},
+      {"no question and EDNS without a cookie", format_error,
+       test::from_hex("1234 0000 0000 0000 0000 0001 00 0029 04d0 00000000 0000"), false},
+      {"no question and a cookie", ReadVerdict::CookieOnly,
+       test::from_hex("1234 0000 0000 0000 0000 0001 00 0029 04d0 00000000 000c"
+                      "000a 0008 0102030405060708"),
+       false},
+      {"no question, a cookie, and an answer", format_error,
+       test::from_hex("1234 0000 0000 0001 0000 0001 00 0001 0001 00000000 0004 0a000001"
+                      "00 0029 04d0 00000000 000c"
+                      "000a 0008 0102030405060708"),
+       false},
+      {"no question, a cookie, and octets behind them", format_error,
+       test::from_hex("1234 0000 0000 0000 0000 0001 00 0029 04d0 00000000 000c"
+                      "000a 0008 0102030405060708 00"),
+       false},
       {"two questions", format_error, message("0100", "0002 0000 0000 0000", "0161 00 0001 0001"),
        false},
       {"a compressed question", format_error,

@@ -269,6 +269,24 @@ TEST_CASE("cookies are made for every client that sends one, and are good for it
   CHECK(response_text(silent.ask(query)).options.empty());
 }
 
+TEST_CASE("a query without a question asks for a cookie alone") {
+  const auto query = from_hex(
+      "1234 0000 0000 0000 0000 0001 00 0029 04d0 00000000 000c 000a 0008 0102030405060708");
+  server::AnswerPolicy policy;
+  TestCluster cluster(default_options(), {}, policy);
+  const auto answer = response_text(cluster.ask(query));
+  CHECK(answer.rcode == "NOERROR");
+  CHECK(answer.question.empty());
+  CHECK(answer.answer.empty());
+  REQUIRE(answer.options.size() == 1);
+  CHECK(answer.options[0].starts_with("10 0102030405060708"));
+  CHECK(answer.options[0].size() == 3 + 2 * 24);
+
+  policy.cookies = false;
+  TestCluster silent(default_options(), {}, policy);
+  CHECK(response_text(silent.ask(query)).rcode == "FORMERR");
+}
+
 TEST_CASE("NSID is told to who asks, when the operator has set one") {
   const auto query = make_query({.name = "cluster.local.", .edns = true, .options = option(3, {})});
   TestCluster silent;
@@ -554,7 +572,7 @@ TEST_CASE("a transfer is the whole zone between two equal SOAs, in messages that
   CHECK(server::make_transfer(other, cluster.publisher(), cluster.zones()).empty());
 }
 
-TEST_CASE("an IXFR from the zone's own serial is answered with its SOA alone") {
+TEST_CASE("an IXFR from the zone's own serial, or a newer one, is answered with its SOA alone") {
   TestCluster cluster;
   put_many(cluster.cache, 3);
   cluster.cache.advance_resource_version(77);
@@ -584,6 +602,9 @@ TEST_CASE("an IXFR from the zone's own serial is answered with its SOA alone") {
     return count;
   };
   CHECK(records(77) == 1);
+  CHECK(records(78) == 1);
+  CHECK(records(77U + 0x7fffffffU) == 1);
+  CHECK(records(77U + 0x80000000U) > 5);  // Neither is newer (RFC 1982, 3.2).
   CHECK(records(76) > 5);
 }
 
