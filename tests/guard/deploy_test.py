@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-import textwrap
 
 import yaml
 
@@ -123,12 +122,12 @@ def restrictions(name, pod, container, user, capabilities):
     checks.lacks(f"{name}: not privileged", own, "privileged")
 
 
-def dns(name, things, workload):
+def dns(name, things, workload, replicas):
     pod, container, ports = references(name, things, workload)
     restrictions(name, pod, container, 65532, ["NET_BIND_SERVICE"])
     spec = workload["spec"]
-    checks.equal(f"{name}: two replicas, replaced one by one",
-                 (spec["replicas"] >= 2, spec["strategy"]["rollingUpdate"]["maxUnavailable"]), (True, 1))
+    checks.equal(f"{name}: replicas, replaced one by one",
+                 (spec.get("replicas"), spec["strategy"]["rollingUpdate"]["maxUnavailable"]), (replicas, 1))
     checks.equal(f"{name}: names outside of the cluster are not asked of itself", pod["dnsPolicy"], "Default")
     quick = {one["key"].rpartition("/")[2]: one["tolerationSeconds"] for one in pod["tolerations"]
              if "tolerationSeconds" in one}
@@ -164,7 +163,7 @@ def cluster_dns():
     things = render(name)
     fields(name, things)
     workload = named(things, "Deployment")["waypost-dns"]
-    pod, container, ports = dns(name, things, workload)
+    pod, container, ports = dns(name, things, workload, replicas=2)
     own_configuration(name, things, pod, container, ports)
     service = named(things, "Service")["kube-dns"]
     checks.equal(f"{name}: the Service is the one that everybody looks for",
@@ -195,10 +194,10 @@ def coredns_in_place():
     things = render(name)
     fields(name, things)
     workload = named(things, "Deployment")["coredns"]
-    _, container, ports = dns(name, things, workload)
+    # An autoscaler may have set their number, and a budget for these Pods may be there.
+    _, container, ports = dns(name, things, workload, replicas=None)
     theirs, role = yaml.safe_load_all((ROOT / "tests" / "data" / "kubernetes" / "coredns.yaml").read_text())
-    checks.equal(f"{name}: nothing but the Deployment and its budget", [thing["kind"] for thing in things],
-                 ["Deployment", "PodDisruptionBudget"])
+    checks.equal(f"{name}: nothing but the Deployment", [thing["kind"] for thing in things], ["Deployment"])
     checks.equal(f"{name}: the selector stays", workload["spec"]["selector"], theirs["spec"]["selector"])
     before = theirs["spec"]["template"]["spec"]["containers"][0]
     after = {**container, "image": before["image"]}
@@ -209,6 +208,19 @@ def coredns_in_place():
                  theirs["spec"]["template"]["spec"]["volumes"])
     checks.equal(f"{name}: what stands in for kubeadm's has the fields that it may have",
                  problems(theirs) + problems(role), [])
+
+
+def kube_dns_in_place():
+    """Rights for the ServiceAccount that is there, under names that kube-dns does not have."""
+    name = "kube-dns-in-place"
+    things = render(name)
+    fields(name, things)
+    role, binding = things
+    checks.equal(f"{name}: kinds", (role["kind"], binding["kind"]), ("ClusterRole", "ClusterRoleBinding"))
+    checks.equal(f"{name}: the role", binding["roleRef"]["name"], role["metadata"]["name"])
+    checks.equal(f"{name}: whose rights they are", [(one["name"], one["namespace"]) for one in binding["subjects"]],
+                 [("kube-dns", "kube-system")])
+    checks.lacks(f"{name}: kube-dns' own stay", {thing["metadata"]["name"] for thing in things}, "system:kube-dns")
 
 
 def node(name, capabilities, volumes):
@@ -358,17 +370,29 @@ def the_look_at_fields_sees(things):
         {**deployment, "metadata": {"name": "x"}})), "a namespace is missing")
 
 
-def overlay_of_ones_own():
-    """The example of docs/install.md."""
-    example = re.search(r"```yaml\n(.*?)```", (ROOT / "docs" / "install.md").read_text(), re.DOTALL).group(1)
+def examples(page):
+    """What docs/`page` has as YAML, without the indentation of the fence."""
+    found = re.findall(r"^( *)```yaml\n(.*?)^ *```", (ROOT / "docs" / page).read_text(), re.DOTALL | re.MULTILINE)
+    return [re.sub(f"^{indentation}", "", text, flags=re.MULTILINE) for indentation, text in found]
+
+
+def overlay(what, *texts):
+    """The objects of a kustomization beside a copy of container/deploy, of these texts one below the other."""
     with Folder() as folder:
         shutil.copytree(DEPLOY, folder / "deploy")
-        folder.write("kustomization.yaml", example)
+        folder.write("kustomization.yaml", "".join(texts))
         folder.write("waypost.yaml", "ttl: 7\n")
         code, out, err = run("kubectl", "kustomize", folder.path)
-    checks.equal("an overlay of one's own", (code, err), (0, ""))
-    things = list(yaml.safe_load_all(out))
-    fields("an overlay of one's own", things)
+    checks.equal(what, (code, err), (0, ""))
+    things = [thing for thing in yaml.safe_load_all(out) if thing]
+    fields(what, things)
+    return things
+
+
+def overlay_of_ones_own():
+    """The first example of docs/install.md."""
+    example, *_ = examples("install.md")
+    things = overlay("an overlay of one's own", example)
     container, = named(things, "Deployment")["waypost-dns"]["spec"]["template"]["spec"]["containers"]
     checks.equal("it has its image, address and configuration",
                  (container["image"], named(things, "Service")["kube-dns"]["spec"]["clusterIP"],
@@ -376,19 +400,42 @@ def overlay_of_ones_own():
                  ("registry.example.org/waypost-dns:0.1.0", "10.43.0.10", {"waypost.yaml": "ttl: 7\n"}))
 
 
+def autoscaled_overlay():
+    """The patch of docs/install.md, below the patches of the overlay that it has, and alone: no number of replicas."""
+    example, patch, *_ = examples("install.md")
+    for what, texts in (("alone", ("resources: [deploy/cluster-dns]\n", patch)),
+                        ("with others", (example.replace("patches:\n", patch),))):
+        deployment = named(overlay(f"an overlay with an autoscaler, {what}", *texts), "Deployment")["waypost-dns"]
+        checks.lacks(f"an autoscaler's number stays, {what}", deployment["spec"], "replicas")
+
+
+def budgets_for(things, labels):
+    return [name for name, budget in named(things, "PodDisruptionBudget").items()
+            if selects(budget["spec"]["selector"]["matchLabels"], labels)]
+
+
 def overlay_beside_coredns():
-    """The example of docs/migrate.md: everything but the Service, which is there already."""
-    page = (ROOT / "docs" / "migrate.md").read_text()
-    example = textwrap.dedent(re.search(r"```yaml\n(.*?)```", page, re.DOTALL).group(1))
-    with Folder() as folder:
-        shutil.copytree(DEPLOY, folder / "deploy")
-        folder.write("kustomization.yaml", example)
-        code, out, err = run("kubectl", "kustomize", folder.path)
-    checks.equal("an overlay beside CoreDNS", (code, err), (0, ""))
-    own = [(thing["kind"], thing["metadata"]["name"]) for thing in render("cluster-dns")]
-    checks.equal("it has everything but the Service",
-                 [(thing["kind"], thing["metadata"]["name"]) for thing in yaml.safe_load_all(out)],
-                 [one for one in own if one != ("Service", "kube-dns")])
+    """The examples of docs/migrate.md: everything but the Service, which is there already, and the budget if one is."""
+    _, example, no_budget, *_ = examples("migrate.md")
+    identities = [(thing["kind"], thing["metadata"]["name"]) for thing in render("cluster-dns")]
+    absent = [("Service", "kube-dns")]
+    for what, texts in (("it has everything but the Service", [example]),
+                        ("and nothing but the budget more", [example, no_budget])):
+        things = overlay("an overlay beside CoreDNS", *texts)
+        checks.equal(what, [(thing["kind"], thing["metadata"]["name"]) for thing in things],
+                     [one for one in identities if one not in absent])
+        absent.append(("PodDisruptionBudget", "waypost-dns"))
+
+
+def budget_of_coredns_in_place():
+    """The example of docs/migrate.md, where there is none."""
+    things = overlay("an overlay in CoreDNS' place", examples("migrate.md")[0])
+    deployment = named(things, "Deployment")["coredns"]
+    container, = deployment["spec"]["template"]["spec"]["containers"]
+    checks.equal("it has its image", container["image"], "registry.example.org/waypost-dns:0.1.0")
+    checks.equal("one budget is for its Pods", budgets_for(things, deployment["spec"]["template"]["metadata"]["labels"]),
+                 ["waypost-dns"])
+    checks.equal("and none for CoreDNS'", budgets_for(things, {"k8s-app": "kube-dns"}), [])
 
 
 def options_that_the_docs_name():
@@ -403,8 +450,8 @@ def options_that_the_docs_name():
 def every_overlay_is_tested():
     folders = {file.parent.relative_to(DEPLOY).as_posix() for file in DEPLOY.glob("**/kustomization.yaml")}
     checks.equal("overlays", {folder for folder in folders if not folder.startswith(("base/", "components/"))},
-                 {"cluster-dns", "coredns-in-place", "monitoring", "node-dns-beside", "node-kube-proxy",
-                  "node-kube-proxy-dns"})
+                 {"cluster-dns", "coredns-in-place", "kube-dns-in-place", "monitoring", "node-dns-beside",
+                  "node-kube-proxy", "node-kube-proxy-dns"})
 
 
 every_overlay_is_tested()
@@ -417,9 +464,12 @@ else:
     cluster = cluster_dns()
     the_look_at_fields_sees(cluster)
     coredns_in_place()
+    kube_dns_in_place()
     node_kube_proxy()
     node_dns()
     monitoring(cluster)
     overlay_of_ones_own()
+    autoscaled_overlay()
+    budget_of_coredns_in_place()
     overlay_beside_coredns()
 checks.finish()

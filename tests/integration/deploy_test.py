@@ -12,7 +12,7 @@ import yaml
 from api_scenarios import WATCHED, WEB, shop, web
 from api_server import ApiServer
 from apiserver.certificates import Authority
-from harness import DNS_PROGRAM, ROOT, Answer, Checks, Folder, Server
+from harness import DNS_PROGRAM, ROOT, Answer, Checks, Folder, Server, free_port
 from netns import NODE_PROGRAM, Namespace, for_each_backend, service, slices, why_not
 from pod import DEPLOY, Program, ambient, asked, container_of, objects, patched, restrictions, rights
 
@@ -36,6 +36,21 @@ def rights_of_dns():
                 checks.equal("every kind is watched", api.wait_for_watches(*WATCHED), True)
             requests += api.requests()
     checks.equal("waypost-dns asks for what its role allows", asked(requests), rights("base/dns/rights.yaml"))
+
+
+def rights_in_place_of_kube_dns():
+    """What its ServiceAccount gets for Waypost is what Waypost asks for with kube-dns' arguments, and no more."""
+    granted = rights("kube-dns-in-place/rights.yaml")
+    requests = []
+    for is_streaming in (True, False):
+        with Folder() as folder, ApiServer(watch_list=is_streaming) as api:
+            shop(api, services=20)
+            (folder / "config").mkdir()
+            with Server("--domain=cluster.local.", f"--dns-port={free_port()}", "--config-dir", folder / "config", "--v=2",
+                        "--api-server", api.url, "--ready-listen", "127.0.0.1:0", listen=()):
+                checks.equal("every kind is watched in kube-dns' place", api.wait_for_watches(*WATCHED), True)
+            requests += api.requests()
+    checks.equal("waypost-dns asks in kube-dns' place for what its role allows", asked(requests), granted)
 
 
 def dns_as_in_its_pod():
@@ -186,6 +201,7 @@ def node_dns_as_in_its_pod(backend):
 
 
 rights_of_dns()
+rights_in_place_of_kube_dns()
 reason = why_not()
 if reason:
     checks.skip(f"nothing is started as in its Pod: {reason}")
