@@ -28,18 +28,15 @@ constexpr std::chrono::milliseconds BurstTime{20};
 constexpr std::chrono::seconds RetryTime{1};
 
 // Of all interfaces, or of the one that is named.
-Result<std::vector<IpAddress>> read_addresses(std::optional<unsigned> interface) {
-  auto socket = NetlinkSocket::open(NETLINK_ROUTE);
-  if (!socket) {
-    return std::unexpected(socket.error());
-  }
+Result<std::vector<IpAddress>> read_addresses(std::optional<unsigned> interface,
+                                              NetlinkSocket& socket) {
   NetlinkRequest request(RTM_GETADDR, NLM_F_REQUEST | NLM_F_DUMP);
   const ifaddrmsg everything{};
   std::uint8_t header[sizeof(everything)];
   std::memcpy(header, &everything, sizeof(everything));
   request.put_header(header);
   std::vector<IpAddress> addresses;
-  const Result<void> asked = socket->exchange(request, [&](const NetlinkMessage& message) {
+  const Result<void> asked = socket.exchange(request, [&](const NetlinkMessage& message) {
     ifaddrmsg about{};
     if (message.payload().size() < sizeof(about)) {
       return NetlinkSocket::More::Yes;
@@ -71,11 +68,12 @@ Result<std::vector<IpAddress>> read_addresses(std::optional<unsigned> interface)
 }  // namespace
 
 Result<std::vector<IpAddress>> own_addresses() {
-  return read_addresses(std::nullopt);
+  auto socket = NetlinkSocket::open(NETLINK_ROUTE);
+  return socket ? read_addresses(std::nullopt, *socket) : std::unexpected(socket.error());
 }
 
-Result<std::vector<IpAddress>> addresses_of(unsigned interface) {
-  return read_addresses(interface);
+Result<std::vector<IpAddress>> addresses_of(unsigned interface, NetlinkSocket& socket) {
+  return read_addresses(interface, socket);
 }
 
 class AddressWatch::State : public std::enable_shared_from_this<State> {

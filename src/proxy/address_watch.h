@@ -15,11 +15,14 @@ class io_context;
 
 namespace waypost::proxy {
 
+class NetlinkSocket;
+
 // Returns the addresses of all interfaces, loopback's too, sorted, each once.
 Result<std::vector<IpAddress>> own_addresses();
 
 // Returns those of one interface, by its index, sorted; none when there is no such interface.
-Result<std::vector<IpAddress>> addresses_of(unsigned interface);
+// `socket`, of NETLINK_ROUTE, is asked.
+Result<std::vector<IpAddress>> addresses_of(unsigned interface, NetlinkSocket& socket);
 
 // Follows addresses and links.  A burst of changes becomes one call, 20 ms after its first, and
 // only when the addresses are other ones than before.  When they cannot be read, the last ones stay

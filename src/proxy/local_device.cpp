@@ -99,10 +99,6 @@ Result<void> LocalDevice::set_up() {
 }
 
 Result<LocalDevice::Condition> LocalDevice::look() {
-  char name[IF_NAMESIZE];
-  if (::if_indextoname(index_, name) == nullptr && errno == ENXIO) {
-    return failure(ErrorKind::NotFound, "somebody removed it");
-  }
   NetlinkRequest request(RTM_GETLINK, NLM_F_REQUEST | NLM_F_ACK);
   ifinfomsg header{};
   header.ifi_family = AF_UNSPEC;
@@ -118,9 +114,11 @@ Result<LocalDevice::Condition> LocalDevice::look() {
     return NetlinkSocket::More::Yes;
   });
   if (!asked) {
-    return std::unexpected(asked.error());
+    return asked.error().kind == ErrorKind::NotFound
+               ? failure(ErrorKind::NotFound, "somebody removed it")
+               : std::unexpected(asked.error());
   }
-  auto addresses = addresses_of(index_);
+  auto addresses = addresses_of(index_, socket_);
   if (!addresses) {
     return std::unexpected(std::move(addresses.error()));
   }

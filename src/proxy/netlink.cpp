@@ -44,7 +44,8 @@ void visit_attributes(const void* begin, std::size_t size,
 }
 
 std::unexpected<Error> kernel_failure(int code) {
-  return failure(code == ENOENT ? ErrorKind::NotFound : ErrorKind::System,
+  const bool is_absent = code == ENOENT || code == ENODEV;  // ENODEV: a link.
+  return failure(is_absent ? ErrorKind::NotFound : ErrorKind::System,
                  "netlink: " + std::generic_category().message(code));
 }
 

@@ -78,7 +78,8 @@ class NetlinkSocket {
   int fd() const noexcept { return fd_; }
 
   // Sends and visits what is answered, until the end of the answer or until `visit` has enough.
-  // Blocks.  Fails with the kernel's error, NotFound for ENOENT.
+  // Blocks.  Fails with the kernel's error, NotFound for ENOENT and
+  // ENODEV.
   Result<void> exchange(NetlinkRequest& request, const Visit& visit);
 
   // The two halves.  receive() takes one datagram, waits for it unless `wait` is false, and returns
