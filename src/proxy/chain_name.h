@@ -24,8 +24,7 @@ enum class ChainKind : std::uint8_t {
 };
 
 // `port_id` is "ns/name:port" and the protocol in lower case, with nothing between them; there is
-// no
-// ":port" when the port has no name.
+// no ":port" when the port has no name.
 std::string chain_name(ChainKind kind, std::string_view port_id);
 // KUBE-SEP-: one endpoint, with client affinity.  `endpoint` is "ADDRESS:PORT".
 std::string endpoint_chain_name(std::string_view port_id, std::string_view endpoint);
@@ -38,7 +37,6 @@ inline constexpr std::string_view ExternalServicesChain = "KUBE-EXTERNAL-SERVICE
 inline constexpr std::string_view NodePortsChain = "KUBE-NODEPORTS";
 inline constexpr std::string_view PostroutingChain = "KUBE-POSTROUTING";
 inline constexpr std::string_view MarkChain = "KUBE-MARK-MASQ";
-inline constexpr std::string_view AcceptTarget = "ACCEPT";  // The kernel's.
 inline constexpr std::string_view ForwardChain = "KUBE-FORWARD";
 inline constexpr std::string_view ProxyFirewallChain = "KUBE-PROXY-FIREWALL";
 inline constexpr std::string_view FirewallChain = "KUBE-FIREWALL";  // Kubelet has it, too.
@@ -55,6 +53,9 @@ inline constexpr std::string_view CanaryChain = "KUBE-PROXY-CANARY";
 // In table raw: queries to the node's DNS addresses, and what is answered.
 inline constexpr std::string_view DnsQueriesChain = "WAYPOST-DNS-QUERIES";
 inline constexpr std::string_view DnsAnswersChain = "WAYPOST-DNS-ANSWERS";
+
+// The kernel's own target that lets a packet pass.
+inline constexpr std::string_view AcceptTarget = "ACCEPT";
 
 // Whether a chain of that name is ours to change and to remove: one of the above, or made by
 // kube-proxy, whose place we take.  Never a kubelet's or a CNI plugin's.  KUBE-FIREWALL is shared

@@ -37,6 +37,15 @@ std::string hairpin_program(bool is_v4) {
   return program + ",6 0 0 65535,6 0 0 0";
 }
 
+// Prefixes of one family say nothing about the other, as for kube-proxy.
+bool has_all_node_ports(const Config& config, kube::IpFamily family) {
+  return config.node_port_scope == NodePortScope::All ||
+         (config.node_port_scope == NodePortScope::Ranges &&
+          std::none_of(
+              config.node_port_ranges.begin(), config.node_port_ranges.end(),
+              [&](const IpPrefix& range) { return kube::family_of(range.base()) == family; }));
+}
+
 // Builds one chain after the other.
 class FixedChains {
  public:
@@ -56,15 +65,12 @@ class FixedChains {
     return std::move(chains_);
   }
 
-  bool serves_node_ports_on(const IpAddress& address) const;
-
  private:
   void add_filter();
   void add_nat_services();
   void add_node_port_jumps(ChainBuilder& services) const;
   void add_masquerading();
   void add_hairpin(Table table, std::string_view action, ChainBuilder& chain) const;
-  bool has_all_node_ports() const;
 
   void put(Table table, ChainBuilder& chain) { chains_.push_back({table, chain.finish()}); }
   void jump_to_tree(Table table, std::string_view tree, std::string_view match,
@@ -152,37 +158,12 @@ void FixedChains::add_nat_services() {
   put(Table::Nat, node_ports);
 }
 
-// Prefixes of one family say nothing about the other, as for kube-proxy.
-bool FixedChains::has_all_node_ports() const {
-  return config_.node_port_scope == NodePortScope::All ||
-         (config_.node_port_scope == NodePortScope::Ranges &&
-          std::none_of(
-              config_.node_port_ranges.begin(), config_.node_port_ranges.end(),
-              [&](const IpPrefix& range) { return kube::family_of(range.base()) == family_; }));
-}
-
-bool FixedChains::serves_node_ports_on(const IpAddress& address) const {
-  if (kube::family_of(address) != family_ ||
-      (address.is_loopback() && !(is_v4_ && config_.localhost_node_ports))) {
-    return false;
-  }
-  if (has_all_node_ports()) {
-    return true;
-  }
-  if (config_.node_port_scope == NodePortScope::Primary) {
-    return std::find(facts_.node_ips.begin(), facts_.node_ips.end(), address) !=
-           facts_.node_ips.end();
-  }
-  return std::any_of(config_.node_port_ranges.begin(), config_.node_port_ranges.end(),
-                     [&](const IpPrefix& range) { return range.contains(address); });
-}
-
 // Last, because an address of the node may also be a Service's.
 void FixedChains::add_node_port_jumps(ChainBuilder& services) const {
   static constexpr std::string_view Comment =
       "-m comment --comment \"kubernetes service nodeports; NOTE: this must be the last rule in "
       "this chain\"";
-  if (has_all_node_ports()) {
+  if (has_all_node_ports(config_, family_)) {
     // No route leads from ::1 to another host, and from 127.0.0.0/8 only with route_localnet.
     const std::string_view loopback = !is_v4_                         ? "! -d ::1/128 "
                                       : !config_.localhost_node_ports ? "! -d 127.0.0.0/8 "
@@ -195,7 +176,7 @@ void FixedChains::add_node_port_jumps(ChainBuilder& services) const {
   std::sort(addresses.begin(), addresses.end());
   addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
   for (const IpAddress& address : addresses) {
-    if (serves_node_ports_on(address)) {
+    if (kube::family_of(address) == family_ && serves_node_ports_on(config_, facts_, address)) {
       services.add(fmt::format("-d {} {} -j {}", IpPrefix::around(address, 128).to_text(), Comment,
                                NodePortsChain));
     }
@@ -293,7 +274,17 @@ std::vector<FixedChain> fixed_chains(const Config& config, const NodeFacts& fact
 }
 
 bool serves_node_ports_on(const Config& config, const NodeFacts& facts, const IpAddress& address) {
-  return FixedChains(config, facts, kube::family_of(address), {}).serves_node_ports_on(address);
+  if (address.is_loopback() && !(address.is_v4() && config.localhost_node_ports)) {
+    return false;
+  }
+  if (has_all_node_ports(config, kube::family_of(address))) {
+    return true;
+  }
+  if (config.node_port_scope == NodePortScope::Primary) {
+    return std::find(facts.node_ips.begin(), facts.node_ips.end(), address) != facts.node_ips.end();
+  }
+  return std::any_of(config.node_port_ranges.begin(), config.node_port_ranges.end(),
+                     [&](const IpPrefix& range) { return range.contains(address); });
 }
 
 }  // namespace waypost::proxy
