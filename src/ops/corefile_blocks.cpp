@@ -69,48 +69,25 @@ void Translator::read_keys(const corefile::ServerBlock& block) {
 
 //------------------------------------------------------------------ listeners
 
+struct Translator::Reached {
+  std::string zone;
+  std::set<std::string> at;
+  Place place;
+  const Block* block = nullptr;
+  const Block* other = nullptr;  // Also for the zone, and refused.
+};
+
 // Here every address answers for all zones, so blocks that are reached at different ones cannot be
 // told apart.
 void Translator::combine_listeners() {
-  struct Reached {
-    std::string zone;
-    std::set<std::string> at;
-    Place place;
-    const Block* block = nullptr;
-    const Block* other = nullptr;  // Also for the zone, and refused.
-  };
   std::vector<Reached> all;
   for (const Block& block : blocks_) {
-    std::vector<std::string> addresses = block.addresses;
-    if (addresses.empty()) {
-      addresses = {"0.0.0.0", "[::]"};
-    }
     for (const auto& [zone, port] : block.keys) {
-      const std::string& name = zone.text;
-      auto found = std::find_if(all.begin(), all.end(),
-                                [&](const Reached& each) { return each.zone == name; });
+      auto found = std::ranges::find(all, zone.text, &Reached::zone);
       if (found == all.end()) {
-        found = all.insert(all.end(), {name, {}, zone.place, &block});
+        found = all.insert(all.end(), {zone.text, {}, zone.place, &block});
       }
-      if (found->block != &block && found->other != &block) {
-        found->other = &block;
-        complain(zone.place, fmt::format("found a second server block for the zone '{}', the first "
-                                         "is at {}; expected one, for every address answers all "
-                                         "names here; run one process for each",
-                                         name, found->place.to_text()));
-      }
-      if (found->block != &block) {
-        continue;
-      }
-      for (const std::string& address : addresses) {
-        const std::string at = address + ":" + std::to_string(port);
-        if (!found->at.insert(at).second) {
-          complain(zone.place,
-                   fmt::format("found the zone '{}' at {} a second time, the first is at {}", name,
-                               at, found->place.to_text()));
-        }
-        add("listen", at, block.place, "server block");
-      }
+      listen_for(zone, port, block, *found);
     }
   }
   for (const Reached& each : all) {
@@ -122,6 +99,30 @@ void Translator::combine_listeners() {
                    "process for each, or give all blocks the same port and bind");
       return;
     }
+  }
+}
+
+// The zone is a key of `block`.
+void Translator::listen_for(const Zone& zone, std::uint16_t port, const Block& block,
+                            Reached& reached) {
+  if (reached.block != &block) {
+    if (std::exchange(reached.other, &block) != &block) {
+      complain(zone.place, fmt::format("found a second server block for the zone '{}', the first "
+                                       "is at {}; expected one, for every address answers all "
+                                       "names here; run one process for each",
+                                       zone.text, reached.place.to_text()));
+    }
+    return;
+  }
+  static const std::vector<std::string> Everywhere = {"0.0.0.0", "[::]"};
+  for (const std::string& address : block.addresses.empty() ? Everywhere : block.addresses) {
+    const std::string at = address + ":" + std::to_string(port);
+    if (!reached.at.insert(at).second) {
+      complain(zone.place,
+               fmt::format("found the zone '{}' at {} a second time, the first is at {}", zone.text,
+                           at, reached.place.to_text()));
+    }
+    add("listen", at, block.place, "server block");
   }
 }
 

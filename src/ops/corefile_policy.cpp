@@ -51,8 +51,8 @@ bool has_choice(std::string_view pattern) {
   for (std::size_t i = 0; i < pattern.size(); ++i) {
     const char c = pattern[i];
     i += c == '\\' ? 1 : 0;
-    if (c ==
-        '[') {  // A class, with a ']' at its beginning or not; one with another in it is refused.
+    if (c == '[') {
+      // A class, with a ']' at its beginning or not; one with another in it is refused.
       i += pattern.substr(i + 1).starts_with('^') ? 1 : 0;
       i += pattern.substr(i + 1).starts_with(']') ? 1 : 0;
       for (++i; i < pattern.size() && pattern[i] != ']'; ++i) {

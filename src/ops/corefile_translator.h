@@ -196,7 +196,9 @@ class Translator {
 
   // ---- Putting together (corefile_blocks.cpp)
   void read_keys(const corefile::ServerBlock& block);
+  struct Reached;
   void combine_listeners();
+  void listen_for(const Zone& zone, std::uint16_t port, const Block& block, Reached& reached);
   void combine_cluster();
   void check_other_blocks(const Block& owner, const Zone& zone);
   static bool is_stub_domain(const Block& block, const Zone& other, const Zone& cluster);

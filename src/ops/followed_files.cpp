@@ -16,7 +16,7 @@ void FollowedFiles::follow(const std::vector<std::filesystem::path>& paths) {
   if (paths.empty()) {
     return;
   }
-  watch_.emplace(context_, [this] { on_look(Read::All); });
+  watch_.emplace(context_, [this] { on_look(); });
   for (const std::filesystem::path& path : paths) {
     const auto known =
         std::ranges::find_if(before, [&](const FollowedFile& each) { return each.path == path; });
@@ -37,27 +37,23 @@ void FollowedFiles::look_again() {
   next_look_.expires_after(LookInterval);
   next_look_.async_wait([this](const boost::system::error_code& error) {
     if (!error && watch_) {  // Otherwise stopped since it was due.
-      on_look(Read::WhatIsOther);
+      on_look();
       look_again();
     }
   });
 }
 
-void FollowedFiles::on_look(Read read) {
-  if (look(read)) {
+void FollowedFiles::on_look() {
+  if (look()) {
     changed_();
   }
 }
 
 bool FollowedFiles::look() {
-  return look(Read::All);
-}
-
-bool FollowedFiles::look(Read read) {
   bool is_other = false;
   for (FollowedFile& file : files_) {
     const std::optional<FileIdentity> identity = identify(file.path);
-    if (read == Read::WhatIsOther && identity && identity == file.identity) {
+    if (identity && identity == file.identity) {
       continue;
     }
     auto text = read_file(file.path);

@@ -11,7 +11,6 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
-#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -40,7 +39,8 @@ class FollowedFiles {
   // Reads these, all absolute, and follows them from here on, also if they are not there yet.  What
   // is known of those that were followed before stays known.
   void follow(const std::vector<std::filesystem::path>& paths);
-  // Reads them now; true when something has become another.
+  // Looks at them now and reads those that may have changed; true when something has become
+  // another.
   bool look();
   // No call begins afterwards.
   void stop();
@@ -51,11 +51,8 @@ class FollowedFiles {
   // Without inotify: what is mounted over a file changes elsewhere.
   static constexpr std::chrono::seconds LookInterval{2};
 
-  enum class Read : std::uint8_t { All, WhatIsOther };
-
-  bool look(Read read);
   void look_again();
-  void on_look(Read read);
+  void on_look();
 
   boost::asio::io_context& context_;
   const std::function<void()> changed_;

@@ -304,8 +304,7 @@ void NodeDns::on_tick() {
           late, MaxNameHold.count());
     }
   }
-  verify();
-  bring_up();
+  on_addresses();
 }
 
 void NodeDns::await_tick() {

@@ -119,8 +119,8 @@ std::vector<std::string> with_own_flags(std::span<const char* const> arguments,
   bool skips_value = false;  // Of a flag that was refused.
   for (const char* const argument : arguments) {
     const std::string_view text = argument;
-    const std::size_t start = std::min(text.find_first_not_of('-'), text.size());
-    if (start == 0 || start > 2) {
+    const std::string_view name = flag_name(text);
+    if (name.empty()) {
       if (!skips_value) {
         out.emplace_back(text);
       }
@@ -129,7 +129,7 @@ std::vector<std::string> with_own_flags(std::span<const char* const> arguments,
     }
     skips_value = false;
     const std::size_t equals = std::min(text.find('='), text.size());
-    const PeerFlag* peer = find_peer_flag(text.substr(start, equals - start));
+    const PeerFlag* peer = find_peer_flag(name);
     if (peer == nullptr) {
       out.emplace_back(text);
       continue;

@@ -7,8 +7,8 @@ namespace waypost::ops {
 World::~World() {
   views_.index.store(nullptr, std::memory_order_release);
   views_.pods.store(nullptr, std::memory_order_release);
-  if (given_feed_ != nullptr) {
-    given_feed_->unsubscribe(times_);
+  if (content_ == nullptr && feed_ != nullptr) {  // It was given, and lives on.
+    feed_->unsubscribe(times_);
   }
 }
 
@@ -76,7 +76,6 @@ void World::serve_api(const records::Options& records, const cache::Kept& kept,
 }
 
 void World::serve_feed(const records::Options& records, cache::Feed& feed) {
-  given_feed_ = &feed;
   feed.subscribe(times_);
   publish(records, feed);
 }

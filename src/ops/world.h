@@ -96,8 +96,7 @@ class World {
   std::vector<IpPrefix> service_cidrs_;
   std::unique_ptr<Content> content_;
   ProgrammingTimes times_{std::chrono::system_clock::now};
-  cache::Feed* feed_ = nullptr;                    // The content's cache, or what was given.
-  cache::Feed* given_feed_ = nullptr;              // What was given, if any.
+  cache::Feed* feed_ = nullptr;  // The content's cache; without content what was given.
   std::optional<std::vector<std::string>> hosts_;  // Nothing: no name is completed.
   // After what they follow.
   std::unique_ptr<records::Publisher> publisher_;
