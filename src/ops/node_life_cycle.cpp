@@ -449,6 +449,9 @@ Result<void> NodeLifeCycle::State::serve_probes() {
     http->serve(address, "/metrics", [this] {
       return HttpReply{.content_type = std::string(Metrics::ContentType), .body = metrics.text()};
     });
+    if (config.programs_services) {
+      http->serve(address, "/proxyMode", proxy_mode_reply);
+    }
   }
   for (const SocketAddress& address : config.dns.answers.status.control) {
     http->act(address, "/flush",

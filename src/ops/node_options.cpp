@@ -405,7 +405,8 @@ constexpr std::array Options = {
         put_dns_config},
     NodeOption{"metrics-listen", "metrics-bind-address", "metricsBindAddress", Text, "ADDRESS:PORT",
                "an address and a port", "127.0.0.1:10249", "",
-               "Where /metrics is served; 0.0.0.0 and [::] mean all addresses of both families.",
+               "Where /metrics and /proxyMode are served; 0.0.0.0 and [::] mean all addresses of "
+               "both families.",
                put_metrics},
     NodeOption{"status-page", "", "", Text, "WHO", "off, local or open", "local", "",
                "Who sees the status page, at / where metrics are: nobody, clients on the loopback "

@@ -42,6 +42,10 @@ HttpReply proxy_health_reply(const ProxyHealth& health) {
   return reply;
 }
 
+HttpReply proxy_mode_reply() {
+  return {.body = "iptables", .headers = {{"X-Content-Type-Options", "nosniff"}}};
+}
+
 HttpReply Readiness::reply() const {
   if (is_shutting_down_) {
     return {.status = 503, .body = "Shutting down"};

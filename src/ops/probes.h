@@ -30,6 +30,10 @@ struct ProxyHealth {
 // the present one for whoever is healthy, and nodeEligible.
 HttpReply proxy_health_reply(const ProxyHealth& health);
 
+// The answer of /proxyMode: how Services are translated, in kube-proxy's word, without a line's
+// end.
+HttpReply proxy_mode_reply();
+
 // The answer of /ready, from conditions that the parts of a program name.  Bodies as CoreDNS' ready
 // plugin has them.  Control thread only.
 class Readiness {

@@ -61,6 +61,10 @@ def probes_and_metrics():
             checks.equal(f"/{path}", (status, headers["Content-Type"], set(json.loads(body))),
                          (200, "application/json", fields))
 
+        status, headers, body = get(space, "http://127.0.0.1:10249/proxyMode")
+        checks.equal("/proxyMode", (status, headers["Content-Type"], headers["X-Content-Type-Options"], body),
+                     (200, "text/plain; charset=utf-8", "nosniff", "iptables"))
+
         url = f"http://127.0.0.1:{HEALTH_PORT}/any/path"
         status, headers, body = get(space, url)
         checks.equal("a health-check port counts endpoints on this node",
