@@ -6,6 +6,7 @@
 #include "ops/option_table.h"
 #include "ops/peer_flags.h"
 #include "ops/peer_line.h"
+#include "ops/pod_commands.h"
 #include "ops/text.h"
 
 #include <CLI/CLI.hpp>
@@ -153,9 +154,14 @@ void collect(const CLI::App& app, const std::vector<KnownFlag>& flags, ConfigOri
   }
 }
 
-// "--ttl: 1 required TEXT missing" is CLI11's way of saying that.
-std::string missing_value(std::string_view message) {
-  return std::string(message.substr(0, message.find(':'))) + ": found no value, expected one";
+// CLI11 says "--ttl: 1 required TEXT missing", and "--config: At Most 1 required but received 2".
+std::string mismatch_of(std::string_view message) {
+  static constexpr std::string_view Received = "but received ";
+  const std::size_t received = message.rfind(Received);
+  return fmt::format("{}: found {}, expected one", message.substr(0, message.find(':')),
+                     received == std::string_view::npos
+                         ? "no value"
+                         : fmt::format("{} values", message.substr(received + Received.size())));
 }
 
 // CLI11 takes arguments from the back.  It knows an empty value only as an argument of its own, so
@@ -178,7 +184,7 @@ bool run(CLI::App& app, std::span<const std::string> arguments, Problems& proble
   try {
     app.parse(reversed(arguments));
   } catch (const CLI::ArgumentMismatch& mismatch) {
-    problems.push_back(problem(missing_value(mismatch.what())));
+    problems.push_back(problem(mismatch_of(mismatch.what())));
   } catch (const CLI::ParseError& error) {
     problems.push_back(problem(error.what()));
   }
@@ -439,19 +445,38 @@ struct PeerOptions {
   const CLI::Option* v;
 
   explicit PeerOptions(CLI::App& app)
-      : conf(app.add_option("--conf")->expected(1)),
-        dns_port(app.add_option("--dns-port")->expected(1)),
-        config_dir(app.add_option("--config-dir")->expected(1)),
-        v(app.add_option("--v")->expected(1)) {
+      : conf(add_to(app, "--conf")),
+        dns_port(add_to(app, "--dns-port")),
+        config_dir(add_to(app, "--config-dir")),
+        v(add_to(app, "--v")) {
     app.add_flag("--plugins", plugins);
     app.add_flag("--quiet", quiet);
   }
 
-  PeerLine line() const {
-    const auto value = [](const CLI::Option& option) {
-      return option.count() == 0 ? std::nullopt : std::optional(option.results().front());
-    };
-    return {value(*conf), value(*dns_port), value(*config_dir), value(*v)};
+  // By the names that peers have for them.
+  PeerLine line(Problems& problems) const {
+    return {value("-conf", *conf, problems), value("-dns.port", *dns_port, problems),
+            value("-config-dir", *config_dir, problems), value("-v", *v, problems)};
+  }
+
+ private:
+  static CLI::Option* add_to(CLI::App& app, const char* name) {
+    return app.add_option(name)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->expected(1)
+        ->allow_extra_args(false);
+  }
+
+  static std::optional<std::string> value(std::string_view name, const CLI::Option& option,
+                                          Problems& problems) {
+    if (option.count() == 0) {
+      return std::nullopt;
+    }
+    if (option.count() > 1) {
+      problems.push_back(
+          problem(fmt::format("{}: found {} values, expected one", name, option.count())));
+    }
+    return option.results().front();
   }
 };
 
@@ -494,7 +519,7 @@ std::expected<CommandLine, Problems> parse_dns_command_line(
       origin.file = server.file;
     }
     origin.is_quiet = peers.quiet;
-    collect_peers(peers.line(), origin, problems);
+    collect_peers(peers.line(problems), origin, problems);
     origin.takes_over = takes_over;
   }
   if (!problems.empty()) {
@@ -531,18 +556,18 @@ std::expected<CommandLine, Problems> parse_node_command_line(
 
 namespace {
 
-constexpr std::array<std::string_view, 9> ToolCommands = {"check-config",
-                                                          "check-node-config",
-                                                          "convert-corefile",
-                                                          "plan",
-                                                          "explain",
-                                                          "resolv-conf",
-                                                          "env",
-                                                          "inject",
-                                                          "flush"};
+// In the order of --help.
+std::vector<std::string_view> tool_commands() {
+  std::vector<std::string_view> names = {"check-config", "check-node-config", "convert-corefile",
+                                         "plan", "explain"};
+  const std::vector<std::string_view> about_pods = pod_command_names();
+  names.insert(names.end(), about_pods.begin(), about_pods.end());
+  names.push_back("flush");
+  return names;
+}
 
 std::string list_of_commands() {
-  return fmt::format("{} ('waypost --help' tells what they do)", fmt::join(ToolCommands, ", "));
+  return fmt::format("{} ('waypost --help' tells what they do)", fmt::join(tool_commands(), ", "));
 }
 
 }  // namespace
@@ -581,9 +606,10 @@ std::expected<CommandFlags, Problems> parse_command_flags(std::span<const char* 
 
 std::expected<ToolCommandLine, Problems> parse_tool_command_line(
     std::span<const char* const> arguments) {
-  if (!arguments.empty() && *arguments[0] != '-' &&
-      std::ranges::find(ToolCommands, std::string_view(arguments[0])) == ToolCommands.end()) {
-    const std::string_view near = nearest(arguments[0], ToolCommands);
+  if (const std::vector<std::string_view> known = tool_commands();
+      !arguments.empty() && *arguments[0] != '-' &&
+      std::ranges::find(known, std::string_view(arguments[0])) == known.end()) {
+    const std::string_view near = nearest(arguments[0], known);
     return std::unexpected(Problems{
         problem("found the unknown command '" + std::string(arguments[0]) + "', expected " +
                 (near.empty() ? list_of_commands() : "perhaps '" + std::string(near) + "'"))});

@@ -18,9 +18,9 @@ struct PodCommand {
   CommandOutput (*run)(std::span<const char* const> arguments);
 };
 constexpr std::array PodCommands = {
+    PodCommand{"resolv-conf", run_resolv_conf},
     PodCommand{"env", run_env},
     PodCommand{"inject", run_inject},
-    PodCommand{"resolv-conf", run_resolv_conf},
 };
 
 }  // namespace
@@ -32,6 +32,14 @@ std::optional<CommandOutput> run_pod_command(std::span<const char* const> argume
     }
   }
   return std::nullopt;
+}
+
+std::vector<std::string_view> pod_command_names() {
+  std::vector<std::string_view> names;
+  for (const PodCommand& command : PodCommands) {
+    names.push_back(command.name);
+  }
+  return names;
 }
 
 CommandOutput run_command(std::span<const char* const> arguments, std::string_view command,

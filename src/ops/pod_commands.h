@@ -28,6 +28,9 @@ struct CommandOutput {
 // standard input where a flag says so, and writes files where one says so.
 std::optional<CommandOutput> run_pod_command(std::span<const char* const> arguments);
 
+// Their names, in the order of --help.
+std::vector<std::string_view> pod_command_names();
+
 // ---- For the commands themselves ---------------------------------------------------------------
 
 class GivenFlags;

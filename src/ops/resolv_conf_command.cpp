@@ -8,6 +8,7 @@
 #include "node/resolver_file.h"
 
 #include <array>
+#include <system_error>
 #include <utility>
 
 namespace waypost::ops {
@@ -167,10 +168,16 @@ Result<node::PodDns> pod_of(const GivenFlags& given) {
 
 // ---- The node -----------------------------------------------------------------------------------
 
+bool is_same_path(const std::filesystem::path& one, const std::filesystem::path& other) {
+  std::error_code ec;  // Of an empty path, which is none.
+  return std::filesystem::absolute(one, ec).lexically_normal() ==
+         std::filesystem::absolute(other, ec).lexically_normal();
+}
+
 std::string backup_of(const GivenFlags& given, const std::string& path) {
-  const bool is_written = std::filesystem::path(path).lexically_normal() ==
-                          std::filesystem::path(given.text("write", "")).lexically_normal();
-  return is_written ? given.text("backup", path + ".waypost-backup") : path + ".waypost-backup";
+  return is_same_path(path, given.text("write", ""))
+             ? given.text("backup", path + ".waypost-backup")
+             : path + ".waypost-backup";
 }
 
 Result<node::ResolverFile> read_host_file(const GivenFlags& given, const std::string& path,
@@ -272,6 +279,9 @@ CommandOutput run_with(const GivenFlags& given) {
                                                 ": expected --write PATH as well"});
   }
   const FileEdit edit = edit_of(given);
+  if (is_same_path(edit.backup, edit.path)) {
+    return failed(refused("backup", edit.backup.string(), "another file than that of --write"));
+  }
   if (*revert) {
     FileCalls calls;
     return outcome(edit, revert_file(calls, edit), true);

@@ -102,6 +102,9 @@ def printed(folder):
             f"{broken}: line 2: found 'nameserver' alone, expected an address behind it", "--host-file", broken)
     refused("an unknown flag", "--namespaces: found an unknown flag, expected perhaps '--namespace'",
             "--namespaces", "a")
+    refused("a backup that is the file itself",
+            f"--backup: found '{folder.path}/./resolv.conf', expected another file than that of --write",
+            "--write", folder / "resolv.conf", "--backup", f"{folder.path}/./resolv.conf")
     refused("a revert of nothing", "--revert: expected --write PATH as well", "--revert")
 
 

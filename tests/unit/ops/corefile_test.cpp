@@ -785,6 +785,11 @@ TEST_CASE("flags of CoreDNS, kube-dns and node-cache become our own or are refus
         "addresses of the node's own\n");
   CHECK(refusal({"-conf", "/c", "--config", "/d"}) ==
         "-conf: found together with --config, expected one of them\n");
+  CHECK(refusal({"-conf", "/c", "-conf", "/d"}) == "-conf: found 2 values, expected one\n");
+  CHECK(refusal({"-p", "1", "-dns.port=2", "--dns-port=3"}) ==
+        "-dns.port: found 3 values, expected one\n");
+  CHECK(refusal({"--config", "/c", "--config=/d"}) == "--config: found 2 values, expected one\n");
+  CHECK(refusal({"-conf"}) == "--conf: found no value, expected one\n");
   CHECK(refusal({"-dns.port", "x"}) ==
         "-dns.port: found 'x', expected a port number up to 65535\n");
   CHECK(refusal({"-dns.port", "1", "--listen", "127.0.0.1:0"}) ==
