@@ -20,7 +20,7 @@ struct FileIdentity {
   bool is_settled() const noexcept;
 };
 
-// Nothing when there is no file.
+// Nothing when there is no file, or none to be seen; errno then says why.
 std::optional<FileIdentity> identify(const std::filesystem::path& path) noexcept;
 
 }  // namespace waypost

@@ -2,31 +2,23 @@
 
 #include "base/file.h"
 
-#include <cerrno>
+#include <cstdint>
 #include <utility>
 
 namespace waypost::kube {
-namespace {
-
-bool is_same(const struct stat& a, const struct stat& b) noexcept {
-  return a.st_dev == b.st_dev && a.st_ino == b.st_ino && a.st_size == b.st_size &&
-         a.st_mtim.tv_sec == b.st_mtim.tv_sec && a.st_mtim.tv_nsec == b.st_mtim.tv_nsec;
-}
-
-}  // namespace
 
 Result<void> RotatingText::refresh() {
   if (!has_file()) {
     return {};
   }
-  struct stat now{};
-  if (::stat(source_.file.c_str(), &now) != 0) {
+  const std::optional<FileIdentity> identity = identify(source_.file);
+  if (!identity) {
     return system_failure(source_.file.string());
   }
-  if (seen_ && is_same(*seen_, now)) {
+  if (identity == seen_) {
     return {};
   }
-  if (now.st_size > static_cast<off_t>(MaxSize)) {
+  if (identity->size > std::int64_t{MaxSize}) {
     return failure(ErrorKind::Exhausted, source_.file.string() + ": larger than " +
                                              std::to_string(MaxSize >> 10) + " KiB");
   }
@@ -35,7 +27,7 @@ Result<void> RotatingText::refresh() {
     return std::unexpected(std::move(content.error()));
   }
   text_ = std::move(*content);
-  seen_ = now;
+  seen_ = identity->is_settled() ? identity : std::nullopt;
   return {};
 }
 

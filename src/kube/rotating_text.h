@@ -4,12 +4,13 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/file_identity.h"
 #include "kube/api_access.h"
 
-#include <sys/stat.h>
-
+#include <cstddef>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace waypost::kube {
 
@@ -21,8 +22,9 @@ class RotatingText {
   explicit RotatingText(TextOrFile source) : source_(std::move(source)) { text_ = source_.text; }
 
   // Reads the file, if there is one and it looks different from when it was last read (device,
-  // inode, size or time of modification).  Blocks for as long as that takes.  Fails when it cannot
-  // be read; the text is then as before.  The message names the file.
+  // inode, size, time of modification or of change), or may have been written again without that.
+  // Blocks for as long as that takes.  Fails when it cannot be read; the text is then as before.
+  // The message names the file.
   Result<void> refresh();
 
   // What was read last; before that, the text given beside the file.
@@ -34,7 +36,7 @@ class RotatingText {
  private:
   TextOrFile source_;
   std::string text_;
-  std::optional<struct stat> seen_;
+  std::optional<FileIdentity> seen_;  // Of what was read, once that is settled.
 };
 
 }  // namespace waypost::kube
