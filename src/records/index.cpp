@@ -72,13 +72,10 @@ std::vector<Apex> apexes_of(const Options& options) {
     Apex apex{wire_of(zone), static_cast<std::uint8_t>(zone.label_count()), is_reverse};
     for (const dns::Name& each : options.fallthrough_zones) {
       if (zone.is_within(each)) {
-        apex.through = Apex::Through::All;
+        apex.falls_through_whole = true;
       } else if (each.is_within(zone)) {
         apex.parts.push_back(each.lowered());
       }
-    }
-    if (apex.through == Apex::Through::None && !apex.parts.empty()) {
-      apex.through = Apex::Through::Parts;
     }
     apexes.push_back(std::move(apex));
   };

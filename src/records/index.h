@@ -38,13 +38,12 @@ struct Apex {
   std::uint8_t labels = 0;
   bool is_reverse = false;
   // Options::fallthrough_zones: of which names that do not exist others are asked.
-  enum class Through : std::uint8_t { None, Parts, All };
-  Through through = Through::None;
+  bool falls_through_whole = false;
   std::vector<dns::Name> parts = {};  // In lower case, with all that is below them.
 
   // Whether others are asked for `name`, which is in this zone, if it does not exist.
   bool falls_through(const dns::NameKey& name) const noexcept {
-    return through != Through::None && (through == Through::All || is_in_parts(name));
+    return falls_through_whole || (!parts.empty() && is_in_parts(name));
   }
   bool is_in_parts(const dns::NameKey& name) const noexcept;
 };
