@@ -98,11 +98,6 @@ class Answer {
   // From a name on, which stands in the message at `start_owner`.
   void resolve(const dns::NameKey& start, std::uint16_t start_owner, Search& search,
                dns::Target& first, dns::Target& second) noexcept;
-  // Whether a name that does not exist there is asked elsewhere.
-  bool falls_through(const Authority& authority, const dns::NameKey& name) const noexcept {
-    return authority.cluster != nullptr && authority.cluster->falls_through(name) &&
-           answers_ != nullptr;
-  }
   // What there is to say of a name of the cluster before the cluster is known.
   [[gnu::noinline]] Outcome solve_unready(const Authority& authority,
                                           const dns::NameKey& name) noexcept;

@@ -8,6 +8,10 @@
 #include "records/index.h"
 #include "zones/zone_set.h"
 
+namespace waypost::resolver {
+class AnswerCache;
+}
+
 namespace waypost::server {
 
 struct Authority {
@@ -15,32 +19,22 @@ struct Authority {
   const zones::Zone* zone = nullptr;
 
   bool is_none() const noexcept { return cluster == nullptr && zone == nullptr; }
+  // Whether `name`, if it does not exist here, is asked elsewhere.  `answers` is Views::answers:
+  // null where nothing is.
+  bool falls_through(const dns::NameKey& name,
+                     const resolver::AnswerCache* answers) const noexcept {
+    return cluster != nullptr && cluster->falls_through(name) && answers != nullptr;
+  }
 };
 
 // Whether a name within both is the cluster's: the longer apex owns it.  Reverse zones overlap
 // (10.in-addr.arpa is an empty zone by RFC 6303, or another network's, and holds ClusterIPs at the
 // same time): there, a name that the cluster has is the cluster's, and as long as the cluster is
 // not known, so is one that it may have, but for what an operator's own zone says.
-// Kept out of the way of the many names that one alone encloses.
-[[gnu::noinline]] inline bool is_of_cluster(const records::Index& index,
-                                            const records::Apex& cluster, const zones::Owner& owner,
-                                            const dns::NameKey& name,
-                                            records::Index::Search& search) noexcept {
-  if (owner.labels < cluster.labels) {
-    return true;
-  }
-  if (owner.labels == cluster.labels && (owner.zone != nullptr || !cluster.is_reverse)) {
-    return true;
-  }
-  if (!cluster.is_reverse) {
-    return false;
-  }
-  if (index.has(name, search) || (owner.gives_way && cluster.falls_through(name))) {
-    return true;
-  }
-  const bool is_own_zone = owner.zone != nullptr && !owner.gives_way;
-  return !is_own_zone && !index.is_ready() && index.may_have(cluster, name);
-}
+// Not inline: most names one of the two alone encloses.
+bool is_of_cluster(const records::Index& index, const records::Apex& cluster,
+                   const zones::Owner& owner, const dns::NameKey& name,
+                   records::Index::Search& search) noexcept;
 
 inline Authority find_authority(const records::Index& index, const zones::ZoneSet& zones,
                                 const dns::NameKey& name, records::Index::Search& search) noexcept {

@@ -70,7 +70,7 @@ Completion::Result Completion::run(const Authority& owner, const IpAddress& clie
   result_.outcome = SearchOutcome::Nowhere;
   // The first step may be a name that other servers have (Options::fallthrough_zones): then it is
   // the answer, without a CNAME.
-  Finding finding = owner.cluster->falls_through(query_.name) && sources_.answers != nullptr
+  Finding finding = owner.falls_through(query_.name, sources_.answers)
                         ? find_elsewhere(query_.name, 0)
                         : Finding::Nothing;
   if (finding == Finding::Something) {
@@ -136,10 +136,9 @@ Completion::Finding Completion::find(const dns::NameKey& name, unsigned step) no
   const Authority authority = find_authority(sources_.index, sources_.zones, name, search);
   if (!authority.is_none()) {
     const Finding here = find_here(authority, name, search);
-    const bool is_asked_elsewhere = here == Finding::Nothing && authority.cluster != nullptr &&
-                                    authority.cluster->falls_through(name) &&
-                                    sources_.answers != nullptr;
-    return is_asked_elsewhere ? find_elsewhere(name, step) : here;
+    return here == Finding::Nothing && authority.falls_through(name, sources_.answers)
+               ? find_elsewhere(name, step)
+               : here;
   }
   return sources_.answers != nullptr ? find_elsewhere(name, step) : Finding::Refused;
 }

@@ -73,7 +73,7 @@ Outcome Answer::solve(const Authority& authority, const dns::Lookup& lookup, Sea
 // which asks elsewhere for all that it does not know yet: of a ClusterIP, others would say that it
 // has no name.
 Outcome Answer::solve_unready(const Authority& authority, const dns::NameKey& name) noexcept {
-  if (falls_through(authority, name) && !index_.may_have(*authority.cluster, name)) {
+  if (authority.falls_through(name, answers_) && !index_.may_have(*authority.cluster, name)) {
     return Outcome::NoName;
   }
   fail(Rcode::ServFail, dns::ExtendedError::NotReady, "the cluster is not synced yet"sv);
@@ -107,7 +107,7 @@ void Answer::resolve(const dns::NameKey& start, std::uint16_t start_owner, Searc
         outcome = next->name.size != 0 ? Outcome::Follow : outcome;
       }
     }
-    if (outcome == Outcome::NoName && falls_through(authority, *name)) {
+    if (outcome == Outcome::NoName && authority.falls_through(*name, answers_)) {
       extended_error_.reset();
       out_.set_authoritative(owner != dns::QuestionOffset);
       return resolve_elsewhere(*name, owner);

@@ -5,6 +5,7 @@
 #include <bit>
 #include <bitset>
 #include <map>
+#include <ranges>
 
 namespace waypost::zones {
 
@@ -28,7 +29,6 @@ struct ZoneSet::Table {
     for (const auto& [apex, owner] : owners) {
       Slot slot{.is_taken = true, .owner = owner, .apex = apex.lowered()};
       slot.hash = dns::hash_name(slot.apex.wire());
-      slot.owner.labels = static_cast<std::uint8_t>(apex.label_count());
       std::size_t at = slot.hash & mask;
       while (slots[at].is_taken) {
         at = (at + 1) & mask;
@@ -98,10 +98,17 @@ void ZoneSet::build(const std::vector<Loaded>& loaded, std::span<const dns::Name
   for (const Loaded& each : loaded) {
     by_apex.insert_or_assign(each.zone->apex(), &each);
   }
+  // The root is nobody's: no zone here has what is left.
+  auto others =
+      std::views::filter(elsewhere, [](const dns::Name& apex) { return !apex.is_root(); });
   const auto is_elsewhere = [&](const dns::Name& apex) {
-    return std::ranges::any_of(elsewhere, [&](const dns::Name& other) {
-      return !other.is_root() && apex.is_within(other);
-    });
+    return std::ranges::any_of(others,
+                               [&](const dns::Name& other) { return apex.is_within(other); });
+  };
+  const auto owner_at = [](const dns::Name& apex, const Zone* zone, bool gives_way) {
+    return Owner{.zone = zone,
+                 .labels = static_cast<std::uint8_t>(apex.label_count()),
+                 .gives_way = gives_way};
   };
   std::map<dns::Name, Owner> owners;
   for (const auto& [apex, each] : by_apex) {
@@ -109,13 +116,11 @@ void ZoneSet::build(const std::vector<Loaded>& loaded, std::span<const dns::Name
       continue;
     }
     const bool gives_way = each->is_built_in && each->zone->record_count() == RecordsOfEmptyZone;
-    owners.emplace(apex, Owner{.zone = each->zone.get(), .gives_way = gives_way});
+    owners.emplace(apex, owner_at(apex, each->zone.get(), gives_way));
     zones_.push_back(each->zone);
   }
-  for (const dns::Name& apex : elsewhere) {
-    if (!apex.is_root()) {
-      owners.emplace(apex, Owner{});  // Unless a zone is there.
-    }
+  for (const dns::Name& apex : others) {
+    owners.emplace(apex, owner_at(apex, nullptr, false));  // Unless a zone is there.
   }
   table_ = std::make_unique<const Table>(owners);
 }
