@@ -32,6 +32,12 @@ std::optional<std::uint8_t> read_nibble(Bytes label) noexcept {
 
 }  // namespace
 
+bool is_reverse(const Name& name) noexcept {
+  NameKey key;
+  key.assign(name.wire());
+  return is_reverse(key);
+}
+
 std::optional<ReverseName> read_reverse_name(const NameKey& name) noexcept {
   const bool v4 = name.is_within(as_bytes(InAddrArpa), 2);
   if (!v4 && !name.is_within(as_bytes(Ip6Arpa), 2)) {
@@ -80,6 +86,10 @@ ReverseWire write_reverse_name(const IpAddress& address, std::size_t labels) noe
             out.octets.begin() + static_cast<std::ptrdiff_t>(out.size));
   out.size += suffix.size();
   return out;
+}
+
+Name reverse_name(const IpAddress& address, std::size_t labels) {
+  return *Name::from_wire(write_reverse_name(address, labels).wire());  // Always valid.
 }
 
 IpAddress reverse_prefix(const IpAddress& address, std::size_t labels) noexcept {

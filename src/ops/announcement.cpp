@@ -1,6 +1,7 @@
 #include "ops/announcement.h"
 
 #include "dns/name.h"
+#include "dns/reverse_name.h"
 #include "dns/types.h"
 #include "ops/trial.h"
 
@@ -32,7 +33,8 @@ class Examples {
     for (const IpAddress& address : service.cluster_ips) {
       const RecordType type = address.is_v4() ? RecordType::A : RecordType::AAAA;
       propose(address_, name, type, typed(name) + " " + dns::to_text(type));
-      propose(pointer_, reverse_name(address), RecordType::PTR, "-x " + address.to_text());
+      propose(pointer_, dns::reverse_name(address).to_text(), RecordType::PTR,
+              "-x " + address.to_text());
     }
     for (const kube::ServicePort& port : service.ports) {
       if (!port.name.empty()) {

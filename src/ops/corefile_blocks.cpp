@@ -1,6 +1,7 @@
 // Server blocks put together: listeners, the cluster, who is asked for what.
 
 #include "base/ip_address.h"
+#include "dns/reverse_name.h"
 #include "ops/corefile_translator.h"
 #include "ops/option_table.h"
 #include "ops/text.h"
@@ -31,12 +32,6 @@ std::optional<std::string> take_port(std::string& text) {
 }
 
 }  // namespace
-
-bool Translator::is_reverse(const dns::Name& name) {
-  static const dns::Name v4 = *dns::Name::from_text("in-addr.arpa.");
-  static const dns::Name v6 = *dns::Name::from_text("ip6.arpa.");
-  return name.is_within(v4) || name.is_within(v6);
-}
 
 void Translator::read_keys(const corefile::ServerBlock& block) {
   block_->place = block.keys.front().place;
@@ -150,7 +145,7 @@ void Translator::combine_cluster() {
       continue;
     }
     check_other_blocks(*owner, zone);
-    if (is_reverse(zone.name)) {
+    if (dns::is_reverse(zone.name)) {
       add("reverseZones", zone.text, zone.place, "kubernetes");
     } else if (std::exchange(has_domain, true)) {
       complain(zone.place, "kubernetes: found a second zone '" + zone.text +
@@ -189,7 +184,7 @@ void Translator::combine_cluster() {
 bool Translator::is_stub_domain(const Block& block, const Zone& other, const Zone& cluster) {
   const bool is_reserved = other.name == cluster.name || other.name == cluster.name.child("svc") ||
                            other.name == cluster.name.child("pod");
-  return !is_reserved && !is_reverse(other.name) &&
+  return !is_reserved && !dns::is_reverse(other.name) &&
          std::any_of(block.forwards.begin(), block.forwards.end(), [&](const Forward& forward) {
            return !forward.upstreams.front().starts_with('/') &&
                   std::any_of(forward.zones.begin(), forward.zones.end(),
@@ -215,7 +210,7 @@ void Translator::check_other_blocks(const Block& owner, const Zone& zone) {
           falls_through_everywhere_ ||
           std::any_of(fallthrough_.begin(), fallthrough_.end(),
                       [&](const Zone& each) { return zone.name.is_within(each.name); });
-      if (is_below && is_reverse(zone.name) && falls_through && !owner.forwards.empty()) {
+      if (is_below && dns::is_reverse(zone.name) && falls_through && !owner.forwards.empty()) {
         note(other.place,
              "the addresses of the cluster's Services below '" + other.text +
                  "' have the cluster's names; the block has the others",

@@ -2,6 +2,7 @@
 // that the options of the same meaning take.
 
 #include "base/ip_address.h"
+#include "dns/reverse_name.h"
 #include "ops/corefile_translator.h"
 
 #include <algorithm>
@@ -39,10 +40,8 @@ std::string joined(const std::vector<Word>& words, std::size_t from) {
 
 // Whether names of addresses are within, or it is within these.
 bool has_reverse_names(const dns::Name& zone) {
-  static const dns::Name all[] = {*dns::Name::from_text("in-addr.arpa."),
-                                  *dns::Name::from_text("ip6.arpa.")};
-  return std::ranges::any_of(
-      all, [&](const dns::Name& each) { return each.is_within(zone) || zone.is_within(each); });
+  static const dns::Name parent = *dns::Name::from_text("arpa.");
+  return dns::is_reverse(zone) || parent.is_within(zone);
 }
 
 // Whether `pattern` is several of which one fits, so that its end is that of the last one only.
@@ -231,7 +230,7 @@ void Translator::read_hosts(const Line& line) {
     if (!falls_through && !hosts_through_.empty()) {
       complain(line.place(), "hosts fallthrough: found zones that are not all of '" + zone.text +
                                  "', expected all of it or nothing");
-    } else if (!falls_through && !is_reverse(zone.name)) {
+    } else if (!falls_through && !dns::is_reverse(zone.name)) {
       add("hostsZones", zone.text, line.place(), "hosts");
     }
   }
@@ -286,7 +285,7 @@ void Translator::read_hosts_fallthrough(const Line& line) {
   hosts_fall_through_ = line.words.size() == 1;
   hosts_through_ = argument_zones(line, 1);
   // Reverse names are never kept from others.
-  std::erase_if(hosts_through_, [](const Zone& zone) { return is_reverse(zone.name); });
+  std::erase_if(hosts_through_, [](const Zone& zone) { return dns::is_reverse(zone.name); });
 }
 
 void Translator::read_hosts_no_reverse(const Line& line) {

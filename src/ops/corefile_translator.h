@@ -190,7 +190,6 @@ class Translator {
   std::vector<Zone> rule_zones(const corefile::Line& line, std::size_t from);
   void add_host(const corefile::Line& line, const std::vector<Zone>& zones, bool has_reverse);
   void combine_hosts();
-  static bool is_reverse(const dns::Name& name);
   static std::string zone_words(const std::vector<Zone>& zones);
   void check_rules_of_all(const corefile::Line& line);
 

@@ -1,57 +1,37 @@
 #include "ops/reverse_zones.h"
 
-#include <array>
+#include "dns/reverse_name.h"
+
+#include <cstddef>
 #include <cstdint>
 #include <string>
-#include <utility>
 
 namespace waypost::ops {
 namespace {
 
-// The digits of an address in the steps that reverse names take: octets or nibbles.
-std::vector<unsigned> steps_of(const IpAddress& address) {
-  std::vector<unsigned> steps;
-  for (const std::uint8_t octet : address.octets()) {
-    if (address.is_v4()) {
-      steps.push_back(octet);
-    } else {
-      steps.push_back(octet >> 4U);
-      steps.push_back(octet & 0xfU);
-    }
-  }
-  return steps;
-}
-
 std::string step_text(unsigned step, bool v4) {
   return v4 ? std::to_string(step) : std::string(1, "0123456789abcdef"[step]);
-}
-
-// Names made here are short and of digits: they are always valid.
-dns::Name known_name(const std::string& text) {
-  return dns::Name::from_text(text).value_or(dns::Name());
 }
 
 }  // namespace
 
 std::vector<dns::Name> reverse_zones_of(const IpPrefix& prefix) {
   const bool v4 = prefix.base().is_v4();
-  const unsigned step_bits = v4 ? 8 : 4;
-  const std::vector<unsigned> steps = steps_of(prefix.base());
+  const unsigned step_bits = v4 ? 8 : 4;  // What one label stands for.
   const std::size_t whole = prefix.length() / step_bits;
   const unsigned rest = prefix.length() % step_bits;
-
-  std::string parent = v4 ? "in-addr.arpa." : "ip6.arpa.";
-  for (std::size_t i = 0; i < whole; ++i) {
-    parent.insert(0, step_text(steps[i], v4) + ".");
-  }
+  const dns::Name parent = dns::reverse_name(prefix.base(), whole);
   if (rest == 0) {
-    return {known_name(parent)};
+    return {parent};
   }
+  // The bits of the prefix that the labels of `parent` do not say, with zeros behind.
+  const std::uint8_t octet = prefix.base().octets()[prefix.length() / 8];
+  const unsigned first = v4 ? octet : whole % 2 == 0 ? octet >> 4U : octet & 0xfU;
   std::vector<dns::Name> zones;
   const unsigned count = 1U << (step_bits - rest);
   zones.reserve(count);
   for (unsigned i = 0; i < count; ++i) {
-    zones.push_back(known_name(step_text(steps[whole] + i, v4) + "." + parent));
+    zones.push_back(*parent.child(step_text(first + i, v4)));  // Short, and of digits.
   }
   return zones;
 }
@@ -68,7 +48,7 @@ Result<std::vector<dns::Name>> reverse_zones_from_text(std::string_view text) {
   if (!name) {
     return std::unexpected(name.error());
   }
-  if (!name->is_within(known_name("in-addr.arpa.")) && !name->is_within(known_name("ip6.arpa."))) {
+  if (!dns::is_reverse(*name)) {
     return failure(ErrorKind::InvalidInput, "not a name below in-addr.arpa or ip6.arpa");
   }
   return std::vector<dns::Name>{name->lowered()};

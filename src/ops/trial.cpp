@@ -1,8 +1,8 @@
 #include "ops/trial.h"
 
+#include "base/ip_address.h"
 #include "dns/response.h"
 
-#include <string_view>
 #include <utility>
 
 namespace waypost::ops {
@@ -36,19 +36,6 @@ Bytes Trial::ask(const dns::Name& name, dns::RecordType type, server::Transport 
 bool Trial::is_answered(const dns::Name& name, dns::RecordType type) {
   const Bytes reply = ask(name, type, server::Transport::Tcp);
   return reply.size() >= dns::HeaderSize && (reply[3] & 0xfU) == 0 && load_u16(&reply[6]) != 0;
-}
-
-std::string reverse_name(const IpAddress& address) {
-  constexpr std::string_view Digits = "0123456789abcdef";
-  std::string name = address.is_v4() ? "in-addr.arpa." : "ip6.arpa.";
-  for (const std::uint8_t octet : address.octets()) {
-    if (address.is_v4()) {
-      name.insert(0, std::to_string(octet) + ".");
-    } else {
-      name.insert(0, {Digits[octet & 0xfU], '.', Digits[octet >> 4U], '.'});
-    }
-  }
-  return name;
 }
 
 }  // namespace waypost::ops

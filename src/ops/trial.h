@@ -3,7 +3,6 @@
 #pragma once
 
 #include "base/bytes.h"
-#include "base/ip_address.h"
 #include "base/rcu.h"
 #include "dns/name.h"
 #include "dns/types.h"
@@ -11,7 +10,6 @@
 #include "server/responder.h"
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
 namespace waypost::ops {
@@ -41,8 +39,5 @@ class Trial {
   server::Responder responder_;
   std::vector<std::uint8_t> reply_;
 };
-
-// "7.0.96.10.in-addr.arpa."
-std::string reverse_name(const IpAddress& address);
 
 }  // namespace waypost::ops

@@ -7,6 +7,7 @@
 #include <compare>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
@@ -27,10 +28,6 @@ constexpr std::array<std::uint8_t, 2> Wildcard = {1, '*'};
 
 bool is_wildcard(const dns::Name& name) noexcept {
   return std::ranges::equal(name.wire().first(Wildcard.size()), Wildcard);
-}
-
-bool is_reverse(const dns::NameKey& name) noexcept {
-  return name.is_within(as_bytes(dns::InAddrArpa), 2) || name.is_within(as_bytes(dns::Ip6Arpa), 2);
 }
 
 // Nothing for names that are no address's.
@@ -258,7 +255,7 @@ bool Hosts::decides(const dns::NameKey& name) const noexcept {
 }
 
 const dns::Name* Hosts::denying_zone(const dns::NameKey& name) const noexcept {
-  const std::size_t least_labels = is_reverse(name) ? 2 : 0;
+  const std::size_t least_labels = dns::is_reverse(name) ? 2 : 0;
   const auto zone = std::ranges::find_if(options_.zones, [&](const dns::Name& each) {
     return each.label_count() >= least_labels && name.is_within(each.wire(), each.label_count());
   });

@@ -28,7 +28,7 @@ OwnerName owner_of_address(const IpAddress& address, std::size_t labels) noexcep
 }
 
 OwnerName owner_of_address(const IpAddress& address) noexcept {
-  return owner_of_address(address, address.is_v4() ? dns::ReverseLabelsV4 : dns::ReverseLabelsV6);
+  return owner_of_address(address, dns::reverse_labels(address));
 }
 
 OwnerName owner_of(const Entry& entry, Bytes zone) noexcept {

@@ -66,7 +66,7 @@ void add_cluster_ips(const ServiceData* data, std::set<IpAddress>& to) {
 std::size_t room_for(const std::set<IpAddress>& addresses) {
   std::size_t names = 1;
   for (const IpAddress& address : addresses) {
-    names += address.is_v4() ? dns::ReverseLabelsV4 : dns::ReverseLabelsV6;  // With branches.
+    names += dns::reverse_labels(address);  // With branches.
   }
   return names;
 }

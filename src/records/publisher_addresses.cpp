@@ -14,10 +14,6 @@
 namespace waypost::records {
 namespace {
 
-std::size_t reverse_labels(const IpAddress& address) {
-  return address.is_v4() ? dns::ReverseLabelsV4 : dns::ReverseLabelsV6;
-}
-
 std::string to_text(const OwnerName& name) {
   const auto parsed = dns::Name::from_wire(name.wire());
   return parsed ? parsed->to_text() : std::string();
@@ -168,7 +164,7 @@ void Publisher::count_branches(const IpAddress& address, int change) {
   whole.assign(owner_of_address(address).wire());
   const std::size_t apex_labels = index_.enclosing(whole)->labels;
   constexpr std::size_t ArpaLabels = 2;  // in-addr.arpa, ip6.arpa
-  for (std::size_t labels = reverse_labels(address) - 1; labels + ArpaLabels > apex_labels;
+  for (std::size_t labels = dns::reverse_labels(address) - 1; labels + ArpaLabels > apex_labels;
        --labels) {
     const OwnerName name = owner_of_address(address, labels);
     const Entry before = find(name, NodeKind::Branch);

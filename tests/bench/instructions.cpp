@@ -10,6 +10,7 @@
 #include "bench/questions.h"
 #include "bench/world.h"
 #include "dns/name.h"
+#include "dns/reverse_name.h"
 #include "records/publisher.h"
 #include "server/query_sampler.h"
 #include "server/responder.h"
@@ -52,14 +53,6 @@ bool is_endpoint(const Question& question) {
   return as_text(Bytes(question.request).subspan(dns::HeaderSize + 1, Prefix.size())) == Prefix;
 }
 
-std::string reverse_name(const IpAddress& v4) {
-  std::string name;
-  for (const std::uint8_t octet : v4.octets()) {
-    name.insert(0, std::to_string(octet) + ".");
-  }
-  return name + "in-addr.arpa.";
-}
-
 // The reverse names of cluster IPs and of endpoints' addresses, in turns.
 std::vector<Question> make_reverse_questions(const World& world) {
   std::vector<Question> questions;
@@ -71,8 +64,8 @@ std::vector<Question> make_reverse_questions(const World& world) {
     const kube::Service object = world.service(service);
     const kube::EndpointSlice slice = world.slice(service, 0);
     for (const IpAddress& address : {object.cluster_ips.front(), slice.endpoints[0].address}) {
-      questions.push_back(make_question(reverse_name(address), dns::RecordType::PTR, false,
-                                        dns::Rcode::NoError, 1));
+      questions.push_back(make_question(dns::reverse_name(address).to_text(), dns::RecordType::PTR,
+                                        false, dns::Rcode::NoError, 1));
     }
   }
   return questions;

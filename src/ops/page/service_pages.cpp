@@ -1,6 +1,7 @@
 #include "ops/page/service_pages.h"
 
 #include "dns/ldns_bridge.h"
+#include "dns/reverse_name.h"
 #include "ops/page/service_search.h"
 #include "ops/page/table.h"
 #include "sources/api_kind.h"
@@ -268,7 +269,7 @@ Html service_answers(const kube::ObjectKey& key, const cache::ServiceState& stat
   ask(name, RecordType::AAAA);
   if (const kube::Service* service = state.service.get()) {
     for (const IpAddress& address : service->cluster_ips) {
-      ask(reverse_name(address), RecordType::PTR);
+      ask(dns::reverse_name(address).to_text(), RecordType::PTR);
     }
     for (const kube::ServicePort& port : service->ports) {
       if (!port.name.empty()) {
