@@ -68,4 +68,8 @@ std::string to_text(Rcode rcode) {
   return or_number(find_text(RcodeNames, number), "RCODE", number);
 }
 
+std::string rcode_place_to_text(std::size_t place) {
+  return place == OtherRcodes ? "other" : to_text(static_cast<Rcode>(place));
+}
+
 }  // namespace waypost::dns

@@ -55,6 +55,15 @@ enum class Rcode : std::uint16_t {
   BadCookie = 23,
 };
 
+// Where messages with `rcode` are counted: at its number, and those above BADCOOKIE, the last one
+// that the registry has a name for, together at OtherRcodes.
+inline constexpr std::size_t OtherRcodes = 24;
+inline constexpr std::size_t RcodePlaces = OtherRcodes + 1;
+constexpr std::size_t rcode_place(Rcode rcode) noexcept {
+  const auto number = static_cast<std::size_t>(rcode);
+  return number < OtherRcodes ? number : OtherRcodes;
+}
+
 // RFC 8914, 5.2.
 enum class ExtendedError : std::uint16_t {
   Other = 0,
@@ -78,10 +87,13 @@ inline constexpr std::size_t MaxLabels =
 inline constexpr std::size_t PlainUdpSize = 512;      // RFC 1035, 2.3.4: without EDNS
 inline constexpr std::size_t MaxMessageSize = 65535;  // RFC 1035, 4.2.2: TCP's length prefix
 
-// The registry's mnemonic, "TYPE1234" for others (RFC 3597, 5).
-std::string to_text(RecordType type);
-// Without allocation; empty for a type that has no mnemonic.
+// The registry's name of a type that is in use, without allocation; empty for all others.
 std::string_view mnemonic(RecordType type) noexcept;
+// The same, "TYPE1234" for those others (RFC 3597, 5).
+std::string to_text(RecordType type);
+// The registry's name, "RCODE1234" for an rcode that has none.
 std::string to_text(Rcode rcode);
+// What is counted at a rcode_place(): the rcode's name, or "other".
+std::string rcode_place_to_text(std::size_t place);
 
 }  // namespace waypost::dns

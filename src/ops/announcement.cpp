@@ -115,14 +115,13 @@ std::string totals(std::span<const server::Counters* const> workers) {
   const std::uint64_t tcp = sum(&Counters::tcp_queries);
   std::string line = fmt::format("{} queries ({} udp, {} tcp)", udp + tcp, udp, tcp);
 
-  const std::size_t rcodes = std::tuple_size_v<decltype(Counters::rcodes)>;
-  for (std::size_t rcode = 0; rcode < rcodes; ++rcode) {
+  for (std::size_t place = 0; place < dns::RcodePlaces; ++place) {
     std::uint64_t answers = 0;
     for (const Counters* worker : workers) {
-      answers += worker->rcodes[rcode].value();
+      answers += worker->rcodes[place].value();
     }
     if (answers != 0) {
-      line += fmt::format(", {} {}", answers, dns::to_text(static_cast<dns::Rcode>(rcode)));
+      line += fmt::format(", {} {}", answers, dns::rcode_place_to_text(place));
     }
   }
   for (const auto& [name, counter] :

@@ -36,15 +36,10 @@ void add(UpstreamCounters& sum, const UpstreamCounters& more) {
   }
 }
 
-// What dns::to_text() has no name for is one, so that an upstream cannot make series without end.
-std::string rcode_text(std::size_t place) {
-  return place == resolver::OtherRcodes ? "other" : dns::to_text(static_cast<dns::Rcode>(place));
-}
-
 // What rates and alerts divide is there from the beginning, so that its first increase is seen.
 bool is_always_told(std::size_t place) noexcept {
-  return place == resolver::rcode_place(dns::Rcode::NoError) ||
-         place == resolver::rcode_place(dns::Rcode::ServFail);
+  return place == dns::rcode_place(dns::Rcode::NoError) ||
+         place == dns::rcode_place(dns::Rcode::ServFail);
 }
 
 void collect_answers(Scrape& scrape, const std::string& upstream,
@@ -55,7 +50,7 @@ void collect_answers(Scrape& scrape, const std::string& upstream,
     if (counters.rcodes[place] == 0 && !has_latency && !is_always_told(place)) {
       continue;
     }
-    const MetricLabels labels{{"to", upstream}, {"rcode", rcode_text(place)}};
+    const MetricLabels labels{{"to", upstream}, {"rcode", dns::rcode_place_to_text(place)}};
     scrape.counter("coredns_forward_responses_total", "Answers of an upstream.",
                    number(counters.rcodes[place]), labels);
     if (!has_latency && !is_always_told(place)) {
@@ -64,9 +59,9 @@ void collect_answers(Scrape& scrape, const std::string& upstream,
     const LatencyBuckets latency = has_latency ? found->second : LatencyBuckets();
     scrape.histogram("coredns_forward_request_duration_seconds",
                      "How long an upstream took to answer.", latency, labels);
-    scrape.histogram("coredns_proxy_request_duration_seconds",
-                     "How long an upstream took to answer.", latency,
-                     {{"proxy_name", "forward"}, {"to", upstream}, {"rcode", rcode_text(place)}});
+    scrape.histogram(
+        "coredns_proxy_request_duration_seconds", "How long an upstream took to answer.", latency,
+        {{"proxy_name", "forward"}, {"to", upstream}, {"rcode", dns::rcode_place_to_text(place)}});
   }
 }
 

@@ -77,12 +77,12 @@ void collect_rcodes(Scrape& scrape, Workers workers, const Labels& labels) {
       sums(workers, [](const Counters& worker) -> const auto& { return worker.rcodes; });
   for (std::size_t i = 0; i < counts.size(); ++i) {
     // Those that rates and alerts divide by are there from the beginning.
-    const auto rcode = static_cast<dns::Rcode>(i);
-    const bool always = rcode == dns::Rcode::NoError || rcode == dns::Rcode::NxDomain ||
-                        rcode == dns::Rcode::ServFail;
+    const bool always = i == dns::rcode_place(dns::Rcode::NoError) ||
+                        i == dns::rcode_place(dns::Rcode::NxDomain) ||
+                        i == dns::rcode_place(dns::Rcode::ServFail);
     if (counts[i] != 0 || always) {
       scrape.counter("coredns_dns_responses_total", "Answers sent.", to_double(counts[i]),
-                     labels.with(Label("rcode", dns::to_text(rcode))));
+                     labels.with(Label("rcode", dns::rcode_place_to_text(i))));
     }
   }
 }

@@ -304,7 +304,7 @@ bool Exchange::is_deaf_to_edns(dns::Rcode rcode, bool has_edns) const noexcept {
 }
 
 void Exchange::conclude(Answer answer) {
-  ++upstream_->counters().rcodes[rcode_place(answer.rcode)];
+  ++upstream_->counters().rcodes[dns::rcode_place(answer.rcode)];
   upstream_->counters().lame += answer.is_lame ? 1 : 0;
   if (without_edns_ && answer.rcode != dns::Rcode::FormErr && answer.rcode != dns::Rcode::NotImp) {
     upstream_->note_no_edns();

@@ -65,8 +65,8 @@ struct StubDomain {
 };
 
 struct ForwardTable {
-  std::vector<UpstreamAddress>
-      upstreams;  // For every name that no stub domain owns.  May be empty.
+  // For every name that no stub domain owns.  May be empty.
+  std::vector<UpstreamAddress> upstreams;
   std::vector<StubDomain> stub_domains;
 };
 
@@ -112,8 +112,8 @@ class Forwarder {
   // What is known about each upstream, for metrics: the default ones, then those of stub domains by
   // name.
   std::vector<UpstreamReport> report() const;
-  // Questions that were asked although no upstream for them was good: each was down or looping.
-  // Any thread.
+  // Questions that came while each upstream for them was down or looping: one that is down is asked
+  // all the same, one that loops is not.  For any thread, unlike the rest.
   std::uint64_t without_good_upstream() const noexcept;
 
  private:

@@ -98,7 +98,7 @@ void Upstream::note_lost_case() noexcept {
 
 void Upstream::note_answer(dns::Rcode rcode, std::chrono::nanoseconds duration) {
   latency_.note_answer(duration);
-  counters_.latencies[rcode_place(rcode)].observe(duration);
+  counters_.latencies[dns::rcode_place(rcode)].observe(duration);
   late_streak_ = 0;
   late_until_ = {};
   if (address_.transport == Transport::Tls) {

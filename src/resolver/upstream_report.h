@@ -6,30 +6,21 @@
 #include "dns/types.h"
 #include "resolver/upstream_address.h"
 
-#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
-#include <utility>
 
 namespace waypost::resolver {
 
 // How long answers took, in buckets for Prometheus: 0.25 ms, 0.5 ms, 1 ms… up to 8.192 s.
 using LatencyBuckets = DurationHistogram<250, 16>;
 
-// Where answers with `rcode` are counted: at its number, and those above BADCOOKIE, the last one
-// that DNS has a name for, together at OtherRcodes.
-constexpr std::size_t OtherRcodes = 24;
-constexpr std::size_t rcode_place(dns::Rcode rcode) noexcept {
-  return std::min<std::size_t>(std::to_underlying(rcode), OtherRcodes);
-}
-
 struct UpstreamCounters {
   std::uint64_t queries = 0;  // Questions that it was asked, hedges and probes included.
-  std::array<std::uint64_t, OtherRcodes + 1> rcodes{};  // Its answers by rcode_place().
+  std::array<std::uint64_t, dns::RcodePlaces> rcodes{};  // Its answers by dns::rcode_place().
   std::uint64_t timeouts = 0;
   std::uint64_t mismatches = 0;    // Messages that were no answer to the question: ignored.
   std::uint64_t truncated = 0;     // Answers with TC, which were asked for again over TCP.
@@ -46,7 +37,7 @@ struct UpstreamCounters {
   std::uint64_t health_probes = 0;
   std::uint64_t failed_probes = 0;  // Of these, those without a good answer.
   std::uint64_t loop_probes = 0;
-  // How long its answers took, probes left out, by rcode_place(): those that there were.
+  // How long its answers took, probes left out, by dns::rcode_place(): those that there were.
   std::map<std::size_t, LatencyBuckets> latencies;
 
   LatencyBuckets latency() const;  // Of all answers together.

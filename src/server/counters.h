@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/counter.h"
+#include "dns/types.h"
 #include "server/query_counts.h"
 
 #include <array>
@@ -41,17 +42,17 @@ struct alignas(64) Counters {
   Counter dnssec_ok;                      // Queries with DO.
   std::array<SizeCounts, 2> query_sizes;  // By Transport, as the next.
   std::array<SizeCounts, 2> response_sizes;
-  DurationCounts durations;        // From receiving a query to sending its response.
-  Counter dropped;                 // Not answered: shorter than a header, too long, or responses.
-  Counter truncated;               // Answers with TC.
-  std::array<Counter, 24> rcodes;  // Answers by rcode, EDNS' included (RFC 6895, 2.3).
-  Counter receive_drops;           // Datagrams that no socket buffer had room for.  Written by who
-                                   // asks Server::counters().
-  Counter send_failures;           // Answers that the kernel did not take, or a client did not.
-  Counter tcp_connections;         // Accepted and served.
-  Counter tcp_refused;             // Closed at once, because the bound on connections was reached.
-  Counter tcp_timeouts;            // Closed for idling, or for reading or writing too slowly.
-  Counter transfers;               // AXFR and IXFR that were begun.
+  DurationCounts durations;  // From receiving a query to sending its response.
+  Counter dropped;           // Not answered: shorter than a header, too long, or responses.
+  Counter truncated;         // Answers with TC.
+  std::array<Counter, dns::RcodePlaces> rcodes;  // Answers by dns::rcode_place().
+  Counter receive_drops;    // Datagrams that no socket buffer had room for.  Written by who
+                            // asks Server::counters().
+  Counter send_failures;    // Answers that the kernel did not take, or a client did not.
+  Counter tcp_connections;  // Accepted and served.
+  Counter tcp_refused;      // Closed at once, because the bound on connections was reached.
+  Counter tcp_timeouts;     // Closed for idling, or for reading or writing too slowly.
+  Counter transfers;        // AXFR and IXFR that were begun.
   // What the operator's rules decided (policy/policy.h).
   Counter access_allowed;  // By a rule.
   Counter access_blocked;

@@ -313,10 +313,6 @@ std::size_t size_limit(const dns::Query& query, const Client& client, const Answ
   return std::min({room, std::max(asked, dns::PlainUdpSize), offered});
 }
 
-std::uint64_t rcode_index(Rcode rcode, std::size_t size) noexcept {
-  return std::min<std::uint64_t>(static_cast<std::uint64_t>(rcode), size - 1);
-}
-
 }  // namespace
 
 Moment Moment::now() noexcept {
@@ -474,7 +470,7 @@ Reply Responder::reply_to(Request& request, const Client& client,
   if (answer.search_outcome() != SearchOutcome::None) {
     counters_.searches[std::to_underlying(answer.search_outcome())].add();
   }
-  counters_.rcodes[rcode_index(writer.rcode(), counters_.rcodes.size())].add();
+  counters_.rcodes[dns::rcode_place(writer.rcode())].add();
   if (writer.is_truncated()) {
     counters_.truncated.add();
   }

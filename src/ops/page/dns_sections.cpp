@@ -99,12 +99,12 @@ Html rates_table(const RateHistory& history) {
                    {"Since the start", Align::Number}},
                   "nothing was asked yet");
   std::uint64_t all = 0;
-  for (std::size_t rcode = 0; rcode < RateHistory::Rcodes; ++rcode) {
+  for (std::size_t rcode = 0; rcode < dns::RcodePlaces; ++rcode) {
     if (history.total(rcode) == 0) {
       continue;
     }
     all += history.total(rcode);
-    const std::string name = dns::to_text(static_cast<dns::Rcode>(rcode));
+    const std::string name = dns::rcode_place_to_text(rcode);
     table.row({escaped(name), rate(history.mean_rate(rcode, 10)),
                rate(history.mean_rate(rcode, 300)),
                sparkline(history.rates(rcode), name + " answers a second, last five minutes"),
@@ -172,13 +172,12 @@ Html upstreams_table(std::span<const resolver::UpstreamReport> upstreams) {
     }
     const double latency = std::chrono::duration<double>(report.smoothed_latency).count();
     const resolver::UpstreamCounters& counters = report.counters;
-    table.row({escaped(report.upstream), escaped(report.zone), health(report.health),
-               escaped(latency == 0 ? "-" : milliseconds(latency)),
-               Html().number(100 * report.loss, 1).markup(" %"), count(report.in_flight),
-               count(counters.queries),
-               count(counters.rcodes[static_cast<std::size_t>(dns::Rcode::ServFail)]),
-               count(counters.timeouts),
-               count(counters.connection_failures + counters.tls_failures)});
+    table.row(
+        {escaped(report.upstream), escaped(report.zone), health(report.health),
+         escaped(latency == 0 ? "-" : milliseconds(latency)),
+         Html().number(100 * report.loss, 1).markup(" %"), count(report.in_flight),
+         count(counters.queries), count(counters.rcodes[dns::rcode_place(dns::Rcode::ServFail)]),
+         count(counters.timeouts), count(counters.connection_failures + counters.tls_failures)});
   }
   return table.finish();
 }

@@ -16,7 +16,7 @@ std::uint64_t sum(std::span<const std::uint32_t> answers) noexcept {
 
 void RateHistory::sample(SteadyTime now, std::span<const server::Counters* const> workers) {
   Sample sample;
-  for (std::size_t rcode = 0; rcode < Rcodes; ++rcode) {
+  for (std::size_t rcode = 0; rcode < dns::RcodePlaces; ++rcode) {
     std::uint64_t total = 0;
     for (const server::Counters* worker : workers) {
       total += worker->rcodes[rcode].value();
@@ -70,7 +70,7 @@ double RateHistory::mean_rate(std::size_t rcode, double seconds) const noexcept 
 
 double RateHistory::mean_rate(double seconds) const noexcept {
   double all = 0;
-  for (std::size_t rcode = 0; rcode < Rcodes; ++rcode) {
+  for (std::size_t rcode = 0; rcode < dns::RcodePlaces; ++rcode) {
     all += mean_rate(rcode, seconds);
   }
   return all;

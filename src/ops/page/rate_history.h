@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/timer.h"
+#include "dns/types.h"
 #include "server/counters.h"
 
 #include <array>
@@ -17,12 +18,11 @@ namespace waypost::ops {
 class RateHistory {
  public:
   static constexpr std::size_t Capacity = 300;  // Samples; one a second makes five minutes.
-  static constexpr std::size_t Rcodes = std::tuple_size_v<decltype(server::Counters::rcodes)>;
 
   // What all workers have counted so far.  The first sample is what the next one is compared with.
   void sample(SteadyTime now, std::span<const server::Counters* const> workers);
 
-  // Since the start of the program.
+  // Since the start of the program.  Rcodes are given by their dns::rcode_place().
   std::uint64_t total(std::size_t rcode) const noexcept { return totals_[rcode]; }
   // Answers a second in each sample, oldest first.
   std::vector<double> rates(std::size_t rcode) const;
@@ -39,7 +39,7 @@ class RateHistory {
  private:
   struct Sample {
     float seconds = 0;  // Since the one before.
-    std::array<std::uint32_t, Rcodes> answers{};
+    std::array<std::uint32_t, dns::RcodePlaces> answers{};
   };
 
   // The sample that is `age` older than the newest one.
@@ -50,7 +50,7 @@ class RateHistory {
   std::array<Sample, Capacity> samples_{};
   std::size_t next_ = 0;
   std::size_t size_ = 0;
-  std::array<std::uint64_t, Rcodes> totals_{};
+  std::array<std::uint64_t, dns::RcodePlaces> totals_{};
   SteadyTime last_{};
   bool has_begun_ = false;
 };

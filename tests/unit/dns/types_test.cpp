@@ -30,4 +30,13 @@ TEST_CASE("rcodes print as the registry spells them, others by number") {
   }
 }
 
+TEST_CASE("rcodes without a name above the last one that has one are counted in one place") {
+  CHECK(rcode_place(Rcode::NoError) == 0);
+  CHECK(rcode_place(Rcode::BadCookie) == 23);
+  CHECK(rcode_place(static_cast<Rcode>(24)) == OtherRcodes);
+  CHECK(rcode_place(static_cast<Rcode>(4095)) == OtherRcodes);
+  CHECK(rcode_place_to_text(rcode_place(Rcode::BadCookie)) == "BADCOOKIE");
+  CHECK(rcode_place_to_text(OtherRcodes) == "other");
+}
+
 }  // namespace waypost::dns

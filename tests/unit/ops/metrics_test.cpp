@@ -162,7 +162,7 @@ TEST_CASE("what is known about an upstream") {
                 .loss = 0.5,
                 .counters = {.queries = 9, .timeouts = 4, .failed_probes = 3}};
   reports[0].counters.rcodes[2] = 5;
-  reports[0].counters.rcodes[resolver::OtherRcodes] = 1;
+  reports[0].counters.rcodes[dns::OtherRcodes] = 1;
   reports[0].counters.latencies[2].observe(std::chrono::milliseconds(3));
   reports[0].counters.latencies[3].observe(std::chrono::milliseconds(500));
   Metrics metrics;
@@ -324,6 +324,7 @@ TEST_CASE("the counters of all workers are summed up under CoreDNS' names") {
   one.rcodes[0].add(3);
   other.rcodes[0].add(4);
   other.rcodes[5].add(2);
+  one.rcodes[dns::OtherRcodes].add(1);
   one.truncated.add(9);
   other.receive_drops.add(6);
   const std::array<const server::Counters*, 2> workers = {&one, &other};
@@ -359,6 +360,7 @@ TEST_CASE("the counters of all workers are summed up under CoreDNS' names") {
         "coredns_dns_responses_total{server=\"dns://:1053\",zone=\".\",rcode=\"SERVFAIL\"} 0\n",
         "coredns_dns_responses_total{server=\"dns://:1053\",zone=\".\",rcode=\"NXDOMAIN\"} 0\n",
         "coredns_dns_responses_total{server=\"dns://:1053\",zone=\".\",rcode=\"REFUSED\"} 2\n",
+        "coredns_dns_responses_total{server=\"dns://:1053\",zone=\".\",rcode=\"other\"} 1\n",
         "waypost_dns_truncated_total 9\n",
         "waypost_dns_receive_drops_total 6\n",
         "coredns_shed_dropped_total{server=\"dns://:1053\",reason=\"query\"} 6\n",

@@ -212,10 +212,12 @@ TEST_CASE("totals add up all workers and name each rcode that was given") {
   first.rcodes[0].add(5);
   second.rcodes[3].add(1);
   second.rcodes[0].add(2);
+  second.rcodes[dns::OtherRcodes].add(6);
   second.dropped.add(1);
   const std::vector<const server::Counters*> workers{&first, &second};
   CHECK(totals(workers) ==
-        "9 queries (7 udp, 2 tcp), 7 NOERROR, 1 NXDOMAIN, 1 dropped, 0 truncated, 0 not sent, "
+        "9 queries (7 udp, 2 tcp), 7 NOERROR, 1 NXDOMAIN, 6 other, 1 dropped, 0 truncated, 0 not "
+        "sent, "
         "0 tcp connections, 0 tcp refused, 0 tcp timeouts, 0 transfers");
 }
 

@@ -261,13 +261,6 @@ TEST_CASE_FIXTURE(SetFixture, "how long answers took is known by rcode, those to
   CHECK(counters.loop_probes == 1);
 }
 
-TEST_CASE("rcodes without a name are counted in one place, so that no upstream makes many") {
-  CHECK(rcode_place(dns::Rcode::NoError) == 0);
-  CHECK(rcode_place(static_cast<dns::Rcode>(OtherRcodes - 1)) == OtherRcodes - 1);
-  CHECK(rcode_place(static_cast<dns::Rcode>(OtherRcodes)) == OtherRcodes);
-  CHECK(rcode_place(static_cast<dns::Rcode>(4095)) == OtherRcodes);
-}
-
 TEST_CASE_FIXTURE(SetFixture, "when all fail at the name, their failure is the answer") {
   first.set_respond(always(5));
   second.set_respond(always(2));

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "dns/ldns_bridge.h"
+#include "resolver/answer_cache.h"
 #include "server/transfer.h"
 #include "support/cluster.h"
 #include "support/dns_text.h"
@@ -624,6 +625,23 @@ TEST_CASE("counters tell queries, verdicts, cuts and silence apart") {
   CHECK(counters.rcodes[5].value() == 1);
   CHECK(counters.truncated.value() == 1);
   CHECK(counters.dropped.value() == 1);
+}
+
+TEST_CASE("an rcode that has no name is counted as another one, and not as BADCOOKIE") {
+  TestCluster cluster;
+  const resolver::AnswerCache nothing(0);
+  cluster.set_answers(&nothing);
+  server::Counters counters;
+  server::Responder responder(cluster.views(), counters, 1);
+  const auto request = make_query({.name = "www.example.org."});
+  const server::Client client{.address = IpAddress::v4(127, 0, 0, 1)};
+  std::vector<std::uint8_t> out(dns::MaxMessageSize);
+  REQUIRE(responder.respond(request, client, out).resolve);
+  const resolver::Question question = responder.elsewhere();
+  const resolver::Resolution failed{.question = question, .rcode = dns::Rcode{3841}};
+  responder.resume(request, client, &failed, nullptr, out);
+  CHECK(counters.rcodes[dns::OtherRcodes].value() == 1);
+  CHECK(counters.rcodes[dns::rcode_place(dns::Rcode::BadCookie)].value() == 0);
 }
 
 TEST_CASE("stale answers of the cluster say so, other zones are never stale") {
