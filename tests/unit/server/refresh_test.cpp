@@ -1,6 +1,6 @@
 // From a worker to who asks other servers: popular answers that are asked for again before they
-// expire, queries that come before anybody is there to ask, and queries that a rule has come to
-// forbid meanwhile.
+// expire, queries that come before anybody is there to ask, queries that are too many, and queries
+// that a rule has come to forbid meanwhile.
 
 #include "base/alarm.h"
 #include "policy/policy.h"
@@ -39,7 +39,7 @@ enum class Resolver : std::uint8_t { Runs, IsLate };
 class Fixture {
  public:
   // A resolver that is late has to be started.
-  explicit Fixture(Resolver when = Resolver::Runs) {
+  explicit Fixture(Resolver when = Resolver::Runs, server::Options options = {}) {
     load_world(cluster.cache, "{apiVersion: v1, kind: Namespace, metadata: {name: shop}}");
     cluster.cache.put(kube::Pod{.key = {"shop", "web-0"},
                                 .ips = {IpAddress::v4(127, 0, 0, 1)},
@@ -49,9 +49,9 @@ class Fixture {
     cluster.lend(views);
     views.answers = &answers;
     views.pods = &pods;
-    keep("www.example.org.");
-    auto started =
-        server::Server::start(server::Options{.listen = {LoopbackV4}}, views, {}, &recursion);
+    keep_address("www.example.org.");
+    options.listen = {LoopbackV4};
+    auto started = server::Server::start(options, views, {}, &recursion);
     REQUIRE(started);
     server = *std::move(started);
     if (when == Resolver::Runs) {
@@ -91,14 +91,23 @@ class Fixture {
 
   const SocketAddress& address() const { return server->addresses().front(); }
 
+  // That `name` has no A records, by the root.  REQUIRES: the resolver was not started.
+  void keep_denial(const std::string& name) {
+    keep(name, 9, {0, 0, 6, 0, 1, 0, 0, 0, Ttl, 0, 22, 0, 0, 0, 0, 0,  1,
+                   0, 0, 0, 1, 0, 0, 0, 1, 0,   0, 0,  1, 0, 0, 0, Ttl});
+  }
+
  private:
-  void keep(const std::string& name) {
+  void keep_address(const std::string& name) {
+    keep(name, 7, {0xc0, 12, 0, 1, 0, 1, 0, 0, 0, Ttl, 0, 4, 192, 0, 2, 1});
+  }
+  // An answer with `record`, in the section whose count stands at `count_at`.
+  void keep(const std::string& name, std::size_t count_at, const Message& record) {
     resolver::Question question{.type = dns::RecordType::A};
     question.name.assign(dns::Name::from_text(name)->wire());
     Message packet = query(1, name);
     packet[2] |= 0x80;
-    packet[7] = 1;
-    const Message record = {0xc0, 12, 0, 1, 0, 1, 0, 0, 0, Ttl, 0, 4, 192, 0, 2, 1};
+    packet[count_at] = 1;
     packet.insert(packet.end(), record.begin(), record.end());
     auto response = std::make_unique<dns::Response>();
     REQUIRE(dns::read_response(packet, *response));
@@ -176,6 +185,60 @@ TEST_CASE("what else a walk is made of is asked for again when a step had to be 
   f.answer(none);
   CHECK(summary(client.receive()).starts_with("9 NOERROR"));
   CHECK(f.asked() == "www.example.org. A");
+}
+
+TEST_CASE("what else a walk is made of is asked for again when a step cannot be asked for") {
+  const auto expect_refresh = [](Fixture& f) {
+    f.start_resolver();
+    CHECK(f.asked() == "www.example.com. A");  // What filled the way to the resolver.
+    CHECK(f.asked() == "none.example.org. A");
+  };
+  SUBCASE("UDP") {
+    // So large that a question of ours still fits into the ring where none of these does.
+    const auto large = [](std::uint16_t id, const std::string& name) {
+      return make_query({.name = name,
+                         .id = id,
+                         .edns = true,
+                         .options = option(12, Message(3850))});  // RFC 7830
+    };
+    Fixture f(Resolver::IsLate);
+    UdpClient client(f.address());
+    std::string first = "2 NXDOMAIN 0";
+    for (int i = 0; i < 200 && first == "2 NXDOMAIN 0"; ++i) {
+      client.send(large(1, "www.example.com."));
+      client.send(query(2, "nobody.default.svc.cluster.local."));
+      first = summary(client.receive());
+    }
+    REQUIRE(first == "1 SERVFAIL 0");
+    REQUIRE(summary(client.receive()) == "2 NXDOMAIN 0");
+    f.keep_denial("none.example.org.");
+    for (std::uint16_t id = 3; id < 6; ++id) {
+      client.send(query(id, "none.example.org."));
+      REQUIRE(summary(client.receive()) == std::to_string(id) + " NOERROR 0");
+    }
+    client.send(large(9, "none.example.org.shop.svc.cluster.local."));
+    CHECK(summary(client.receive()) == "9 SERVFAIL 0");
+    expect_refresh(f);
+  }
+  SUBCASE("TCP") {
+    constexpr unsigned MostPending = 4096;  // TcpShared::MaxPending
+    Fixture f(Resolver::IsLate, {.max_tcp_pipeline = 2 * MostPending});
+    TcpClient client(f.address());
+    const Message fill = framed(query(1, "www.example.com."));
+    for (unsigned i = 0; i < MostPending; ++i) {
+      REQUIRE(client.send(fill));
+    }
+    REQUIRE(client.send(fill));
+    REQUIRE(summary(client.receive()) == "1 SERVFAIL 0");
+    f.keep_denial("none.example.org.");
+    for (std::uint16_t id = 3; id < 6; ++id) {
+      REQUIRE(client.send(framed(query(id, "none.example.org."))));
+      REQUIRE(summary(client.receive()) == std::to_string(id) + " NOERROR 0");
+    }
+    REQUIRE(client.send(framed(query(9, "none.example.org.shop.svc.cluster.local."))));
+    CHECK(summary(client.receive()) == "9 SERVFAIL 0");
+    expect_refresh(f);
+  }
 }
 
 TEST_CASE("a query that comes before anybody can ask for it is asked for afterwards") {
