@@ -455,7 +455,10 @@ constexpr auto Table = std::to_array<Option>({
      }},
     {"cacheMaxNegativeTtl", "cache-max-negative-ttl", Number, "SECONDS",
      "a whole number of seconds from 1 to 86400", "3600", "", Live,
-     "The longest time that it is kept that a name or a type does not exist.",
+     "The longest time that it is kept that a name or a type does not exist. Without a SOA in the "
+     "upstream's answer, which says for how long, it is not kept (RFC 2308), and neither is a "
+     "CNAME "
+     "that leads there: what its target has must be asked for again anyway.",
      [](Config& c, const std::string& t) {
        return put_number(c.forward.cache_times.max_negative_ttl, t, 1, 86400);
      }},

@@ -186,7 +186,12 @@ bool ContentReader::follow(const Question& question, dns::NameKey& name) {
   return true;
 }
 
-// Without the SOA of a zone that holds the name nobody has denied it.
+// Without the SOA of a zone that holds the name nobody has denied it.  Also a chain that leads to
+// nothing in the response says of its last name that there is nothing (RFC 2308, 1 and 2.2), and
+// negative answers without a SOA are not to be kept (RFC 2308, 5).  Its CNAMEs could be kept
+// without the end (RFC 1034, 5.3.3), which spares nobody a question: whoever asks next has to be
+// told the end, too, and one question brings both.  Differs from CoreDNS, which keeps such an
+// answer for as long as its CNAMEs, because the end may be another one long before.
 void ContentReader::read_denial(const dns::NameKey& name) {
   for (const ResponseRecord& record : response_->authority()) {
     if (record.record_class != RecordClass::IN || record.type != RecordType::SOA) {
