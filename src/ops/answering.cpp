@@ -9,8 +9,6 @@
 #include "zones/zone_loader.h"
 
 #include <boost/asio/post.hpp>
-#include <spdlog/fmt/fmt.h>
-
 #include <cassert>
 #include <utility>
 
@@ -151,9 +149,8 @@ std::string Answering::totals() const {
   return ops::totals(counters());
 }
 
-// Workers do not tell their addresses apart; the first one stands for all.
 std::string Answering::label() const {
-  return fmt::format("dns://:{}", server_->addresses().front().port);
+  return server_label(server_->addresses());
 }
 
 void Answering::collect(Scrape& scrape) {

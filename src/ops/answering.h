@@ -95,7 +95,7 @@ class Answering {
   std::uint64_t queries() const;
   // Everything that was counted, for people: one line.
   std::string totals() const;
-  // What CoreDNS would call this server: "dns://:53".
+  // As server_label().
   std::string label() const;
   // As docs/metrics.md.
   void collect(Scrape& scrape);

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 
 namespace waypost::ops {
 namespace {
@@ -26,8 +27,6 @@ double number(std::uint64_t value) {
 void add(UpstreamCounters& sum, const UpstreamCounters& more) {
   sum.queries += more.queries;
   sum.failed_probes += more.failed_probes;
-  sum.connections += more.connections;
-  sum.reuses += more.reuses;
   for (std::size_t i = 0; i < sum.rcodes.size(); ++i) {
     sum.rcodes[i] += more.rcodes[i];
   }
@@ -66,7 +65,7 @@ void collect_answers(Scrape& scrape, const std::string& upstream,
 }
 
 // The names that dashboards made for CoreDNS look for.
-void collect_as_coredns(Scrape& scrape, const std::string& upstream, resolver::Transport transport,
+void collect_as_coredns(Scrape& scrape, const std::string& upstream,
                         const UpstreamCounters& counters) {
   const MetricLabels to{{"to", upstream}};
   const MetricLabels proxy{{"proxy_name", "forward"}, {"to", upstream}};
@@ -79,15 +78,22 @@ void collect_as_coredns(Scrape& scrape, const std::string& upstream, resolver::T
   scrape.counter("coredns_proxy_healthcheck_failures_total",
                  "Questions to see whether an upstream is good again, in vain.",
                  number(counters.failed_probes), proxy);
-  const bool has_tls = transport == resolver::Transport::Tls;
-  const MetricLabels stream{
-      {"proxy_name", "forward"}, {"to", upstream}, {"proto", has_tls ? "tcp-tls" : "tcp"}};
+}
+
+struct Connections {
+  std::uint64_t made = 0;
+  std::uint64_t reused = 0;
+};
+
+void collect_connections(Scrape& scrape, const std::string& upstream, const std::string& protocol,
+                         const Connections& connections) {
+  const MetricLabels labels{{"proxy_name", "forward"}, {"to", upstream}, {"proto", protocol}};
   scrape.counter("coredns_proxy_conn_cache_hits_total",
-                 "Questions that went out on a connection that was there.", number(counters.reuses),
-                 stream);
+                 "Questions that went out on a connection that was there.",
+                 number(connections.reused), labels);
   scrape.counter("coredns_proxy_conn_cache_misses_total",
-                 "Questions that a connection had to be made for.", number(counters.connections),
-                 stream);
+                 "Questions that a connection had to be made for.", number(connections.made),
+                 labels);
 }
 
 void collect_upstream(Scrape& scrape, const UpstreamReport& report) {
@@ -237,19 +243,22 @@ void collect_upstreams(Scrape& scrape, std::span<const UpstreamReport> upstreams
   scrape.counter("coredns_forward_healthcheck_broken_total",
                  "Questions that were asked although every upstream for them was down.",
                  number(without_good));
-  // CoreDNS' names do not tell the zones of an upstream apart.
-  struct Sum {
-    resolver::Transport transport;
-    UpstreamCounters counters;
-  };
-  std::map<std::string, Sum> by_address;
+  // CoreDNS' names tell neither zones nor, but for connections, transports of an address apart.
+  std::map<std::string, UpstreamCounters> by_address;
+  std::map<std::pair<std::string, std::string>, Connections> by_protocol;
   for (const UpstreamReport& report : upstreams) {
     collect_upstream(scrape, report);
-    Sum& sum = by_address.try_emplace(report.upstream, Sum{report.transport, {}}).first->second;
-    add(sum.counters, report.counters);
+    add(by_address[report.socket], report.counters);
+    const bool has_tls = report.transport == resolver::Transport::Tls;
+    Connections& sum = by_protocol[{report.socket, has_tls ? "tcp-tls" : "tcp"}];
+    sum.made += report.counters.connections;
+    sum.reused += report.counters.reuses;
   }
   for (const auto& [upstream, sum] : by_address) {
-    collect_as_coredns(scrape, upstream, sum.transport, sum.counters);
+    collect_as_coredns(scrape, upstream, sum);
+  }
+  for (const auto& [place, sum] : by_protocol) {
+    collect_connections(scrape, place.first, place.second, sum);
   }
 }
 

@@ -25,6 +25,14 @@ double to_double(std::uint64_t value) {
 
 }  // namespace
 
+std::string server_label(std::span<const SocketAddress> addresses) {
+  const SocketAddress& first = addresses.front();
+  if (addresses.size() == 1 && !first.address.is_unspecified()) {
+    return "dns://" + first.to_text();
+  }
+  return fmt::format("dns://:{}", first.port);
+}
+
 void collect_build(Scrape& scrape) {
   scrape.gauge("waypost_build_info", "Always 1; the labels say what runs.", 1,
                {{"version", WAYPOST_VERSION}});

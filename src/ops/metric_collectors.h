@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "base/ip_address.h"
 #include "cache/service_cache.h"
 #include "kube/api_requests.h"
 #include "ops/config.h"
@@ -22,20 +23,26 @@
 #include <chrono>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace waypost::ops {
 
 void collect_build(Scrape& scrape);
 
-// Which of CoreDNS' plugins the configuration stands for; `server` as below.
+// What CoreDNS calls the server of these addresses, of which there is one at least: with one that
+// is no wildcard "dns://169.254.20.10:53", else "dns://:53", with the port of the first.  Workers
+// do not tell addresses apart, where CoreDNS has a server for each.
+std::string server_label(std::span<const SocketAddress> addresses);
+
+// Which of CoreDNS' plugins the configuration stands for; `server` is server_label().
 void collect_plugins(Scrape& scrape, const Config& config, std::string_view server);
 
 void collect_reloads(Scrape& scrape, const ReloadStatus& status);
 
 void collect_process(Scrape& scrape, const ProcessStatus& status);
 
-// Sums over all workers.  `server` is the label that CoreDNS gives a server block: "dns://:53".
+// Sums over all workers.
 void collect_server(Scrape& scrape, std::span<const server::Counters* const> workers,
                     std::string_view server);
 

@@ -24,7 +24,7 @@ struct QueryDurations {
 };
 QueryDurations sum_durations(std::span<const server::Counters* const> workers);
 
-// Sums over all workers.  `server` is the label that CoreDNS gives a server block: "dns://:53".
+// Sums over all workers.  `server` is server_label().
 void collect_queries(Scrape& scrape, std::span<const server::Counters* const> workers,
                      std::string_view server);
 

@@ -13,8 +13,9 @@ std::string UpstreamEvent::to_text() const {
   const std::string of = zone == "." ? "" : " for " + zone;
   switch (kind) {
     case Kind::Down:
-      return fmt::format("{}{} is down: {}; it is probed, and others are asked meanwhile", name, of,
-                         reason);
+      return fmt::format(
+          "{}{} is down: {}; it is probed, and asked only while no other one is good", name, of,
+          reason);
     case Kind::Good:
       return fmt::format("{}{} is good again", name, of);
     case Kind::Looping:
@@ -148,6 +149,7 @@ std::chrono::microseconds Upstream::patience() const noexcept {
 UpstreamReport Upstream::report() const {
   return {.zone = zone_,
           .upstream = address_.to_text(),
+          .socket = address_.socket_text(),
           .transport = address_.transport,
           .health = health_.state(),
           .smoothed_latency = latency_.smoothed(),

@@ -112,11 +112,16 @@ Result<UpstreamAddress> UpstreamAddress::from_text(std::string_view text) {
   return result;
 }
 
-std::string UpstreamAddress::to_text() const {
+std::string UpstreamAddress::socket_text() const {
   std::string text = socket.to_text();
   if (scope != 0) {
     text.insert(text.find(']'), "%" + std::to_string(scope));
   }
+  return text;
+}
+
+std::string UpstreamAddress::to_text() const {
+  std::string text = socket_text();
   switch (transport) {
     case Transport::Udp:
       return text;

@@ -36,6 +36,8 @@ struct UpstreamAddress {
 
   // As an operator would write it, with the port.
   std::string to_text() const;
+  // Address and port alone, with the scope: "10.0.0.10:853".
+  std::string socket_text() const;
 
   // True when the same questions could go over the same connections; the origin does not matter.
   bool is_same(const UpstreamAddress& other) const noexcept;

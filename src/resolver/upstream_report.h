@@ -52,6 +52,7 @@ enum class HealthState : std::uint8_t {
 struct UpstreamReport {
   std::string zone;      // "." for the default ones.
   std::string upstream;  // UpstreamAddress::to_text()
+  std::string socket;    // UpstreamAddress::socket_text()
   Transport transport = Transport::Udp;
   HealthState health = HealthState::Good;
   std::chrono::microseconds smoothed_latency{0};  // 0: not measured yet.

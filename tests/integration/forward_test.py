@@ -342,7 +342,7 @@ def what_is_counted():
                                   ("hits_total", 'type="success",', 1), ("hits_total", 'type="denial",', 0),
                                   ("misses_total", "", 3), ("requests_total", "", 4)):
             checks.matches(f"coredns_cache_{name} {kind}", text,
-                           rf'^coredns_cache_{name}\{{server="dns://:\d+",{kind}zones="\."\}} {value}$')
+                           rf'^coredns_cache_{name}\{{server="dns://127.0.0.1:\d+",{kind}zones="\."\}} {value}$')
         checks.matches("each answer has a duration, also those that upstreams gave", text,
                        r'^coredns_dns_request_duration_seconds_count\{[^}]*\} 4$')
 

@@ -127,7 +127,7 @@ def a_scrape_during_load():
             load = Load(server)
             load.start()
             last, scrapes = 0, 0
-            label = f'{{server="dns://:{server.port}",zone="."'
+            label = f'{{server="dns://127.0.0.1:{server.port}",zone="."'
             requests = f'coredns_dns_requests_total{label},proto="udp",family="1",type="A"}}'
             grows = True
             end = time.monotonic() + 1.0
@@ -159,7 +159,7 @@ def a_scrape_during_load():
             checks.equal("NXDOMAIN",
                          values[f'coredns_dns_responses_total{label},rcode="NXDOMAIN"}}'], 1)
             checks.equal("what the kernel dropped, by CoreDNS' name",
-                         values[f'coredns_shed_dropped_total{{server="dns://:{server.port}",reason="query"}}'],
+                         values[f'coredns_shed_dropped_total{{server="dns://127.0.0.1:{server.port}",reason="query"}}'],
                          values["waypost_dns_receive_drops_total"])
             checks.equal("one Service", values['waypost_objects{kind="service"}'], 1)
             checks.equal("synced", values["waypost_synced"], 1)

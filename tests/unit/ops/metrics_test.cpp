@@ -157,6 +157,7 @@ TEST_CASE("what is known about an upstream") {
   std::array<resolver::UpstreamReport, 1> reports;
   reports[0] = {.zone = "corp.example.",
                 .upstream = "10.0.0.10:53",
+                .socket = "10.0.0.10:53",
                 .health = resolver::HealthState::Looping,
                 .smoothed_latency = std::chrono::milliseconds(2),
                 .loss = 0.5,
@@ -203,9 +204,18 @@ TEST_CASE("what is known about an upstream") {
 }
 
 TEST_CASE("an upstream of several zones is one by the names that do not tell them apart") {
-  std::array<resolver::UpstreamReport, 2> reports;
-  reports[0] = {.zone = ".", .upstream = "10.0.0.10:53", .counters = {.queries = 9}};
-  reports[1] = {.zone = "corp.", .upstream = "10.0.0.10:53", .counters = {.queries = 4}};
+  std::array<resolver::UpstreamReport, 3> reports;
+  reports[0] = {.zone = ".",
+                .upstream = "10.0.0.10:53",
+                .socket = "10.0.0.10:53",
+                .counters = {.queries = 9}};
+  reports[1] = reports[0];
+  reports[1].zone = "corp.";
+  reports[1].counters.queries = 4;
+  reports[2] = reports[0];
+  reports[2].upstream = "tcp://10.0.0.10:53";
+  reports[2].transport = resolver::Transport::Tcp;
+  reports[2].counters.queries = 100;
   for (resolver::UpstreamReport& report : reports) {
     report.counters.latencies[0].observe(std::chrono::milliseconds(3));
   }
@@ -213,36 +223,67 @@ TEST_CASE("an upstream of several zones is one by the names that do not tell the
   metrics.add([&](Scrape& scrape) { collect_upstreams(scrape, reports, 6); });
   const std::string text = metrics.text();
   const std::string sample = "\ncoredns_forward_requests_total{to=\"10.0.0.10:53\"} ";
-  CHECK(text.find(sample + "13\n") != std::string::npos);
+  CHECK(text.find(sample + "113\n") != std::string::npos);
   CHECK(text.find(sample) == text.rfind(sample));
-  CHECK(text.find("_duration_seconds_count{to=\"10.0.0.10:53\",rcode=\"NOERROR\"} 2\n") !=
+  CHECK(text.find("_duration_seconds_count{to=\"10.0.0.10:53\",rcode=\"NOERROR\"} 3\n") !=
+        std::string::npos);
+  CHECK(text.find("_total{to=\"tcp://") == std::string::npos);
+  CHECK(text.find("waypost_upstream_up{zone=\".\",upstream=\"tcp://10.0.0.10:53\"}") !=
         std::string::npos);
   CHECK(text.find("waypost_upstream_up{zone=\"corp.\"") != std::string::npos);
 }
 
 TEST_CASE("connections to upstreams are told by protocol, as CoreDNS names it") {
-  std::array<resolver::UpstreamReport, 3> reports;
-  reports[0] = {.upstream = "10.0.0.10:53", .counters = {.connections = 2, .reuses = 5}};
-  reports[1] = {.upstream = "tls://10.0.0.11:853",
+  std::array<resolver::UpstreamReport, 5> reports;
+  reports[0] = {.upstream = "10.0.0.10:53",
+                .socket = "10.0.0.10:53",
+                .counters = {.connections = 2, .reuses = 5}};
+  reports[1] = {.upstream = "tls://10.0.0.11:853#dns.example",
+                .socket = "10.0.0.11:853",
                 .transport = resolver::Transport::Tls,
                 .counters = {.connections = 1, .reuses = 7}};
   reports[2] = reports[1];
   reports[2].zone = "corp.";
+  reports[3] = reports[0];
+  reports[3].upstream = "tcp://10.0.0.10:53";
+  reports[3].transport = resolver::Transport::Tcp;
+  reports[4] = reports[1];
+  reports[4].upstream = "tcp://10.0.0.11:853";
+  reports[4].transport = resolver::Transport::Tcp;
   Scrape scrape;
   collect_upstreams(scrape, reports, 0);
   const std::string text = scrape.text();
   for (const char* line : {
            "coredns_proxy_conn_cache_hits_total{proxy_name=\"forward\",to=\"10.0.0.10:53\","
-           "proto=\"tcp\"} 5\n",
+           "proto=\"tcp\"} 10\n",
            "coredns_proxy_conn_cache_misses_total{proxy_name=\"forward\",to=\"10.0.0.10:53\","
-           "proto=\"tcp\"} 2\n",
-           "coredns_proxy_conn_cache_hits_total{proxy_name=\"forward\",to=\"tls://10.0.0.11:853\","
+           "proto=\"tcp\"} 4\n",
+           "coredns_proxy_conn_cache_hits_total{proxy_name=\"forward\",to=\"10.0.0.11:853\","
            "proto=\"tcp-tls\"} 14\n",
-           "coredns_proxy_conn_cache_misses_total{proxy_name=\"forward\",to=\"tls://"
-           "10.0.0.11:853\","
+           "coredns_proxy_conn_cache_misses_total{proxy_name=\"forward\",to=\"10.0.0.11:853\","
            "proto=\"tcp-tls\"} 2\n",
+           "coredns_proxy_conn_cache_hits_total{proxy_name=\"forward\",to=\"10.0.0.11:853\","
+           "proto=\"tcp\"} 7\n",
        }) {
     CHECK_MESSAGE(text.find(line) != std::string::npos, line, "\n", text);
+    CHECK_MESSAGE(text.find(line) == text.rfind(line), "once: ", line);
+  }
+}
+
+TEST_CASE("the server is called by its address when it has one, else by its port") {
+  for (const auto& [addresses, label] : {
+           std::pair{std::vector{"169.254.20.10:53"}, "dns://169.254.20.10:53"},
+           std::pair{std::vector{"[fd00::10]:1053"}, "dns://[fd00::10]:1053"},
+           std::pair{std::vector{"0.0.0.0:53"}, "dns://:53"},
+           std::pair{std::vector{"[::]:53"}, "dns://:53"},
+           std::pair{std::vector{"0.0.0.0:53", "[::]:53"}, "dns://:53"},
+           std::pair{std::vector{"169.254.20.10:53", "10.96.0.10:5353"}, "dns://:53"},
+       }) {
+    std::vector<SocketAddress> places;
+    for (const char* address : addresses) {
+      places.push_back(SocketAddress::from_text(address).value());
+    }
+    CHECK(server_label(places) == label);
   }
 }
 

@@ -39,6 +39,9 @@ TEST_CASE("an upstream is an address, with what it speaks and its port") {
     REQUIRE_MESSAGE(address, address.error().message);
     CHECK(address->transport == row.transport);
     CHECK(address->to_text() == row.shown);
+    std::string place = row.shown;  // Without what is in front of it, and the name behind it.
+    place.erase(0, place.find("//") == std::string::npos ? 0 : place.find("//") + 2);
+    CHECK(address->socket_text() == place.substr(0, place.find('#')));
     const auto again = UpstreamAddress::from_text(address->to_text());
     REQUIRE(again);
     CHECK(again->is_same(*address));

@@ -305,7 +305,7 @@ TEST_CASE_FIXTURE(SetFixture,
   CHECK(event_kinds() == "Down");
   CHECK(events[0].to_text() == "upstream " + first.address() +
                                    " is down: it refuses what others answer; it is probed, and "
-                                   "others are asked meanwhile");
+                                   "asked only while no other one is good");
   const std::size_t before = first.questions().size();
   CHECK(ask_now() == "192.0.2.2");
   CHECK(first.questions().size() == before);
