@@ -6,6 +6,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -36,11 +37,11 @@ void ConfigFollower::watch() {
 void ConfigFollower::on_folder_changed() {
   // The folder may hold other files, and editors touch a file more than once.
   if (ConfigText text = read_config_text(origin_); text != text_) {
-    read(std::move(text));
+    read(std::move(text), false);
   }
 }
 
-void ConfigFollower::read(ConfigText text) {
+void ConfigFollower::read(ConfigText text, bool is_asked_for) {
   const bool has_moved = text.folders != text_.folders;
   text_ = std::move(text);
   if (has_moved) {
@@ -56,6 +57,12 @@ void ConfigFollower::read(ConfigText text) {
     take_(std::move(next->config));
   } else if (!fresh.empty()) {
     log::error("the configuration before stays in force");
+  } else if (is_asked_for) {
+    const Problems& known = next.error();
+    const std::size_t more = known.size() - 1;
+    log::error("{}{}; the configuration is still refused, and the one before stays in force",
+               known.front().message,
+               more == 0 ? "" : fmt::format(", and {} more problem{}", more, more == 1 ? "" : "s"));
   }
 }
 

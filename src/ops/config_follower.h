@@ -1,6 +1,6 @@
 // A configuration that is read again whenever its files change.
 //
-// What cannot be used leaves what is in force in force and is logged once.
+// What cannot be used leaves what is in force in force, and is logged once and at each reload().
 //
 // Not here: reading and interpreting (ops/config_origin.h, ops/node_dns_config.h).
 
@@ -36,8 +36,9 @@ class ConfigFollower {
   // and outlives this object.
   ConfigFollower(boost::asio::io_context& context, ConfigOrigin origin, Load load, Take take);
 
-  // Reads everything, changed or not.
-  void reload() { read(read_config_text(origin_)); }
+  // Reads everything, changed or not, because somebody has asked for it: what is refused as before
+  // is told again.
+  void reload() { read(read_config_text(origin_), true); }
 
   // Absent when there is no file to follow.
   std::optional<ReloadStatus> status() const;
@@ -45,7 +46,7 @@ class ConfigFollower {
  private:
   void watch();
   void on_folder_changed();
-  void read(ConfigText text);
+  void read(ConfigText text, bool is_asked_for);
 
   boost::asio::io_context& context_;
   const ConfigOrigin origin_;

@@ -172,10 +172,19 @@ def bad_configuration():
             server.wait_for_log("stays in force")
             checks.equal("the configuration before stays in force", server.dig(web).answer,
                          [f"{web}. 10 IN A 10.96.0.7"])
+            for number, name in enumerate((signal.SIGHUP, signal.SIGUSR1), start=1):
+                server.send_signal(name)
+                server.wait_for_log("manifests read again", count=number)
+                checks.equal(f"{name.name} says that it is still refused, once",
+                             len([line for line in log_lines(server, "waypost.yaml:2: ttl: found '9999'")
+                                  if "is still refused, and the one before stays in force" in line]), number)
+            folder.replace("waypost.yaml", "manifests: manifests\nttl: 9999\nnegativeTtl: x\n")
+            server.wait_for_log("waypost.yaml:3: negativeTtl: found 'x'")
+            checks.equal("without a signal the same problem is not logged again",
+                         len(log_lines(server, "waypost.yaml:2:")), 3)
             server.send_signal(signal.SIGHUP)
-            server.wait_for_log("manifests read again")
-            checks.equal("SIGHUP does not log the same problem again",
-                         len(log_lines(server, "waypost.yaml:2:")), 1)
+            checks.equal("of several problems the first is told, and how many there are",
+                         len(server.wait_for_log(", and 1 more problem; the configuration is still refused")), 1)
             os.unlink(config)
             checks.equal("a configuration file that is gone is logged",
                          len(server.wait_for_log("no such file")), 1)
