@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "corefile/corefile.h"
 #include "ops/config_map.h"
+#include "ops/config_reader.h"
 #include "ops/corefile_options.h"
 
 #include <algorithm>
@@ -49,6 +50,25 @@ std::expected<CorefileSettings, Problems> checked(CorefileSettings read) {
   return std::unexpected(std::move(read.problems));
 }
 
+// What the last of the settings that choose a format says, if one does and its value is good.
+std::optional<log::Format> log_format_in(const std::vector<Setting>& settings) {
+  std::optional<log::Format> found;
+  for (const Setting& setting : settings) {
+    // Of waypost-dns, of waypost-node, and of a KubeProxyConfiguration.
+    const bool chooses = setting.key == "logFormat" || setting.key == "log-format" ||
+                         setting.key == "logging-format" || setting.key == "logging.format";
+    if (!chooses || setting.values.size() != 1) {
+      continue;
+    }
+    if (setting.values.front().text == "json") {
+      found = log::Format::Json;
+    } else if (setting.values.front().text == "text") {
+      found = log::Format::Text;
+    }
+  }
+  return found;
+}
+
 std::expected<CorefileSettings, Problems> read_settings(const ConfigOrigin& origin) {
   if (origin.form == ConfigForm::KubeDns) {
     return checked(settings_of_kube_dns(*origin.file, corefile::process_surroundings()));
@@ -77,6 +97,18 @@ ConfigText read_config_text(const ConfigOrigin& origin) {
     out.text = read_file(*origin.file).value_or("");
   }
   return out;
+}
+
+log::Format early_log_format(const ConfigOrigin& origin) {
+  if (const auto of_flags = log_format_in(origin.flags)) {
+    return *of_flags;
+  }
+  if (origin.file && origin.form == ConfigForm::Yaml) {
+    const std::string text = read_file(*origin.file).value_or("");
+    const ReadSettings read = read_settings(text, *origin.file, NestedMaps::Flattened);
+    return log_format_in(read.settings).value_or(log::Format::Text);
+  }
+  return log::Format::Text;
 }
 
 std::expected<LoadedConfig, Problems> load_config(const ConfigOrigin& origin) {

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "base/log.h"
 #include "ops/config.h"
 
 #include <cstdint>
@@ -37,6 +38,11 @@ struct ConfigText {
   friend bool operator==(const ConfigText&, const ConfigText&) = default;
 };
 ConfigText read_config_text(const ConfigOrigin& origin);
+
+// How lines are to look before the configuration is known, and if it never is: as the last flag
+// says, or else a file in YAML, as far as that can be read; as text otherwise.  For the programs
+// with both kinds of flags.
+log::Format early_log_format(const ConfigOrigin& origin);
 
 // Reads and interprets everything.  A note is something that an operator should know about a
 // Corefile that is not quite what CoreDNS would do.

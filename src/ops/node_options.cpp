@@ -421,7 +421,8 @@ constexpr std::array Options = {
                "What is logged.", put_log_level},
     NodeOption{"log-format", "logging-format", "logging.format", Text, "FORMAT", "text or json",
                "text", "",
-               "Whether a line of the log is text or a JSON object with time, level and message.",
+               "Whether a line, of the log or printed, is text or a JSON object with time, level "
+               "and message.",
                put_log_format},
     NodeOption{"cleanup", "", "", Boolean, "BOOL", "true or false", "false", "",
                "Removes all rules and chains of a Service proxy, of both backends, and exits.",

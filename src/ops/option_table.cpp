@@ -570,7 +570,8 @@ constexpr auto Table = std::to_array<Option>({
     {"logLevel", "log-level", Text, "LEVEL", "debug, info, warn or error", "info", "", Live,
      "The least important lines that are logged, on stderr.", put_log_level},
     {"logFormat", "log-format", Text, "FORMAT", "text or json", "text", "", Live,
-     "Whether a line of the log is text or a JSON object with time, level and message.",
+     "Whether a line, of the log or printed, is text or a JSON object with time, level and "
+     "message.",
      put_log_format},
     {"queryLog", "query-log", List, "[ZONE=]CLASS",
      "a list of success, denial, error, all or none, each with a zone and '=' in front if it is "

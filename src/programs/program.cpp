@@ -1,23 +1,41 @@
 #include "programs/program.h"
 
+#include "base/log.h"
+#include "base/log_format.h"
+
+#include <chrono>
 #include <cstddef>
 #include <cstdio>
 #include <exception>
+#include <string>
 
 namespace waypost::programs {
 namespace {
 
+bool is_json() noexcept {
+  return log::format() == log::Format::Json;
+}
+
+std::string json(std::string_view level, std::string_view message) {
+  return log::json_line(std::chrono::system_clock::now(), level, message, {});
+}
+
 int tell(std::string_view program, std::string_view message) {
-  std::fprintf(stderr, "%.*s%s%.*s\n", static_cast<int>(program.size()), program.data(),
-               program.empty() ? "" : ": ", static_cast<int>(message.size()), message.data());
+  std::string line;
+  if (is_json()) {
+    line = json("error", message);
+  } else {
+    line.append(program).append(program.empty() ? "" : ": ").append(message);
+  }
+  log::write_lines(line + "\n");
   return 1;
 }
 
 }  // namespace
 
 void print_line(std::string_view line) {
-  std::fwrite(line.data(), 1, line.size(), stdout);
-  std::fputc('\n', stdout);
+  const std::string text = (is_json() ? json("info", line) : std::string(line)) + "\n";
+  std::fwrite(text.data(), 1, text.size(), stdout);
   std::fflush(stdout);
 }
 

@@ -1,4 +1,6 @@
 // What every program does the same way: it tells problems and ends, or prints a text, or goes on.
+//
+// Lines look like those of the log: where that is JSON (base/log.h), they are objects, too.
 
 #pragma once
 
@@ -17,8 +19,8 @@ void print_line(std::string_view line);
 // Prints a text on standard output and returns 0.
 int print_text(std::string_view text);
 
-// Tells every problem on standard error, each behind the program's name, if that is not empty, and
-// returns 1.
+// Tells every problem on standard error, each behind the program's name, if that is not empty and
+// lines are text, and returns 1.
 int fail(std::string_view program, const std::vector<Error>& problems);
 int fail(std::string_view program, const Error& problem);
 

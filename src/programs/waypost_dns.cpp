@@ -28,6 +28,7 @@ int run(std::span<const char* const> arguments) {
   // A script may close its end of stdout or stderr once it has seen enough.
   std::signal(SIGPIPE, SIG_IGN);
   auto& origin = std::get<ops::ConfigOrigin>(*line);
+  log::set_up("info", ops::early_log_format(origin));
   auto loaded = ops::load_config(origin);
   if (!loaded) {
     return programs::fail(Name, loaded.error());

@@ -29,6 +29,7 @@ int run(std::span<const char* const> arguments) {
   // A program that has ended does not read its input, nor a script our output.
   std::signal(SIGPIPE, SIG_IGN);
   const auto& origin = std::get<ops::ConfigOrigin>(*line);
+  log::set_up("info", ops::early_log_format(origin));
   auto config = ops::load_node_config(origin.file, origin.flags);
   if (!config) {
     return programs::fail(Name, config.error());

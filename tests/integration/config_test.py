@@ -8,7 +8,7 @@ import socket
 import subprocess
 import urllib.request
 
-from harness import DNS_PROGRAM, SHOP, TOOL_PROGRAM, Checks, Folder, Server, run
+from harness import DNS_PROGRAM, SHOP, TOOL_PROGRAM, Checks, Folder, Server, message_of, run
 
 checks = Checks()
 
@@ -118,12 +118,45 @@ def the_log_as_json():
             server.send_signal(signal.SIGHUP)
             server.wait_for_log("manifests read again")
             lines = [json.loads(line) for line in server.log]
-            checks.equal("what a line of the log has", sorted(lines[0]), ["level", "message", "time"])
             checks.contains("the message of the first line", lines[0]["message"], "SIGHUP")
+            lines += [json.loads(line) for line in server.out]
+            checks.equal("what every line has, those on stdout among them", {tuple(sorted(line)) for line in lines},
+                         {("level", "message", "time")})
             config.write_text("logFormat: text\n")
             checks.matches("the log as text again",
                            "\n".join(server.wait_for_log("now in force: logFormat")),
                            r"^\d{4}-\d\d-\d\dT[0-9:.]+Z info ")
+        config.write_text("logFormat: json\n")
+        with Server("--manifests", folder.path, config=config) as server:
+            checks.equal("the exit code with a log as JSON", server.stop(), 0)
+            last = json.loads(server.out[-1])
+            checks.equal("the level of the closing line", last["level"], "info")
+            checks.matches("the closing line as JSON", last["message"], r"^stopped: 0 queries")
+
+
+def what_ends_a_start_as_json():
+    """A configuration that is refused, by flags or file, and what fails after it was read."""
+    with Folder() as folder, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        corefile = folder.write("Corefile", ".:53 {\n    dns64\n    bogus\n}\n")
+        in_file = folder.write("json.yaml", "logFormat: json\nttl: 9999\npodz: none\n")
+        broken = folder.write("broken.yaml", "ttl: [\n")
+        as_json = ("--log-format", "json")
+        for what, arguments, message in (
+                ("a Corefile", ("-conf", corefile, *as_json), f"{corefile}:2: dns64: not offered here"),
+                ("a Corefile's second problem", ("-conf", corefile, *as_json), f"{corefile}:3: bogus"),
+                ("a file that is absent", ("-conf", folder / "none", *as_json), "no such file"),
+                ("a file that says so itself", ("--config", in_file), f"{in_file}:2: ttl: found '9999'"),
+                ("a file that cannot be read", ("--config", broken, *as_json), f"{broken}:"),
+                ("a port in use", ("--manifests", folder.path, "--listen", f"127.0.0.1:{taken.getsockname()[1]}",
+                                   *as_json), "in use")):
+            code, out, err = run(DNS_PROGRAM, *arguments)
+            lines = [json.loads(line) for line in err.splitlines()]
+            checks.equal(f"{what}: exit code, and levels", (code, {line["level"] for line in lines}), (1, {"error"}))
+            checks.contains(f"{what}: the message", "\n".join(line["message"] for line in lines).lower(), message.lower())
+            checks.lacks(f"{what}: nothing is ready", list(map(message_of, out.splitlines())), "ready")
+        code, _, err = run(DNS_PROGRAM, "--config", in_file, "--log-format", "text")
+        checks.contains("a flag wins over the file", err, f"waypost-dns: {in_file}:2: ttl: found '9999'")
 
 
 def nobody_can_fill_the_log():
@@ -258,6 +291,7 @@ what_a_start_prints()
 examples_are_true_under_filters()
 stopping()
 the_log_as_json()
+what_ends_a_start_as_json()
 nobody_can_fill_the_log()
 nobody_reads_its_output()
 a_port_in_use()

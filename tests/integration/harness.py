@@ -6,6 +6,7 @@ port of the kernel's choice, over a temporary folder, and is ended by its own pr
 The programs are taken from the build folder that WAYPOST_BUILD_DIR names, or from build/.
 """
 
+import json
 import os
 import pathlib
 import re
@@ -127,6 +128,11 @@ class Answer:
         return sorted(" ".join(record.split()[4:]) for record in self.answer)
 
 
+def message_of(line):
+    """What a printed line says, whether it is text or JSON."""
+    return json.loads(line)["message"] if line.startswith("{") else line
+
+
 class Server:
     """A running waypost-dns, ready to be asked; stopped at the end of a with block.
 
@@ -147,14 +153,14 @@ class Server:
         self._news = threading.Condition()
         self._readers = [self._read(self.process.stdout, self.out),
                          self._read(self.process.stderr, self.log)]
-        if not self.wait_for(lambda: any(re.fullmatch(ready, line) for line in self.out)
+        if not self.wait_for(lambda: any(re.fullmatch(ready, message_of(line)) for line in self.out)
                              or self.process.poll() is not None,
                              START_TIMEOUT) or self.process.poll() is not None:
             self.kill()
             raise RuntimeError(f"{command} did not become ready\n" + "\n".join(self.out + self.log))
         self.addresses = []
         for line in self.out:
-            found = re.fullmatch(r"listening on (.+):(\d+) \(udp, tcp\)", line)
+            found = re.fullmatch(r"listening on (.+):(\d+) \(udp, tcp\)", message_of(line))
             if found:
                 self.addresses.append((found.group(1).strip("[]"), int(found.group(2))))
         self.address, self.port = self.addresses[0]

@@ -25,7 +25,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from harness import BUILD  # noqa: E402
+from harness import BUILD, message_of  # noqa: E402
 
 NODE_PROGRAM = BUILD / "src" / "programs" / "waypost-node"
 CLONE_NEWNET = 0x40000000
@@ -300,7 +300,7 @@ class NodeProgram:
         _cleanups.append(self.kill)
         for stream, lines in ((self.process.stdout, self.out), (self.process.stderr, self.log)):
             threading.Thread(target=lambda s=stream, l=lines: l.extend(iter_lines(s, l)), daemon=True).start()
-        if wait and not self.wait_for(lambda: "ready" in self.out, 20):
+        if wait and not self.wait_for(lambda: "ready" in map(message_of, self.out), 20):
             self.kill()
             raise RuntimeError(f"waypost-node did not become ready\n" + "\n".join(self.out + self.log))
 

@@ -191,6 +191,11 @@ def files_and_flags():
         code, out, _ = run(NODE_PROGRAM, "--help")
         checks.equal("--help", code, 0)
         checks.contains("--help names kube-proxy's keys", out, "[iptables.masqueradeBit]")
+        config.write_text(config.read_text() + "logging: {format: json}\n")
+        code, out, err = run(NODE_PROGRAM, "--manifests", folder.path, "--config", config)
+        said = [json.loads(line) for line in err.splitlines()]
+        checks.equal("a refusal as JSON, as the file says", (code, out, {line["level"] for line in said}), (1, "", {"error"}))
+        checks.contains("what it says", said[0]["message"], "kube-proxy.yaml:3: ipvs.scheduler: not offered here")
 
 
 def check_node_config():
@@ -261,8 +266,8 @@ def the_log_as_json():
         node = NodeProgram(space, folder.path, "--log-format", "json")
         checks.equal("it stops in order", node.stop(), 0)
         wait_until(lambda: node.logged("SIGTERM"), 5)
-        lines = [json.loads(line) for line in node.log]
-        checks.equal("what every line of the log has", {tuple(sorted(line)) for line in lines},
+        lines = [json.loads(line) for line in node.log + node.out]
+        checks.equal("what every line has, those on stdout among them", {tuple(sorted(line)) for line in lines},
                      {("level", "message", "time")})
         checks.contains("a problem is told in one", " ".join(line["message"] for line in lines), "broken.yaml")
     space.remove()
