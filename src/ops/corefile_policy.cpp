@@ -71,7 +71,7 @@ bool has_choice(std::string_view pattern) {
 
 // A regular expression that ends in the name of `zone` with a dot in front, "(.*)\\.zone\\.com",
 // so that it fits names below the zone only.  Empty when it does not end that way.
-std::string ending_in(std::string pattern, std::string_view zone) {
+std::string ending_in(const std::string& pattern, std::string_view zone) {
   if (has_choice(pattern)) {
     return {};
   }

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
 #include <string>
 
 namespace waypost::dns {
@@ -31,12 +32,16 @@ TEST_CASE("rcodes print as the registry spells them, others by number") {
 }
 
 TEST_CASE("rcodes without a name above the last one that has one are counted in one place") {
-  CHECK(rcode_place(Rcode::NoError) == 0);
-  CHECK(rcode_place(Rcode::BadCookie) == 23);
-  CHECK(rcode_place(static_cast<Rcode>(24)) == OtherRcodes);
-  CHECK(rcode_place(static_cast<Rcode>(4095)) == OtherRcodes);
-  CHECK(rcode_place_to_text(rcode_place(Rcode::BadCookie)) == "BADCOOKIE");
-  CHECK(rcode_place_to_text(OtherRcodes) == "other");
+  struct Case {
+    unsigned number;
+    std::size_t place;
+    std::string text;
+  };
+  for (const Case& c : {Case{0, 0, "NOERROR"}, Case{15, 15, "RCODE15"}, Case{23, 23, "BADCOOKIE"},
+                        Case{24, OtherRcodes, "other"}, Case{4095, OtherRcodes, "other"}}) {
+    CHECK(rcode_place(static_cast<Rcode>(c.number)) == c.place);
+    CHECK(rcode_place_to_text(c.place) == c.text);
+  }
 }
 
 }  // namespace waypost::dns
