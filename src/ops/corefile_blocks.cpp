@@ -235,7 +235,8 @@ void Translator::combine_forwards() {
       }
     }
   }
-  for (const Block& block : blocks_) {
+  for (Block& block : blocks_) {
+    block_ = &block;
     for (const Forward& forward : block.forwards) {
       for (const Zone& zone : forward.zones) {
         for (const std::string& upstream : forward.upstreams) {
@@ -252,7 +253,7 @@ void Translator::combine_forwards() {
       }
     }
     for (const Zone& zone : block.zones) {
-      check_elsewhere(block, zone);
+      close(block, zone);
     }
   }
   combine_policies();
@@ -287,14 +288,14 @@ void Translator::combine_policies() {
 }
 
 // Names of a block that it has no answer to are refused by CoreDNS.  Here they would go to whoever
-// is asked for the names around them.
-void Translator::check_elsewhere(const Block& block, const Zone& zone) {
+// is asked for the names around them, so that a last template refuses them.
+void Translator::close(const Block& block, const Zone& zone) {
   const auto covers = [&](const std::vector<Zone>& zones) {
     return std::any_of(zones.begin(), zones.end(),
                        [&](const Zone& each) { return zone.name.is_within(each.name); });
   };
   const bool has_answers =
-      covers(block.cluster) ||
+      covers(block.cluster) || covers(block.answered) ||
       std::any_of(block.forwards.begin(), block.forwards.end(),
                   [&](const Forward& forward) { return covers(forward.zones); });
   if (has_answers || zone.name.is_root() || block.has_chaos) {
@@ -302,11 +303,18 @@ void Translator::check_elsewhere(const Block& block, const Zone& zone) {
   }
   for (const Block& other : blocks_) {
     for (const Forward& forward : other.forwards) {
-      if (covers(forward.zones)) {
-        return complain(zone.place, "found no forward or kubernetes for all of the zone '" +
-                                        zone.text + "', expected one; otherwise its names go to " +
-                                        forward.place.to_text());
+      if (!covers(forward.zones)) {
+        continue;
       }
+      if (block.has_hosts || !block.forwards.empty() || !block.cluster.empty()) {
+        return complain(zone.place,
+                        "found no directive that has all names of the zone '" + zone.text +
+                            "', expected forward or kubernetes for all of it, or hosts without "
+                            "fallthrough; otherwise its names go to " +
+                            forward.place.to_text());
+      }
+      return add("templates", "*" + scope_words({zone}) + " rcode REFUSED", zone.place,
+                 "server block");
     }
   }
 }

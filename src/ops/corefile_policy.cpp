@@ -129,16 +129,34 @@ std::vector<Translator::Zone> Translator::rule_zones(const Line& line, std::size
   return out;
 }
 
-// " zone A B"; nothing where that is all names.
-std::string Translator::zone_words(const std::vector<Zone>& zones) {
+// " zone A B except C": the zones, without what lies in blocks with longer ones.
+std::string Translator::scope_words(const std::vector<Zone>& zones) const {
+  std::string except;
+  for (const Block& other : blocks_) {
+    for (const Zone& each : other.zones) {
+      const bool is_below = &other != block_ && std::ranges::any_of(zones, [&](const Zone& zone) {
+        return each.name.is_within(zone.name) && !zone.name.is_within(each.name);
+      });
+      if (is_below) {
+        except += (except.empty() ? " except " : " ") + each.text;
+      }
+    }
+  }
+  const bool is_all =
+      std::ranges::any_of(zones, [](const Zone& zone) { return zone.name.is_root(); });
+  if (is_all && (except.empty() || zones.size() == 1)) {
+    return except;
+  }
   std::string out;
   for (const Zone& zone : zones) {
-    if (zone.name.is_root()) {
-      return "";
-    }
     out += (out.empty() ? " zone " : " ") + zone.text;
   }
-  return out;
+  return out + except;
+}
+
+bool Translator::has_name(const std::vector<Zone>& zones, const dns::Name& name) const {
+  return std::ranges::any_of(zones, [&](const Zone& each) { return name.is_within(each.name); }) &&
+         is_of_block(name);
 }
 
 // Names of a block with a longer zone are that block's alone.
@@ -164,10 +182,7 @@ void Translator::check_rules_of_all(const Line& line) {
 
 void Translator::read_acl(const Line& line) {
   const std::vector<Zone> zones = rule_zones(line, 1);
-  acl_zones_ = zones.empty() ? std::nullopt : std::optional(zone_words(zones));
-  if (acl_zones_) {
-    block_->rules_of_all.push_back(&line);
-  }
+  acl_zones_ = zones.empty() ? std::nullopt : std::optional(scope_words(zones));
   read_options(line);
 }
 
@@ -195,6 +210,7 @@ void Translator::read_acl_rule(const Line& line) {
 //------------------------------------------------------------------ hosts
 
 void Translator::read_hosts(const Line& line) {
+  block_->has_hosts = true;
   const bool has_file = line.words.size() > 1;
   const std::string file = has_file ? line.words[1].text : "/etc/hosts";
   const std::vector<Zone> zones = rule_zones(line, 2);
@@ -202,7 +218,9 @@ void Translator::read_hosts(const Line& line) {
   const bool has_reverse = std::ranges::any_of(
       block_->zones, [](const Zone& zone) { return has_reverse_names(zone.name); });
   if (!zones.empty() || has_reverse) {
-    if (!zone_words(zones).empty()) {
+    const bool is_all =
+        std::ranges::any_of(zones, [](const Zone& zone) { return zone.name.is_root(); });
+    if (!is_all) {
       note(line.place(), "hosts: names of " + file + " outside of its zones are answered, too",
            true);
     }
@@ -232,6 +250,7 @@ void Translator::read_hosts(const Line& line) {
                                  "', expected all of it or nothing");
     } else if (!falls_through && !dns::is_reverse(zone.name)) {
       add("hostsZones", zone.text, line.place(), "hosts");
+      block_->answered.push_back(zone);
     }
   }
   hosts_through_.clear();
@@ -244,9 +263,7 @@ void Translator::add_host(const Line& line, const std::vector<Zone>& zones, bool
   for (std::size_t i = 1; i < line.words.size(); ++i) {
     const Word& word = line.words[i];
     const auto name = dns::Name::from_text(word.text);
-    const bool is_outside = name && std::ranges::none_of(zones, [&](const Zone& zone) {
-                              return name->is_within(zone.name);
-                            });
+    const bool is_outside = name && !has_name(zones, *name);
     if (!is_outside || has_reverse) {
       kept.push_back(word);
     }
@@ -351,7 +368,9 @@ void Translator::read_rewrite(const Line& line) {
                                "are not rewritten here");
     return;
   }
-  if (!zone_words(block_->zones).empty() && !keep_in_block(words)) {
+  const bool is_all =
+      std::ranges::any_of(block_->zones, [](const Zone& zone) { return zone.name.is_root(); });
+  if (!is_all && !keep_in_block(words)) {
     complain(line.place(),
              "rewrite: found a rule that may fit names outside of its server block, expected a "
              "name, or a suffix or a regular expression that ends in the block's zone; rules are "
@@ -380,7 +399,7 @@ void Translator::read_template(const Line& line) {
                             std::none_of(template_.patterns.begin(), template_.patterns.end(),
                                          [](const std::string& each) { return is_for_all(each); });
   std::string text = line.words[2].text == "ANY" ? "*" : line.words[2].text;
-  text += zone_words(zones);
+  text += scope_words(zones);
   if (has_patterns) {
     text += " match";
     for (const std::string& pattern : template_.patterns) {
@@ -403,7 +422,6 @@ void Translator::read_template(const Line& line) {
   if (zones.empty()) {
     return;  // No name reaches it.
   }
-  block_->rules_of_all.push_back(&line);
   add("templates", text + template_.rest, line.place(), "template");
 }
 

@@ -47,7 +47,10 @@ CorefileSettings Translator::run(corefile::Corefile corefile) {
   for (const corefile::ServerBlock& block : corefile.blocks) {
     block_ = &blocks_.emplace_back();
     read_keys(block);
-    for (const Line& line : block.lines) {
+  }
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    block_ = &blocks_[i];
+    for (const Line& line : corefile.blocks[i].lines) {
       read_line(line);
     }
   }
@@ -154,6 +157,14 @@ void Translator::read_line(const Line& line) {
     }
     if (rule.fate == Fate::BuiltIn) {
       note(line.place(), name_of(line) + ": built in. " + std::string(rule.text), false);
+    }
+    // Of a variable that is not set nothing is left.
+    const auto nothing = std::ranges::find_if(
+        line.words, [](const Word& word) { return word.text.empty() && !word.quoted; });
+    if (nothing != line.words.end()) {
+      return complain(nothing->place, name_of(line) +
+                                          ": found an argument of which its variables "
+                                          "leave nothing, expected a value");
     }
     if (rule.read != nullptr) {
       return (this->*rule.read)(line);
@@ -292,13 +303,25 @@ void Translator::add_zone(Zone zone, std::vector<Zone>& to) {
 std::vector<Translator::Zone> Translator::within_block(const Zone& zone) const {
   std::vector<Zone> out;
   for (const Zone& mine : block_->zones) {
-    if (zone.name.is_within(mine.name)) {
+    if (zone.name.is_within(mine.name) && is_of_block(zone.name)) {
       add_zone(zone, out);
     } else if (mine.name.is_within(zone.name)) {
       add_zone(mine, out);
     }
   }
   return out;
+}
+
+bool Translator::is_of_block(const dns::Name& name) const {
+  const auto labels_in = [&](const Block& block) {
+    std::size_t most = 0;
+    for (const Zone& zone : block.zones) {
+      most = name.is_within(zone.name) ? std::max(most, zone.name.label_count() + 1) : most;
+    }
+    return most;
+  };
+  const std::size_t mine = labels_in(*block_);
+  return std::ranges::all_of(blocks_, [&](const Block& other) { return labels_in(other) <= mine; });
 }
 
 //------------------------------------------------------------------ writing

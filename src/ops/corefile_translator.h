@@ -65,6 +65,8 @@ class Translator {
     bool has_kubernetes = false;
     bool has_chaos = false;
     bool has_cache = false;
+    bool has_hosts = false;
+    std::vector<Zone> answered;  // Zones of which hosts or a template has an answer for all names.
     std::vector<const corefile::Line*> rules_of_all;  // What becomes rules for all names.
     corefile::Place place;
   };
@@ -111,6 +113,8 @@ class Translator {
   static void add_zone(Zone zone, std::vector<Zone>& to);
   // What `zone` has of the names that reach the server block; empty when that is nothing.
   std::vector<Zone> within_block(const Zone& zone) const;
+  // Whether no other block has a longer zone with the name.
+  bool is_of_block(const dns::Name& name) const;
 
   // ---- Directives (corefile_rules.cpp, corefile_sources.cpp)
   void read_any(const corefile::Line& line);
@@ -190,7 +194,8 @@ class Translator {
   std::vector<Zone> rule_zones(const corefile::Line& line, std::size_t from);
   void add_host(const corefile::Line& line, const std::vector<Zone>& zones, bool has_reverse);
   void combine_hosts();
-  static std::string zone_words(const std::vector<Zone>& zones);
+  std::string scope_words(const std::vector<Zone>& zones) const;
+  bool has_name(const std::vector<Zone>& zones, const dns::Name& name) const;
   void check_rules_of_all(const corefile::Line& line);
 
   // ---- Putting together (corefile_blocks.cpp)
@@ -203,7 +208,7 @@ class Translator {
   static bool is_stub_domain(const Block& block, const Zone& other, const Zone& cluster);
   void combine_forwards();
   void combine_policies();
-  void check_elsewhere(const Block& block, const Zone& zone);
+  void close(const Block& block, const Zone& zone);
   void check_authorities();
   std::string to_upstream(const corefile::Word& word);
 

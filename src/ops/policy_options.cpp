@@ -95,8 +95,12 @@ constexpr auto Table = std::to_array<Option>({
      "a list of rules such as 'block type ANY net 10.9.0.0/16 zone example.org', which begin with "
      "allow, block, filter or drop",
      "", "none; everything is allowed", Live,
-     "Who may ask for what, by the name that is looked up after rewrites. The first rule that fits "
-     "decides: block is REFUSED, filter an empty answer, drop none at all; over TCP it closes the "
+     "Who may ask for what, by the name that is looked up after rewrites: 'ACTION [type TYPE...] "
+     "[net "
+     "PREFIX...] [zone ZONE...] [except ZONE...]', where the longest zone that has the name "
+     "counts. "
+     "The first rule that fits decides: block is REFUSED, filter an empty answer, drop none at "
+     "all; over TCP it closes the "
      "connection. What no rule fits is allowed. At most 1000 rules.",
      [](Config& c, const std::string& t) { return put_rule(c.rules.access, t); }},
     {"rateLimit", "rate-limit", Number, "N", "a whole number from 0 to 100000", "0", "", Live,
@@ -166,8 +170,9 @@ constexpr auto Table = std::to_array<Option>({
      "a list of rules such as 'A zone ip.example match ^ip-(\\d+)-(\\d+)\\. answer \"{{ .Name }} "
      "60 IN A 10.0.{{ index .Match 1 }}.{{ index .Match 2 }}\"'",
      "", "none", Live,
-     "Answers that are made of the question: 'TYPE|* [zone ZONE...] [match REGEX...] [only] [rcode "
-     "RCODE]' and records in quotes behind answer, authority or additional, with {{ .Name }}, {{ "
+     "Answers that are made of the question: 'TYPE|* [zone ZONE...] [except ZONE...] [match "
+     "REGEX...] [only] [rcode RCODE]' and records in quotes behind answer, authority or "
+     "additional, with {{ .Name }}, {{ "
      ".Zone }}, {{ .Type }}, {{ .Class }}, {{ index .Match N }} and {{ .Group.NAME }} in them. The "
      "first rule that fits answers, before hosts and zones; with only, names that no regular "
      "expression matches do not exist. A CNAME is followed. At most 1000 rules.",

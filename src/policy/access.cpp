@@ -11,7 +11,7 @@ namespace waypost::policy {
 namespace {
 
 bool is_keyword(std::string_view word) {
-  return word == "type" || word == "net" || word == "zone";
+  return word == "type" || word == "net" || word == "zone" || word == "except";
 }
 
 Result<void> read_value(std::string_view keyword, std::string_view word, AccessRule& rule) {
@@ -28,11 +28,7 @@ Result<void> read_value(std::string_view keyword, std::string_view word, AccessR
     }
     rule.clients.push_back(*prefix);
   } else {
-    const auto zone = dns::Name::from_text(word);
-    if (!zone) {
-      return std::unexpected(with_context(zone.error(), "'" + std::string(word) + "'"));
-    }
-    rule.zones.push_back(zone->lowered());
+    return rule.scope.add(keyword, word);
   }
   return {};
 }
@@ -60,7 +56,7 @@ Result<AccessRule> AccessRule::from_text(std::string_view text) {
   while (!reader.at_end()) {
     const std::string_view keyword = reader.next();
     if (!is_keyword(keyword)) {
-      return unlike(keyword, "type, net or zone");
+      return unlike(keyword, "type, net, zone or except");
     }
     if (reader.at_end() || is_keyword(reader.peek())) {
       return unlike(reader.peek(), "a value for " + std::string(keyword));
@@ -72,6 +68,9 @@ Result<AccessRule> AccessRule::from_text(std::string_view text) {
         return failure(ErrorKind::InvalidInput,
                        "'*' beside another value of " + std::string(keyword) +
                            ", where it stands for any and has to be alone");
+      }
+      if (word == "*" && keyword == "except") {
+        return unlike(word, "a zone");
       }
       if (word == "*") {
         continue;
@@ -92,10 +91,7 @@ bool AccessRule::fits(const dns::NameKey& name, dns::RecordType type,
       fits_type && (clients.empty() ||
                     std::any_of(clients.begin(), clients.end(),
                                 [&](const IpPrefix& prefix) { return prefix.contains(client); }));
-  return fits_client &&
-         (zones.empty() || std::any_of(zones.begin(), zones.end(), [&](const dns::Name& zone) {
-            return name.is_within(zone.wire(), zone.label_count());
-          }));
+  return fits_client && scope.labels_within(name).has_value();
 }
 
 const AccessRule* find_rule(std::span<const AccessRule> rules, const dns::NameKey& name,

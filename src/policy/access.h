@@ -7,6 +7,7 @@
 #include "dns/name.h"
 #include "dns/query.h"
 #include "dns/types.h"
+#include "policy/zone_scope.h"
 
 #include <cstdint>
 #include <span>
@@ -28,9 +29,10 @@ struct AccessRule {
   // Each empty: any.
   std::vector<dns::RecordType> types;
   std::vector<IpPrefix> clients;
-  std::vector<dns::Name> zones;  // Lower case.
+  ZoneScope scope;
 
-  // Reads "ACTION [type TYPE...] [net PREFIX...] [zone ZONE...]".  "*" alone stands for any.
+  // Reads "ACTION [type TYPE...] [net PREFIX...] [zone ZONE...] [except ZONE...]".  "*" alone
+  // stands for any, but for `except`.
   static Result<AccessRule> from_text(std::string_view text);
 
   bool fits(const dns::NameKey& name, dns::RecordType type, const IpAddress& client) const noexcept;

@@ -226,8 +226,8 @@ std::optional<Rcode> rcode_from_text(std::string_view text) {
 }
 
 bool is_keyword(std::string_view word) {
-  constexpr std::array<std::string_view, 7> All = {"zone",   "match",     "only",      "rcode",
-                                                   "answer", "authority", "additional"};
+  constexpr std::array<std::string_view, 8> All = {"zone",  "except", "match",     "only",
+                                                   "rcode", "answer", "authority", "additional"};
   return std::find(All.begin(), All.end(), word) != All.end();
 }
 
@@ -251,13 +251,13 @@ Result<void> read_clause(std::string_view keyword, WordReader& reader, TemplateR
   }
   while (!reader.at_end() && !is_keyword(reader.peek())) {
     const std::string_view word = reader.next();
-    if (keyword == "zone") {
-      auto zone = dns::Name::from_text(word);
-      if (!zone) {
-        return std::unexpected(with_context(zone.error(), "'" + std::string(word) + "'"));
+    if (keyword == "zone" || keyword == "except") {
+      if (const auto added = rule.scope.add(keyword, word); !added) {
+        return added;
       }
-      rule.zones.push_back(zone->lowered());
-      rule.zone_texts.push_back(rule.zones.back().to_text());
+      if (keyword == "zone") {
+        rule.zone_texts.push_back(rule.scope.zones.back().to_text());
+      }
     } else if (keyword == "match") {
       auto pattern = Pattern::compile(word);
       if (!pattern) {
@@ -446,19 +446,16 @@ Choice choose(const std::vector<TemplateRule>& rules, const dns::NameKey& name, 
     if (rule.type && *rule.type != type) {
       continue;
     }
-    Choice choice{.rule = &rule};
-    bool is_within = rule.zones.empty();
-    for (std::size_t i = 0; i < rule.zones.size(); ++i) {
-      const std::size_t labels = rule.zones[i].label_count();
-      if (name.is_within(rule.zones[i].wire(), labels) &&
-          (!is_within || labels > choice.zone_labels)) {
-        is_within = true;
-        choice.zone = rule.zone_texts[i];
-        choice.zone_labels = labels;
-      }
-    }
-    if (!is_within) {
+    const auto labels = rule.scope.labels_within(name);
+    if (!labels) {
       continue;
+    }
+    Choice choice{.rule = &rule, .zone_labels = *labels};
+    for (std::size_t i = 0; i < rule.zone_texts.size(); ++i) {
+      const dns::Name& zone = rule.scope.zones[i];
+      if (zone.label_count() == *labels && name.is_within(zone.wire(), *labels)) {
+        choice.zone = rule.zone_texts[i];
+      }
     }
     choice.fit = fit(rule, room);
     if (choice.fit != Fit::Misses || rule.is_last_word) {
@@ -521,7 +518,7 @@ Result<TemplateRule> TemplateRule::from_text(std::string_view text) {
   while (!reader.at_end()) {
     const std::string_view keyword = reader.next();
     if (!is_keyword(keyword)) {
-      return unlike(keyword, "zone, match, only, rcode, answer, authority or additional");
+      return unlike(keyword, "zone, except, match, only, rcode, answer, authority or additional");
     }
     if (const auto read = read_clause(keyword, reader, rule); !read) {
       return std::unexpected(read.error());

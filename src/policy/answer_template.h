@@ -12,6 +12,7 @@
 #include "dns/types.h"
 #include "policy/name_text.h"
 #include "policy/pattern.h"
+#include "policy/zone_scope.h"
 
 #include <array>
 #include <cstddef>
@@ -49,16 +50,16 @@ struct RecordTemplate {
 
 struct TemplateRule {
   std::optional<dns::RecordType> type;  // Absent: any.
-  std::vector<dns::Name> zones;         // Lower case; none: all names.
-  std::vector<std::string> zone_texts;
+  ZoneScope scope;
+  std::vector<std::string> zone_texts;  // Of the scope's zones.
   // Any of them has to match the name in lower case, with its final dot; none: all names.
   std::vector<std::shared_ptr<const Pattern>> patterns;
   bool is_last_word = false;  // A name that no pattern matches does not exist.
   dns::Rcode rcode = dns::Rcode::NoError;
   std::vector<RecordTemplate> records;
 
-  // Reads "TYPE|* [zone ZONE...] [match REGEX...] [only] [rcode RCODE] [answer|authority|additional
-  // RECORD]...".
+  // Reads "TYPE|* [zone ZONE...] [except ZONE...] [match REGEX...] [only] [rcode RCODE]
+  // [answer|authority|additional RECORD]...".
   static Result<TemplateRule> from_text(std::string_view text);
 };
 

@@ -112,6 +112,50 @@ def of_openshift():
             checks.equal("openshift: others are not", len(server.wait_for_log(" info query ", timeout=0)), 1)
 
 
+BLOCKS = """\
+.:53 {
+    acl {
+        allow net 127.0.0.0/8
+        block
+    }
+    template IN TXT . {
+        answer "{{ .Name }} 5 IN TXT outer"
+    }
+    kubernetes cluster.local
+    forward . %(outer)s
+}
+secret.example:53 {
+    acl {
+        block type A
+    }
+    forward . %(inner)s
+}
+ads.example:53 {
+    template IN A ads.example {
+        answer "{{ .Name }} 5 IN A 0.0.0.0"
+    }
+}
+"""
+
+
+def with_blocks_within_blocks():
+    with Folder() as folder, Folder() as etc, Upstream("192.0.2.1") as outer, Upstream("192.0.2.9") as inner:
+        folder.write("shop.yaml", SHOP)
+        file = etc.write("Corefile", BLOCKS % {"outer": outer.where, "inner": inner.where})
+        with corefile_server(file, "--manifests", folder.path) as server:
+            def ask(name, qtype="A"):
+                answer = server.dig(name, qtype, "+recurse")
+                return answer.status, answer.values()
+            checks.equal("a name of the outer block", ask("www.example.com"), ("NOERROR", ["192.0.2.1"]))
+            checks.equal("whose template has it", ask("www.example.com", "TXT"), ("NOERROR", ['"outer"']))
+            checks.equal("the inner block's acl is not passed by the outer one's", ask("a.secret.example"), ("REFUSED", []))
+            checks.equal("nor are its names the outer template's", ask("a.secret.example", "TXT")[1] == ['"outer"'], False)
+            checks.equal("a block without forward answers", ask("x.ads.example"), ("NOERROR", ["0.0.0.0"]))
+            asked = len(outer.questions)
+            checks.equal("and has nobody else asked", (ask("x.ads.example", "AAAA"), len(outer.questions)),
+                         (("REFUSED", []), asked))
+
+
 CUSTOM = """\
 {$WAYPOST_TEST_ZONE}:53 {
     import common
@@ -359,6 +403,7 @@ for shipped in ("kubeadm", "rke2", "addon-manager"):
     of_a_cluster(shipped)
 of_openshift()
 of_a_node()
+with_blocks_within_blocks()
 with_imports_and_a_reload()
 rules_before_zones()
 rules_of_a_block_for_a_zone()

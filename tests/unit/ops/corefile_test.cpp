@@ -307,6 +307,61 @@ TEST_CASE("ports and addresses of server blocks become listen") {
         "  - \"10.0.0.1:53\"\n");
 }
 
+// The lines of a list's values.
+std::string list_of(const std::string& text, const std::string& key) {
+  const std::string yaml = "\n" + yaml_of(translated(text).settings, {});
+  const std::size_t at = yaml.find("\n" + key + ":\n");
+  std::string out = problems(text);
+  for (std::size_t line = at == std::string::npos ? at : yaml.find('\n', at + 1);
+       line != std::string::npos && yaml.substr(line + 1).starts_with("  - ");
+       line = yaml.find('\n', line + 1)) {
+    out += yaml.substr(line + 5, yaml.find('\n', line + 1) - line - 4);
+  }
+  return out;
+}
+
+TEST_CASE("rules of a block are not about names of a block with a longer zone") {
+  const std::string Inner =
+      "secret.example {\n acl {\n allow net 127.0.0.9\n block\n}\n forward . 10.0.0.2\n}\n";
+  const std::string Outer =
+      ". {\n acl {\n allow net 127.0.0.0/8\n block\n}\n forward . 10.0.0.1\n}\n";
+  const std::string InnerRules =
+      "\"allow net 127.0.0.9 zone secret.example\"\n\"block zone secret.example\"\n";
+  const std::string OuterRules =
+      "\"allow net 127.0.0.0/8 except secret.example\"\n\"block except secret.example\"\n";
+  CHECK(list_of(Outer + Inner, "access") == OuterRules + InnerRules);
+  CHECK(list_of(Inner + Outer, "access") == InnerRules + OuterRules);
+  CHECK(notes(Outer + Inner).empty());
+
+  const std::string Open = "sub.org.example {\n forward . 10.0.0.2\n}\n";
+  CHECK(
+      list_of("org.example a.sub.org.example {\n acl {\n block\n}\n forward . 10.0.0.3\n}\n" + Open,
+              "access") == "\"block zone org.example a.sub.org.example except sub.org.example\"\n");
+  CHECK(list_of(". a.sub.org.example {\n acl {\n block\n}\n forward . 10.0.0.3\n}\n" + Open,
+                "access") == "\"block zone . a.sub.org.example except sub.org.example\"\n");
+  CHECK(list_of(". {\n template IN AAAA . {\n rcode NXDOMAIN\n}\n forward . 10.0.0.3\n}\n" + Open,
+                "templates") == "\"AAAA except sub.org.example rcode NXDOMAIN\"\n");
+  const std::string Hosts =
+      " {\n hosts {\n 10.0.0.1 a.org.example a.sub.org.example\n fallthrough\n}\n forward . "
+      "10.0.0.3\n}\n";
+  CHECK(list_of("org.example" + Hosts + Open, "hosts") == "\"10.0.0.1 a.org.example\"\n");
+  // Here its address has both names.
+  CHECK(notes("." + Hosts + Open).find("'a.sub.org.example' is answered, too") !=
+        std::string::npos);
+}
+
+TEST_CASE("names that a block has no answer to are refused, and not those around them asked for") {
+  const std::string All = ". {\n forward . 10.0.0.1\n}\n";
+  CHECK(list_of(All + "a.example {\n errors\n}", "templates") ==
+        "\"* zone a.example rcode REFUSED\"\n");
+  CHECK(list_of(All + "a.example {\n template IN A . {\n answer \"a. 5 IN A 10.0.0.9\"\n}\n}\n"
+                      "b.a.example {\n forward . 10.0.0.2\n}",
+                "templates") ==
+        "\"A zone a.example except b.a.example answer 'a. 5 IN A 10.0.0.9'\"\n"
+        "\"* zone a.example except b.a.example rcode REFUSED\"\n");
+  CHECK(list_of(All + "a.example {\n hosts {\n 10.0.0.9 b.a.example\n}\n}", "templates").empty());
+}
+
 TEST_CASE("a block below the cluster's zone becomes a stub domain") {
   for (const std::string zone : {"my.cluster.local", "web.shop.svc.cluster.local"}) {
     const std::string text =
@@ -415,9 +470,19 @@ TEST_CASE("what has no meaning here is refused with its place") {
             "Corefile:3: found the zone 'a.example' at other ports or addresses than '.' "
             "(Corefile:1), expected the same, for every address answers all names here; run one "
             "process for each, or give all blocks the same port and bind\n"},
-           {". {\n forward . 10.0.0.1\n}\na.example {\n errors\n}",
-            "Corefile:4: found no forward or kubernetes for all of the zone 'a.example', expected "
-            "one; otherwise its names go to Corefile:2\n"},
+           {". {\n forward . 10.0.0.1\n}\na.example {\n hosts /f {\n fallthrough\n}\n}",
+            "Corefile:4: found no directive that has all names of the zone 'a.example', expected "
+            "forward or kubernetes for all of it, or hosts without fallthrough; otherwise its "
+            "names go to Corefile:2\n"},
+           {in_block("forward . {$WAYPOST_TEST_UNSET}"),
+            "Corefile:2: forward: found an argument of which its variables leave nothing, expected "
+            "a value\n"},
+           {in_block("forward . 10.0.0.1 {\n policy {$WAYPOST_TEST_UNSET}\n}"),
+            "Corefile:3: forward policy: found an argument of which its variables leave nothing, "
+            "expected a value\n"},
+           {". {\n forward a.example 10.0.0.1\n}\na.example {\n forward . 10.0.0.2\n}",
+            "Corefile:2: forward: found the zone 'a.example', expected one that shares names with "
+            "its server block's\n"},
            {". {\n kubernetes cluster.local\n}\nsvc.cluster.local {\n forward . 10.0.0.1\n}",
             "Corefile:4: found a server block for 'svc.cluster.local', which would have names of "
             "the cluster's zone 'cluster.local', expected one block for all names of a zone\n"},

@@ -32,6 +32,7 @@ TEST_CASE("the first rule that fits type, client and zone decides; without one i
       "filter type AAAA zone example.org EXAMPLE.com",
       "drop net 192.0.2.7",
       "block zone secret.example.net type *",
+      "block zone corp.example a.open.corp.example except open.corp.example",
   });
   struct Case {
     const char* name;
@@ -52,6 +53,9 @@ TEST_CASE("the first rule that fits type, client and zone decides; without one i
            {"x.", RecordType::A, "192.0.2.7", "drop"},
            {"x.", RecordType::A, "192.0.2.8", "none"},
            {"a.secret.example.net.", RecordType::TXT, "192.0.2.8", "block"},
+           {"corp.example.", RecordType::A, "192.0.2.8", "block"},
+           {"b.open.corp.example.", RecordType::A, "192.0.2.8", "none"},
+           {"b.a.open.corp.example.", RecordType::A, "192.0.2.8", "block"},
        }) {
     CAPTURE(c.name);
     CAPTURE(c.client);
@@ -74,7 +78,7 @@ TEST_CASE("a rule that is none is refused, and what is wrong is said") {
   for (const Case& c : std::vector<Case>{
            {"", "the rule ends early, where allow, block, filter or drop belongs"},
            {"deny", "'deny' in it, where allow, block, filter or drop belongs"},
-           {"block 10.0.0.0/8", "'10.0.0.0/8' in it, where type, net or zone belongs"},
+           {"block 10.0.0.0/8", "'10.0.0.0/8' in it, where type, net, zone or except belongs"},
            {"block net", "the rule ends early, where a value for net belongs"},
            {"block type net 10.0.0.0/8", "'net' in it, where a value for type belongs"},
            {"block type * A",

@@ -17,7 +17,7 @@ TEST_CASE("a template that is none is refused, and what is wrong is said") {
            {"A rcode", "the rule ends early, where a value for rcode belongs"},
            {"A rcode NO", "'NO' in it, where an rcode such as NXDOMAIN belongs"},
            {"A with x",
-            "'with' in it, where zone, match, only, rcode, answer, authority or "
+            "'with' in it, where zone, except, match, only, rcode, answer, authority or "
             "additional belongs"},
            {"A match (", "'(' is no regular expression: missing closing parenthesis at octet 2"},
            {"A answer x", "'x', where a record such as '{{ .Name }} 60 IN A 192.0.2.1' belongs"},

@@ -482,7 +482,8 @@ TEST_CASE("templates answer with parts of the question") {
        "SRV zone t.example match ^(\\d+) answer '{{ .Name }} 5 IN SRV 1 2 {{ index .Match 1 }} "
        "h.{{ .Zone }}' additional 'h.{{ .Zone }} 5 IN A 192.0.2.1'",
        "A zone alias.example answer '{{ .Name }} 7 IN CNAME web.shop.svc.cluster.local'",
-       "* zone gone.example rcode NXDOMAIN authority '{{ .Zone }} 9 IN SOA ns.x. a.x. 1 2 3 4 5'",
+       "* zone gone.example except web.gone.example rcode NXDOMAIN authority '{{ .Zone }} 9 IN SOA "
+       "ns.x. a.x. 1 2 3 4 5'",
        "AAAA zone none.example", "A zone refused.example rcode REFUSED",
        "SOA zone s.example answer '{{ .Zone }} IN 9 SOA ns1.{{ .Zone }} admin.{{ .Zone }} ( 1 60 "
        "120 86400 3600)'",
@@ -510,6 +511,7 @@ TEST_CASE("templates answer with parts of the question") {
   const auto gone = cluster.ask_text("x.gone.example.", RecordType::MX);
   CHECK(gone.rcode == "NXDOMAIN");
   CHECK(gone.authority == Lines{"gone.example. 9 IN SOA ns.x. a.x. 1 2 3 4 5"});
+  CHECK(cluster.ask_text("x.web.gone.example.", RecordType::MX).rcode == "REFUSED");
   const auto none = cluster.ask_text("x.none.example.", RecordType::AAAA);
   CHECK(none.rcode == "NOERROR");
   CHECK(none.authority == Lines{"none.example. 60 IN SOA . . 1 7200 1800 86400 60"});
