@@ -43,8 +43,8 @@ Forwarding::~Forwarding() {
 }
 
 resolver::Elsewhere Forwarding::elsewhere() {
-  return {.ask = [this](const resolver::Question& question, SteadyTime deadline,
-                        auto done) { forwarder_.ask(question, deadline, std::move(done)); },
+  return {.ask = [this](const resolver::Question& question, resolver::Effort effort,
+                        auto done) { forwarder_.ask(question, effort, std::move(done)); },
           .can_ask =
               [this](const resolver::Question& question) {
                 return forwarder_.has_upstreams(question.name);

@@ -92,7 +92,7 @@ using enum OptionForm;
 
 constexpr auto Table = std::to_array<Option>({
     {"access", "access", List, "RULE",
-     "a list of rules such as 'block type ANY net 10.9.0.0/16 zone example.org', which begin with "
+     "a list of rules such as 'block net 10.9.0.0/16 zone example.org', which begin with "
      "allow, block, filter or drop",
      "", "none; everything is allowed", Live,
      "Who may ask for what, by the name that is looked up after rewrites: 'ACTION [type TYPE...] "

@@ -5,7 +5,8 @@
 //   FORMERR or NOTIMP to EDNS (RFC 6891, 7)                      -> again without, and remembered
 //   the question comes back in another case                      -> again over TCP; remembered if
 //                                                                   the server does so there too
-//   a connection that had worked is closed                       -> again on another, twice at most
+//   a connection that had worked is closed                       -> again on another (RFC
+//   7766, 6.2.4)
 //
 // All of that within the time for one upstream.  Each question over UDP has a socket of its own:
 // connected, so that the kernel drops what comes from elsewhere and tells of ICMP errors, and at a
@@ -64,7 +65,7 @@ class Exchange final : public StreamClient, public std::enable_shared_from_this<
   // Messages over UDP that are no answer, before TCP is asked instead: on a connected socket nobody
   // but the server sends any by mistake, and each is somebody's guess.
   static constexpr std::size_t MaxMismatches = 3;
-  static constexpr std::size_t MaxStreamTries = 3;
+  static constexpr std::size_t MaxStreamTries = 16;
 
   using Done = std::function<void(ExchangeResult)>;
 

@@ -162,16 +162,16 @@ bool Forwarder::has_upstreams(const dns::NameKey& name) const noexcept {
   return !state_->find(name)->is_empty();
 }
 
-void Forwarder::ask(const Question& question, SteadyTime deadline, Completion done) {
-  state_->find(question.name)->ask(question, deadline, std::move(done));
+void Forwarder::ask(const Question& question, Effort effort, Completion done) {
+  state_->find(question.name)->ask(question, effort, std::move(done));
 }
 
-asio::awaitable<Reply> Forwarder::ask(Question question, SteadyTime deadline) {
+asio::awaitable<Reply> Forwarder::ask(Question question, Effort effort) {
   co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Reply)>(
-      [this, &question, deadline](auto handler) {
+      [this, &question, effort](auto handler) {
         // A Completion can be copied, and a coroutine's handler cannot.
         auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-        ask(question, deadline, [shared](Reply reply) { std::move (*shared)(std::move(reply)); });
+        ask(question, effort, [shared](Reply reply) { std::move (*shared)(std::move(reply)); });
       },
       asio::use_awaitable);
 }

@@ -99,11 +99,12 @@ class Forwarder {
   // upstreams by default.
   bool has_upstreams(const dns::NameKey& name) const noexcept;
 
-  // Completes once, from the event loop, by about `deadline`: with a whole message, not truncated,
-  // of at most MaxMessageSize octets, whose question is `question`, or with the reason why there is
-  // none.  An rcode other than NoError and NxDomain is one on which all upstreams agree.
-  void ask(const Question& question, SteadyTime deadline, Completion done);
-  boost::asio::awaitable<Reply> ask(Question question, SteadyTime deadline);
+  // Completes once, from the event loop, by about the deadline: with a whole message, not
+  // truncated, of at most MaxMessageSize octets, whose question is `question`, or with the reason
+  // why there is none.  An rcode other than NoError and NxDomain is one on which all upstreams
+  // agree.
+  void ask(const Question& question, Effort effort, Completion done);
+  boost::asio::awaitable<Reply> ask(Question question, Effort effort);
 
   // True for a question of ours to find out whether an upstream sends questions back here (a loop):
   // it did, and is not asked for a while.  Such a question is to be refused.

@@ -48,7 +48,7 @@ FailureKind kind_of(ExchangeFailure failure) noexcept {
 
 }  // namespace
 
-Inquiry::Inquiry(UpstreamSet& set, const Question& question, SteadyTime deadline,
+Inquiry::Inquiry(UpstreamSet& set, const Question& question, Effort effort,
                  Forwarder::Completion done)
     : set_(set),
       question_(question),
@@ -56,12 +56,12 @@ Inquiry::Inquiry(UpstreamSet& set, const Question& question, SteadyTime deadline
       turn_(set.next_turn()),
       late_(set.surroundings().clock, [this] { on_late(); }),
       deadline_(set.surroundings().clock, [this] { on_deadline(); }),
-      ends_at_(deadline) {
+      effort_(effort) {
   tries_.reserve(MaxTries);
 }
 
 void Inquiry::start() {
-  deadline_.set(ends_at_);
+  deadline_.set(effort_.deadline);
   if (!ask_next(false)) {
     failure_ = ForwardFailure{FailureKind::NoUpstream, {}};
     deadline_.set(set_.surroundings().clock.now());
@@ -92,22 +92,49 @@ bool Inquiry::ask_next(bool is_hedge) {
   return true;
 }
 
-// A datagram may be lost; a connection repeats by itself what it has lost.
-void Inquiry::ask_again() {
+// A datagram may be lost; a connection repeats by itself what it has lost, as long as there is one.
+const Inquiry::Try* Inquiry::find_repeat() const noexcept {
+  if (tries_.size() == MaxTries) {
+    return nullptr;
+  }
   const Try* chosen = nullptr;
   std::size_t fewest = MaxTriesOfOne;
   for (const Try& one : tries_) {
     const auto count = static_cast<std::size_t>(std::ranges::count(
         tries_, one.upstream.get(), [](const Try& t) { return t.upstream.get(); }));
-    if (!one.is_over && one.upstream->address().transport == Transport::Udp && count < fewest &&
+    const bool is_datagram = one.upstream->address().transport == Transport::Udp;
+    const std::size_t pending = is_datagram ? MaxTriesOfOne : 0;
+    const std::size_t failed = effort_.repeats ? one.most : 0;
+    if (count < std::min(fewest, one.is_over ? failed : pending) &&
         one.upstream->health().state() != HealthState::Looping) {
       chosen = &one;
       fewest = count;
     }
   }
-  if (chosen != nullptr && tries_.size() < MaxTries) {
-    ask(chosen->upstream, true);
+  return chosen;
+}
+
+void Inquiry::ask_again() {
+  if (const Try* const chosen = find_repeat()) {
+    ask(chosen->upstream, !chosen->is_over);
   }
+}
+
+bool Inquiry::wait_to_repeat() {
+  if (best_ || find_repeat() == nullptr) {
+    return false;
+  }
+  if (!repeat_pause_) {
+    set_repeat();
+  }
+  return repeat_at_ < effort_.deadline;
+}
+
+// The pauses grow, so that a server that is merely slow is not pressed.
+void Inquiry::set_repeat() {
+  repeat_pause_ = repeat_pause_ ? std::min(*repeat_pause_ * 2, LongestRepeat) : FirstRepeat;
+  repeat_at_ = set_.surroundings().clock.now() + *repeat_pause_;
+  late_.set(repeat_at_);
 }
 
 void Inquiry::ask(std::shared_ptr<Upstream> upstream, bool is_hedge) {
@@ -130,14 +157,15 @@ void Inquiry::on_late() {
   if (ask_next(true)) {
     return;
   }
-  // Everybody was asked.  The pauses grow, so that a server that is merely slow is not pressed.
+  // Everybody was asked.
   if (repeat_pause_) {
     ask_again();
-    *repeat_pause_ *= 2;
-  } else {
-    repeat_pause_ = FirstRepeat;
   }
-  late_.set(set_.surroundings().clock.now() + *repeat_pause_);
+  set_repeat();
+  if (!is_waiting()) {
+    give_up(FailureKind::NoUpstream);
+    set_.on_answered(*this, false);
+  }
 }
 
 void Inquiry::on_deadline() {
@@ -157,7 +185,7 @@ void Inquiry::on_result(std::size_t index, ExchangeResult result) {
     take_failure(one, result.error());
   }
   // What is late with one upstream may still come; another one may be quicker.
-  if (done_ && !ask_next(false) && !is_waiting()) {
+  if (done_ && !ask_next(false) && !is_waiting() && !wait_to_repeat()) {
     give_up(FailureKind::NoUpstream);
   }
   if (!done_) {
@@ -195,9 +223,11 @@ void Inquiry::take_failure(Try& one, ExchangeFailure failure) {
   note_failure(kind_of(failure), *one.upstream);
   switch (failure) {
     case ExchangeFailure::Timeout:
+      one.most = MaxTriesOfOne;
       note_bad(one, "it does not answer");
       return;
     case ExchangeFailure::Unreachable:
+      one.most = MaxTriesOfUnreachable;
       note_bad(one, "it is not reachable");
       return;
     case ExchangeFailure::TlsRefused:

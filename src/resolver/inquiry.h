@@ -27,13 +27,17 @@ class Inquiry {
  public:
   // Questions that it may ask in all, and one upstream: again, when UDP may have lost it.
   static constexpr std::size_t MaxTries = 8;
-  static constexpr std::size_t MaxTriesOfOne = 3;
-  // The least time before the same upstream is asked again; twice as long each time.
+  static constexpr std::size_t MaxTriesOfOne = 6;
+  // One that cannot be reached, which is known at once: for less than two seconds in all, so that
+  // clients hear of it while they still wait.
+  static constexpr std::size_t MaxTriesOfUnreachable = 4;
+  // The least time before the same upstream is asked again; twice as long each time, up to the
+  // longest.
   static constexpr std::chrono::milliseconds FirstRepeat{250};
+  static constexpr std::chrono::milliseconds LongestRepeat{1000};
 
   // `set` is borrowed.
-  Inquiry(UpstreamSet& set, const Question& question, SteadyTime deadline,
-          Forwarder::Completion done);
+  Inquiry(UpstreamSet& set, const Question& question, Effort effort, Forwarder::Completion done);
   Inquiry(const Inquiry&) = delete;
   Inquiry& operator=(const Inquiry&) = delete;
 
@@ -53,12 +57,18 @@ class Inquiry {
     std::shared_ptr<Exchange> exchange;
     bool is_hedge = false;
     bool is_over = false;
+    std::size_t most = 0;      // Tries that its upstream is worth, once it is over.
     bool has_refused = false;  // It answered, but badly.
   };
 
   // Asks the next upstream, or nobody when there is none.
   bool ask_next(bool is_hedge);
+  // What was lost on the way, or may have been; nullptr: nobody is worth it.
+  const Try* find_repeat() const noexcept;
   void ask_again();
+  void set_repeat();
+  // After everybody failed: whether it is tried again in a while.
+  bool wait_to_repeat();
   void ask(std::shared_ptr<Upstream> upstream, bool is_hedge);
   void on_late();
   void on_deadline();
@@ -80,12 +90,13 @@ class Inquiry {
   std::vector<Try> tries_;
   bool has_good_answer_ = false;
   std::optional<std::chrono::milliseconds> repeat_pause_;  // Once everybody was asked.
-  std::optional<Answer> best_;                             // The best of the bad ones: SERVFAIL.
+  SteadyTime repeat_at_;
+  std::optional<Answer> best_;  // The best of the bad ones: SERVFAIL.
   std::optional<ForwardFailure> failure_;
   std::vector<const Upstream*> blamed_;
   Alarm late_;
   Alarm deadline_;
-  const SteadyTime ends_at_;
+  const Effort effort_;
 };
 
 }  // namespace waypost::resolver

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "base/timer.h"
 #include "dns/query.h"
 #include "dns/types.h"
 
@@ -45,6 +46,14 @@ bool is_within(Bytes name, Bytes zone) noexcept;
 
 struct QuestionHash {
   std::size_t operator()(const Question& question) const noexcept;
+};
+
+// How long an answer is tried for.
+struct Effort {
+  SteadyTime deadline;
+  // Whether upstreams are asked again that were not to be reached.  Otherwise the question fails as
+  // soon as all of them have.
+  bool repeats = true;
 };
 
 }  // namespace waypost::resolver

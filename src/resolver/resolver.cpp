@@ -190,8 +190,10 @@ void Resolver::start(const Question& question, Resolved done) {
   counters_.started.add();
   const SteadyTime now = clock_.now();
   flight->late.set(now + ClientTimeout);
-  elsewhere_.ask(question, now + options_.query_deadline,
-                 [this, flight](const Reply& reply) { land(*flight, reply); });
+  // Where there is an old answer, clients rather have it soon.
+  const Effort effort{.deadline = now + options_.query_deadline,
+                      .repeats = find_stale(question) == nullptr};
+  elsewhere_.ask(question, effort, [this, flight](const Reply& reply) { land(*flight, reply); });
 }
 
 // Clients have waited as long as they should: whoever can be given an old answer gets it, and the
@@ -210,7 +212,11 @@ void Resolver::land(Flight& flight, const Reply& reply) {
   counters_.finished.add();
   auto taken = reply ? take_answer(flight, *reply) : std::unexpected(failure_of(reply.error()));
   if (!taken) {
-    fail(flight, std::move(taken.error()));
+    // What was not asked for want of room has not failed, and is no reason not to ask the next
+    // time.
+    const bool is_overload = !reply && reply.error().kind == FailureKind::Overloaded;
+    counters_.overloaded.add(is_overload ? 1 : 0);
+    fail(flight, std::move(taken.error()), !is_overload);
   }
 }
 
@@ -235,7 +241,7 @@ std::expected<void, Failure> Resolver::take_answer(Flight& flight, Bytes packet)
   return {};
 }
 
-void Resolver::fail(Flight& flight, Failure failure) {
+void Resolver::fail(Flight& flight, Failure failure, bool is_remembered) {
   counters_.failed.add();
   if (const CachedAnswer* old = find_stale(flight.question)) {
     counters_.stale.add(flight.waiters.size());
@@ -243,7 +249,9 @@ void Resolver::fail(Flight& flight, Failure failure) {
   } else {
     complete(flight, failed(flight.question, failure));
   }
-  failures_.remember(flight.question, std::move(failure), clock_.now());
+  if (is_remembered) {
+    failures_.remember(flight.question, std::move(failure), clock_.now());
+  }
 }
 
 void Resolver::complete(Flight& flight, const Resolution& resolution) {

@@ -68,9 +68,9 @@ struct ResolverCounters {
 
 // The upstreams, as far as the resolver sees them.
 struct Elsewhere {
-  // Completes once, later, by about the deadline: with a whole message that answers the question,
-  // or with the reason why there is none.
-  std::function<void(const Question&, SteadyTime deadline, std::function<void(Reply)>)> ask;
+  // Completes once, later, by about the deadline of the effort: with a whole message that answers
+  // the question, or with the reason why there is none.
+  std::function<void(const Question&, Effort, std::function<void(Reply)>)> ask;
   // False when nobody can be asked about the name: then the question is refused.
   std::function<bool(const Question&)> can_ask;
   // True for a question of our own that came back: it is refused.
@@ -124,7 +124,7 @@ class Resolver {
   void on_client_timeout(Flight& flight);
   void land(Flight& flight, const Reply& reply);
   std::expected<void, Failure> take_answer(Flight& flight, Bytes packet);
-  void fail(Flight& flight, Failure failure);
+  void fail(Flight& flight, Failure failure, bool is_remembered);
   void complete(Flight& flight, const Resolution& resolution);
 
   AnswerCache& cache_;

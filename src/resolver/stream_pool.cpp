@@ -12,15 +12,25 @@ StreamPool::StreamPool(Surroundings& surroundings, const UpstreamAddress& addres
       counters_(counters),
       on_tls_refused_(std::move(on_tls_refused)) {}
 
+std::size_t StreamPool::most_connections() const noexcept {
+  const std::size_t in_flight = surroundings_.options.max_in_flight;
+  const std::size_t questions = most_questions();
+  return questions != 0
+             ? std::min(in_flight, MaxShortConnections)
+             : (in_flight + StreamConnection::MaxPipelined - 1) / StreamConnection::MaxPipelined;
+}
+
 StreamPool::Numbered* StreamPool::find_room() {
-  const bool serial = is_serial();
+  const std::size_t most = most_questions();
   for (Numbered& one : connections_) {
-    if (!one.connection->is_full() && (!serial || one.connection->in_flight() == 0)) {
+    const StreamConnection& connection = *one.connection;
+    if (!connection.is_full() &&
+        (most == 0 || connection.answers() + connection.in_flight() < most)) {
       ++counters_.reuses;
       return &one;
     }
   }
-  if (connections_.size() >= (serial ? MaxSerialConnections : MaxConnections)) {
+  if (connections_.size() >= most_connections()) {
     return nullptr;
   }
   ++counters_.connections;
@@ -49,6 +59,16 @@ void StreamPool::forget(const Ticket& ticket, bool late) {
   }
 }
 
+void StreamPool::note_close(const StreamConnection& connection) {
+  if (connection.in_flight() == 0 || connection.answers() == 0) {
+    return;
+  }
+  if (connection.answers() == 1 || connection.answers() == short_after_) {
+    short_until_ = surroundings_.clock.now() + ShortFor;
+  }
+  short_after_ = connection.answers();
+}
+
 void StreamPool::on_end(StreamConnection& connection, StreamEnd end, const std::string& reason) {
   switch (end) {
     case StreamEnd::TlsRefused:
@@ -58,9 +78,7 @@ void StreamPool::on_end(StreamConnection& connection, StreamEnd end, const std::
     case StreamEnd::Closed:
       // Not a failure when nobody waited: servers close what idles.
       counters_.connection_failures += connection.in_flight() != 0 ? 1 : 0;
-      if (connection.answers() == 1 && connection.in_flight() != 0) {
-        serial_until_ = surroundings_.clock.now() + SerialFor;
-      }
+      note_close(connection);
       break;
     case StreamEnd::Unreachable:
     case StreamEnd::TimedOut:

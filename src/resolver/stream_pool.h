@@ -21,11 +21,11 @@ namespace waypost::resolver {
 // One thread.
 class StreamPool {
  public:
-  static constexpr std::size_t MaxConnections = 4;
-  // For a server that answers one question for each connection and closes it then; it is taken for
-  // such a one for a while.
-  static constexpr std::size_t MaxSerialConnections = 32;
-  static constexpr std::chrono::minutes SerialFor{15};
+  // For a server that closes a connection after a few answers, while more are waited for: after
+  // one, or two times in a row after as many.  For a while it gets no more questions on each than
+  // that.
+  static constexpr std::size_t MaxShortConnections = 256;
+  static constexpr std::chrono::minutes ShortFor{15};
 
   // Where a question went.  Good until its client is called, or the pool is gone.
   struct Ticket {
@@ -38,7 +38,8 @@ class StreamPool {
   StreamPool(Surroundings& surroundings, const UpstreamAddress& address, UpstreamCounters& counters,
              OnTlsRefused on_tls_refused);
 
-  // Sends the question on a connection that has room, or on a new one.  Nothing when all are full.
+  // Sends the question on a connection that has room, or on a new one.  Nothing when all are full:
+  // there are as many as max_in_flight questions take.
   std::optional<Ticket> send(OutgoingQuestion& question, StreamClient& client);
   // Nobody waits for its answer any more; see StreamConnection::forget().
   void forget(const Ticket& ticket, bool late);
@@ -51,15 +52,21 @@ class StreamPool {
     std::unique_ptr<StreamConnection> connection;
   };
 
-  bool is_serial() const noexcept { return surroundings_.clock.now() < serial_until_; }
+  // Of one connection, in all; 0: no bound.
+  std::size_t most_questions() const noexcept {
+    return surroundings_.clock.now() < short_until_ ? short_after_ : 0;
+  }
+  std::size_t most_connections() const noexcept;
   Numbered* find_room();
+  void note_close(const StreamConnection& connection);
   void on_end(StreamConnection& connection, StreamEnd end, const std::string& reason);
 
   Surroundings& surroundings_;
   const UpstreamAddress& address_;
   UpstreamCounters& counters_;
   OnTlsRefused on_tls_refused_;
-  AlarmClock::Time serial_until_;
+  AlarmClock::Time short_until_;
+  std::size_t short_after_ = 0;  // Answers of the last one that was closed so.
   std::uint64_t next_number_ = 1;
   std::vector<Numbered> connections_;
 };

@@ -46,7 +46,7 @@ void UpstreamSet::replace(const std::vector<UpstreamAddress>& addresses) {
   probes_.watch(upstreams_);
 }
 
-void UpstreamSet::ask(const Question& question, SteadyTime deadline, Forwarder::Completion done) {
+void UpstreamSet::ask(const Question& question, Effort effort, Forwarder::Completion done) {
   if (upstreams_.empty()) {
     fail_soon(FailureKind::NoUpstream, std::move(done));
     return;
@@ -62,7 +62,7 @@ void UpstreamSet::ask(const Question& question, SteadyTime deadline, Forwarder::
           upstreams_, [](const auto& one) { return one->health().state() == HealthState::Good; })) {
     surroundings_.without_good.add();
   }
-  active_.emplace_back(*this, question, deadline, std::move(done));
+  active_.emplace_back(*this, question, effort, std::move(done));
   active_.back().start();
 }
 

@@ -34,7 +34,7 @@ class UpstreamSet {
   void replace(const std::vector<UpstreamAddress>& addresses);
 
   // As Forwarder::ask().
-  void ask(const Question& question, SteadyTime deadline, Forwarder::Completion done);
+  void ask(const Question& question, Effort effort, Forwarder::Completion done);
   // Completes everything with Stopped; nothing is waited for any more.
   void stop();
 

@@ -90,6 +90,7 @@ class ForwarderFixture {
   std::vector<UpstreamEvent> events;
   ForwarderOptions options{.policy = Policy::Sequential, .query_case = false};
   ForwardTable table;
+  bool repeats = false;  // Of the questions that are asked.
   std::optional<Forwarder> forwarder{
       std::in_place, context.get_executor(), clock, random,
       [this](const UpstreamEvent& event) { events.push_back(event); }};
@@ -106,7 +107,7 @@ class ForwarderFixture {
 
   Asked ask(const Question& question, std::chrono::milliseconds limit = 4s) {
     Asked asked;
-    forwarder->ask(question, clock.now() + limit,
+    forwarder->ask(question, {.deadline = clock.now() + limit, .repeats = repeats},
                    [reply = asked.reply](Reply what) { *reply = std::move(what); });
     CHECK(!asked.is_done());  // From the event loop, always.
     return asked;

@@ -46,6 +46,7 @@ class Fixture {
   void time_out() {
     complete(std::unexpected(ForwardFailure{FailureKind::Timeout, "10.0.0.1:53"}));
   }
+  void refuse() { complete(std::unexpected(ForwardFailure{FailureKind::Overloaded, {}})); }
   std::size_t under_way() const { return asked.size(); }
 
   // Takes what was told so far.
@@ -62,15 +63,19 @@ class Fixture {
   test::TurnedClock clock{context};
   AnswerCache cache{1 << 20};
   std::vector<std::function<void(Reply)>> asked;
+  bool repeats = false;  // Of the last one.
   std::vector<std::string> told;
   Resolver resolver;
 
  private:
   Elsewhere elsewhere() {
-    return {
-        .ask = [this](const Question&, SteadyTime, auto done) { asked.push_back(std::move(done)); },
-        .can_ask = [this](const Question&) { return has_upstreams; },
-        .is_probe = [](const Question&) { return false; }};
+    return {.ask =
+                [this](const Question&, Effort effort, auto done) {
+                  asked.push_back(std::move(done));
+                  repeats = effort.repeats;
+                },
+            .can_ask = [this](const Question&) { return has_upstreams; },
+            .is_probe = [](const Question&) { return false; }};
   }
   void complete(const Reply& reply) {
     const auto done = asked.front();
@@ -94,6 +99,27 @@ TEST_CASE("questions at the same time are one, and all who asked are told") {
   fixture.ask("a.example.");
   CHECK(fixture.news() == Lines{"a.example. fresh"});
   CHECK(fixture.under_way() == 1);
+}
+
+TEST_CASE("what was not asked for want of room is no failure to remember") {
+  Fixture fixture;
+  fixture.ask("a.example.");
+  fixture.refuse();
+  fixture.ask("a.example.");
+  CHECK(fixture.under_way() == 1);
+  CHECK(fixture.news() == Lines{"a.example. SERVFAIL"});
+  CHECK(fixture.resolver.counters().overloaded.value() == 1);
+}
+
+TEST_CASE("upstreams that are away are asked again unless there is an old answer") {
+  Fixture fixture;
+  fixture.cache.set_times({.stale = 3600U});
+  fixture.ask("a.example.");
+  CHECK(fixture.repeats);
+  fixture.answer("a.example.", 60);
+  fixture.clock.turn(61s);
+  fixture.ask("a.example.");
+  CHECK_FALSE(fixture.repeats);
 }
 
 TEST_CASE("a failure is remembered: one second, then two, four, five") {

@@ -376,7 +376,7 @@ TEST_CASE_FIXTURE(SetFixture, "one question that is repeated is one strike") {
   use({first.address()});
   ask(question_of("example.com."), 60s);
   clock.turn(10s);
-  CHECK(report().counters.timeouts == 3);
+  CHECK(report().counters.timeouts == Inquiry::MaxTriesOfOne);
   CHECK(report().health == HealthState::Good);
 }
 
@@ -419,6 +419,61 @@ TEST_CASE_FIXTURE(SetFixture, "late answers are given up before questions are re
     CHECK(one.text() == "192.0.2.2");
   }
   CHECK(report(0).in_flight == 0);
+}
+
+TEST_CASE_FIXTURE(SetFixture, "one upstream that is away for 3.9 seconds has lost nothing") {
+  first.set_respond(say_nothing);
+  use({first.address()});
+  const Asked asked = ask(question_of("example.com."), 4s);
+  clock.turn(3900ms);
+  CHECK(asked.text() == "nothing yet");
+  first.set_respond({});
+  clock.turn(99ms);
+  REQUIRE(clock.until([&] { return asked.is_done(); }));
+  CHECK(asked.text() == "192.0.2.1");
+}
+
+// How often it was asked about example.com, and not for a loop.
+std::size_t asked_of(const DnsAdversary& upstream) {
+  return static_cast<std::size_t>(
+      std::ranges::count(upstream.questions(), "example.com.", &test::DnsQuestion::name));
+}
+
+TEST_CASE_FIXTURE(SetFixture,
+                  "who cannot be reached is asked again, or the question fails at once") {
+  for (const bool does : {true, false}) {
+    CAPTURE(does);
+    repeats = does;
+    DnsAdversary away(context);
+    away.set_respond([](const DnsQuestion&) { return DnsScript{act(test::DnsAct::Kind::Reset)}; });
+    away.ignore_loop_probes();  // A connection that was good is tried again at once.
+    use({"tcp://" + away.address()});
+    const Asked asked = ask();
+    REQUIRE(clock.until([&] { return asked_of(away) == 1; }));
+    clock.settle();
+    CHECK(asked.text() == (does ? "nothing yet" : "Unreachable"));
+    clock.turn(Inquiry::FirstRepeat - 1ms);
+    CHECK(asked_of(away) == 1);
+    away.set_respond({});
+    clock.turn(1ms);
+    REQUIRE(clock.until([&] { return asked.is_done(); }));
+    CHECK(asked.text() == (does ? "192.0.2.1" : "Unreachable"));
+  }
+}
+
+TEST_CASE_FIXTURE(SetFixture, "who stays away is given up before the deadline, after a few tries") {
+  repeats = true;
+  first.set_respond([](const DnsQuestion&) { return DnsScript{act(test::DnsAct::Kind::Reset)}; });
+  first.ignore_loop_probes();
+  use({"tcp://" + first.address()});
+  const Asked asked = ask(question_of("example.com."), 60s);
+  for (int i = 0; i < 100 && !asked.is_done(); ++i) {
+    clock.settle();
+    clock.turn(50ms);
+  }
+  CHECK(asked.text() == "Unreachable");
+  CHECK(asked_of(first) == Inquiry::MaxTriesOfUnreachable);
+  CHECK(report(0).counters.hedges == 0);
 }
 
 TEST_CASE_FIXTURE(SetFixture, "a question costs no more than eight") {
