@@ -96,11 +96,9 @@ constexpr auto Table = std::to_array<Option>({
      "allow, block, filter or drop",
      "", "none; everything is allowed", Live,
      "Who may ask for what, by the name that is looked up after rewrites: 'ACTION [type TYPE...] "
-     "[net "
-     "PREFIX...] [zone ZONE...] [except ZONE...]', where the longest zone that has the name "
-     "counts. "
-     "The first rule that fits decides: block is REFUSED, filter an empty answer, drop none at "
-     "all; over TCP it closes the "
+     "[net PREFIX...] [zone ZONE...] [except ZONE...]', where types are such as AAAA, what is not "
+     "given is any, and the longest zone that has the name counts. The first rule that fits "
+     "decides: block is REFUSED, filter an empty answer, drop none at all; over TCP it closes the "
      "connection. What no rule fits is allowed. At most 1000 rules.",
      [](Config& c, const std::string& t) { return put_rule(c.rules.access, t); }},
     {"rateLimit", "rate-limit", Number, "N", "a whole number from 0 to 100000", "0", "", Live,

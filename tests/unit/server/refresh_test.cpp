@@ -129,7 +129,7 @@ class Fixture {
       answers,
       clock,
       {.ask =
-           [this](const resolver::Question& question, SteadyTime, auto done) {
+           [this](const resolver::Question& question, resolver::Effort, auto done) {
              const std::lock_guard lock(mutex);
              questions.push_back(question.to_text());
              waiting.push_back(std::move(done));
