@@ -8,11 +8,14 @@ bool is_of_cluster(const records::Index& index, const records::Apex& cluster,
   if (!cluster.is_reverse) {
     return owner.labels <= cluster.labels;
   }
-  const bool is_own_zone = owner.zone != nullptr && !owner.gives_way;
-  return owner.labels < cluster.labels ||
-         (owner.labels == cluster.labels && owner.zone != nullptr) || index.has(name, search) ||
-         (owner.gives_way && cluster.falls_through(name)) ||
-         (!is_own_zone && !index.is_ready() && index.may_have(cluster, name));
+  if (owner.labels < cluster.labels || (owner.labels == cluster.labels && owner.zone != nullptr) ||
+      index.has(name, search)) {
+    return true;
+  }
+  if (owner.gives_way && name.label_count > owner.labels) {
+    return cluster.falls_through(name) || index.may_have(cluster, name);
+  }
+  return owner.zone == nullptr && !index.is_ready() && index.may_have(cluster, name);
 }
 
 }  // namespace waypost::server

@@ -63,9 +63,11 @@ struct Fixture {
     }
     out.resize(reply.size);
     const ResponseText text = response_text(out);
+    authority = text.authority;
     return text.rcode + (text.flags.find("aa") != std::string::npos ? " aa" : "");
   }
 
+  std::vector<std::string> authority;  // Of the last answer.
   cache::ServiceCache cache;
   rcu::RetireList retired;
   records::Publisher publisher;
@@ -98,6 +100,20 @@ TEST_CASE("a stub domain has the names of a built-in zone, but for those of the 
     CAPTURE(name);
     CHECK(with.ask(name, RecordType::PTR) == expected);
   }
+}
+
+TEST_CASE("a reverse name that may become the cluster's is denied for as long as its names are") {
+  Fixture with({});
+  for (const std::string name :
+       {"8.0.96.10.in-addr.arpa.", "1.1.96.10.in-addr.arpa.", "1.0.0.d.f.ip6.arpa."}) {
+    CAPTURE(name);
+    CHECK(with.ask(name, RecordType::PTR) == "NXDOMAIN aa");
+    REQUIRE(with.authority.size() == 1);
+    CHECK(with.authority[0].find("arpa. 5 IN SOA ") != std::string::npos);
+  }
+  CHECK(with.ask("10.in-addr.arpa.", RecordType::SOA) == "NOERROR aa");
+  CHECK(with.ask("1.2.0.192.in-addr.arpa.", RecordType::PTR) == "NXDOMAIN aa");
+  CHECK(with.authority[0].find("10800 IN SOA") != std::string::npos);
 }
 
 TEST_CASE("a stub domain of all reverse names has those that the cluster lacks") {
