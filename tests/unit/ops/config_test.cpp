@@ -5,6 +5,7 @@
 #include "ops/host.h"
 #include "ops/option_table.h"
 #include "support/temporary_folder.h"
+#include "unit/ops/problem_text.h"
 
 #include <doctest/doctest.h>
 
@@ -44,11 +45,7 @@ class ConfigCase {
 
   // The same; one problem a line, the folder's path left out.
   std::string problems(std::string_view yaml, std::vector<std::string> flags = {}) {
-    const auto config = load(yaml, std::move(flags));
-    std::string text;
-    for (const Error& error : config ? Problems{} : config.error()) {
-      text += error.message + "\n";
-    }
+    std::string text = problems_of(load(yaml, std::move(flags)));
     const std::string prefix = path().string() + "/";
     for (std::size_t at = text.find(prefix); at != std::string::npos; at = text.find(prefix)) {
       text.erase(at, prefix.size());

@@ -7,6 +7,7 @@
 #include "ops/option_table.h"
 #include "ops/peer_flags.h"
 #include "support/temporary_folder.h"
+#include "unit/ops/problem_text.h"
 
 #include <doctest/doctest.h>
 
@@ -36,10 +37,7 @@ CorefileSettings translated(const std::string& text) {
 // What it becomes, without what every file becomes; one setting after the other.
 std::string settings(const std::string& text) {
   CorefileSettings read = translated(text);
-  std::string out;
-  for (const Error& problem : read.problems) {
-    out += problem.message + "\n";
-  }
+  std::string out = text_of(read.problems);
   const std::string all = yaml_of(read.settings, {});
   for (std::size_t start = 0; start < all.size();) {
     const std::size_t end = all.find('\n', start) + 1;
@@ -54,12 +52,7 @@ std::string settings(const std::string& text) {
 }
 
 std::string problems(const std::string& text) {
-  std::string out;
-  CorefileSettings read = translated(text);
-  for (const Error& problem : read.problems) {
-    out += problem.message + "\n";
-  }
-  return out;
+  return text_of(translated(text).problems);
 }
 
 std::string notes(const std::string& text) {
@@ -735,10 +728,7 @@ TEST_CASE("ConfigMaps of coredns and kube-dns are converted") {
   const test::TemporaryFolder folder;
   const auto convert = [&](const std::string& text) {
     const auto yaml = convert_corefile(folder.write("map.yaml", text));
-    std::string out = yaml.value_or("");
-    for (const Error& problem : yaml ? Problems{} : yaml.error()) {
-      out += problem.message + "\n";
-    }
+    std::string out = yaml.value_or("") + problems_of(yaml);
     const std::string prefix = folder.path().string() + "/";
     for (std::size_t at = out.find(prefix); at != std::string::npos; at = out.find(prefix)) {
       out.erase(at, prefix.size());
@@ -793,12 +783,7 @@ TEST_CASE("flags of CoreDNS, kube-dns and node-cache become our own or are refus
     return std::get<ConfigOrigin>(*line);
   };
   const auto refusal = [](std::vector<const char*> arguments) {
-    const auto line = parse_dns_command_line(arguments);
-    std::string text;
-    for (const Error& problem : line ? Problems{} : line.error()) {
-      text += problem.message + "\n";
-    }
-    return text;
+    return problems_of(parse_dns_command_line(arguments));
   };
   for (const auto& arguments :
        std::vector<std::vector<const char*>>{{"-conf", "/c", "-dns.port", "1053", "-quiet"},
@@ -863,12 +848,7 @@ TEST_CASE("flags of CoreDNS, kube-dns and node-cache become our own or are refus
 
 TEST_CASE("waypost-node names flags of node-cache and what to use instead") {
   const auto refusal = [](std::vector<const char*> arguments) {
-    const auto line = parse_node_command_line(arguments);
-    std::string text;
-    for (const Error& problem : line ? Problems{} : line.error()) {
-      text += problem.message + "\n";
-    }
-    return text;
+    return problems_of(parse_node_command_line(arguments));
   };
   CHECK(refusal({"-localip", "169.254.20.10,10.96.0.10", "-conf", "/etc/Corefile", "-upstreamsvc",
                  "kube-dns-upstream", "--health-port=8080"}) ==

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "ops/config_reader.h"
+#include "unit/ops/problem_text.h"
 
 #include <doctest/doctest.h>
 
@@ -19,22 +20,15 @@ namespace {
 // The configuration, or the problems as text, one a line.
 std::expected<NodeConfig, std::string> read(std::string_view file,
                                             std::vector<const char*> arguments) {
-  const auto joined = [](const Problems& problems) {
-    std::string text;
-    for (const Error& problem : problems) {
-      text += problem.message + "\n";
-    }
-    return text;
-  };
   const auto line = parse_node_command_line(arguments);
   if (!line) {
-    return std::unexpected(joined(line.error()));
+    return std::unexpected(text_of(line.error()));
   }
   const ReadSettings settings = read_settings(file, "kube-proxy.yaml", NestedMaps::Flattened);
   REQUIRE(settings.problems.empty());
   auto config = interpret_node(settings.settings, std::get<ConfigOrigin>(*line).flags);
   if (!config) {
-    return std::unexpected(joined(config.error()));
+    return std::unexpected(text_of(config.error()));
   }
   return std::move(*config);
 }

@@ -3,6 +3,7 @@
 #include "ops/flags.h"
 #include "ops/node_config.h"
 #include "support/temporary_folder.h"
+#include "unit/ops/problem_text.h"
 
 #include <doctest/doctest.h>
 
@@ -13,23 +14,15 @@
 namespace waypost::ops {
 namespace {
 
-std::string joined(const Problems& problems) {
-  std::string text;
-  for (const Error& problem : problems) {
-    text += problem.message + "\n";
-  }
-  return text;
-}
-
 std::expected<NodeConfig, std::string> load(std::vector<const char*> arguments) {
   arguments.push_back("--manifests=/");
   const auto line = parse_node_command_line(arguments);
   if (!line) {
-    return std::unexpected(joined(line.error()));
+    return std::unexpected(text_of(line.error()));
   }
   auto config = load_node_config({}, std::get<ConfigOrigin>(*line).flags);
   if (!config) {
-    return std::unexpected(joined(config.error()));
+    return std::unexpected(text_of(config.error()));
   }
   return std::move(*config);
 }

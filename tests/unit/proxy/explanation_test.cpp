@@ -171,7 +171,9 @@ TEST_CASE("reasons and ways agree") {
           const bool says_drop = why.find(": dropped") != std::string::npos;
           const bool says_not = why.find(": not translated") != std::string::npos;
           (says_not ? untranslated : says_drop ? dropped : led) += 1;
-          for (const Outcome& outcome : evaluate(world.compiler().rules(), facts, asked).outcomes) {
+          const auto outcomes = evaluate(world.compiler().rules(), facts, asked).outcomes;
+          CHECK_MESSAGE(!outcomes.empty(), source << " to " << destination);
+          for (const Outcome& outcome : outcomes) {
             // What is sent to 127.0.0.1 from elsewhere is dropped besides.
             CHECK_MESSAGE((says_not || (outcome.verdict == Verdict::Dropped) == says_drop),
                           source << " to " << destination << "\n"
