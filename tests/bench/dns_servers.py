@@ -12,7 +12,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 
-from harness import BUILD, DNS_PROGRAM, decode_answer, encode_query  # noqa: E402
+from harness import BUILD, DNS_PROGRAM, decode_answer, encode_query, free_port  # noqa: E402
 
 LOAD = BUILD / "tests" / "bench" / "waypost-bench-load"
 CORES = sorted(os.sched_getaffinity(0))
@@ -24,21 +24,6 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 class NoServer(Exception):
     """Why a server is not measured."""
-
-
-def free_port():
-    """A port of loopback that nobody uses, neither over UDP nor over TCP."""
-    for _ in range(50):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp, \
-                socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            port = tcp.getsockname()[1]
-            try:
-                udp.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise NoServer("no free port")
 
 
 def cpu_model():

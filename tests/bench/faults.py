@@ -14,6 +14,7 @@ that asks both by turns and leaves out one whose /ready has not answered 200 wit
 a load balancer does.
 """
 
+import contextlib
 import pathlib
 import selectors
 import socket
@@ -67,6 +68,13 @@ class Client:
         self.selector.register(self.socket, selectors.EVENT_READ)
         self.asked = 0
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.selector.close()
+        self.socket.close()
+
     def run(self, seconds):
         """Returns (asked, lost, latencies in order)."""
         waiting, latencies, wrong = {}, [], 0
@@ -106,33 +114,29 @@ def show(what, asked, lost, latencies):
 
 def takeovers(seconds):
     """Returns how many queries were lost."""
-    with Folder() as folder, Folder() as place:
+    with Folder() as folder, Folder() as place, contextlib.ExitStack() as running:
         folder.write("shop.yaml", SHOP)
         arguments = ("--manifests", folder.path, "--takeover-socket", place / "takeover")
-        servers = [Server(*arguments)]
+        servers = [running.enter_context(Server(*arguments))]
         where = (servers[0].address, servers[0].port)
         udp = UdpLoad(where, 5000, 16)
         tcp = [TcpLoad(where, True) for _ in range(4)]
-        try:
-            for load in (udp, *tcp):
-                load.start()
-            for workers in (1, 4, 2):
-                time.sleep(seconds / 4)
-                servers.append(Server(*arguments, "--workers", workers, "--takeover"))
-                if servers[-2].process.wait(timeout=20) != 0:
-                    raise RuntimeError("the old process failed\n" + "\n".join(servers[-2].log))
+        for load in (udp, *tcp):
+            load.start()
+        for workers in (1, 4, 2):
             time.sleep(seconds / 4)
-            result = udp.finish()
-            lost = result["lost"] + len(result["wrong"])
-            show("three takeovers, UDP", udp.asked, lost, sorted(udp.latencies))
-            ends = [load.finish() for load in tcp]
-            lost_tcp = sum((end["problem"] is not None) + end["wrong"] for end in ends)
-            show("three takeovers, TCP", sum(load.asked for load in tcp), lost_tcp,
-                 sorted(latency for load in tcp for latency in load.latencies))
-            return lost + lost_tcp
-        finally:
-            for server in servers:
-                server.kill()
+            servers.append(running.enter_context(Server(*arguments, "--workers", workers, "--takeover")))
+            if servers[-2].process.wait(timeout=20) != 0:
+                raise RuntimeError("the old process failed\n" + "\n".join(servers[-2].log))
+        time.sleep(seconds / 4)
+        result = udp.finish()
+        lost = result["lost"] + len(result["wrong"])
+        show("three takeovers, UDP", udp.asked, lost, sorted(udp.latencies))
+        ends = [load.finish() for load in tcp]
+        lost_tcp = sum((end["problem"] is not None) + end["wrong"] for end in ends)
+        show("three takeovers, TCP", sum(load.asked for load in tcp), lost_tcp,
+             sorted(latency for load in tcp for latency in load.latencies))
+        return lost + lost_tcp
 
 
 class Balancer(threading.Thread):
@@ -184,42 +188,35 @@ def is_ready(server):
 
 def replacements(seconds):
     """Returns how many queries were lost."""
-    with Folder() as folder:
+    with Folder() as folder, contextlib.ExitStack() as running:
         folder.write("shop.yaml", SHOP)
         arguments = ("--manifests", folder.path, "--lameduck", "30s", "--ready-listen", "127.0.0.1:0")
-        servers = [Server(*arguments), Server(*arguments)]
+        servers = [running.enter_context(Server(*arguments)) for _ in range(2)]
         balancer = Balancer(list(servers))
-        try:
-            balancer.start()
-            for old in list(servers):
-                time.sleep(seconds / 4)
-                servers.append(Server(*arguments))
-                balancer.servers.append(servers[-1])
-                if old.stop() != 0:
-                    raise RuntimeError("the old process failed\n" + "\n".join(old.log))
-                balancer.servers.remove(old)
+        running.callback(balancer.enough.set)
+        balancer.start()
+        for old in servers:
             time.sleep(seconds / 4)
-            balancer.enough.set()
-            balancer.join(timeout=2 * CLIENT_TIMEOUT)
-            show("two replaced by SIGTERM", balancer.asked, balancer.lost, sorted(balancer.latencies))
-            return balancer.lost
-        finally:
-            balancer.enough.set()
-            for server in servers:
-                server.kill()
+            balancer.servers.append(running.enter_context(Server(*arguments)))
+            if old.stop() != 0:
+                raise RuntimeError("the old process failed\n" + "\n".join(old.log))
+            balancer.servers.remove(old)
+        time.sleep(seconds / 4)
+        balancer.enough.set()
+        balancer.join(timeout=2 * CLIENT_TIMEOUT)
+        show("two replaced by SIGTERM", balancer.asked, balancer.lost, sorted(balancer.latencies))
+        return balancer.lost
 
 
 def main():
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 5.0
-    first, second = Faulty(), Faulty()
     lost_in_all = 0
     print(f"{'the first of two upstreams':28} {'asked':>7} {'lost':>5} {'median':>9} {'p99':>9}"
           f" {'worst':>9}")
-    with Folder() as folder:
+    with Folder() as folder, Faulty() as first, Faulty() as second:
         folder.write("shop.yaml", SHOP)
         with Server("--manifests", folder.path, "--forward",
-                    f"{first.where},{second.where}") as server:
-            client = Client(server)
+                    f"{first.where},{second.where}") as server, Client(server) as client:
             for fault in ("none", "silent", "none", "a second late", "none", "every third lost",
                           "none", "SERVFAIL", "none", "lame", "none", "wrong ids"):
                 first.fault = fault

@@ -21,8 +21,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integratio
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 from api_server import ApiServer  # noqa: E402
-from harness import Folder  # noqa: E402
-from netns import Namespace, NodeProgram, wait_until, why_not, why_not_backend  # noqa: E402
+from harness import Folder, wait_until  # noqa: E402
+from netns import Namespace, NodeProgram, why_not, why_not_backend  # noqa: E402
 
 MEMORY_BUDGET_MB = 64  # Resident, with 10 000 Services of 10 endpoints.
 LISTENER = "10.255.0.1"  # Of the node, and the endpoint of the Services that packets are sent through.

@@ -66,7 +66,9 @@ def installation():
         checks.equal("its page, too", places[f"{name}.{section}"].parent.parts[-2:], ("man", f"man{section}"))
 
 
-for name, section in PAGES.items():
-    contents(name, section)
-installation()
+missing = [f"{name}.{section}" for name, section in PAGES.items() if not (PROGRAMS / f"{name}.{section}").exists()]
+if checks.equal(f"pages that 'ninja -C {BUILD}' has not made", missing, []):
+    for name, section in PAGES.items():
+        contents(name, section)
+    installation()
 checks.finish()

@@ -4,7 +4,6 @@
 import re
 import time
 import urllib.parse
-import urllib.request
 
 from api_client import cluster
 from api_scenarios import (LIMIT, LISTENING, STEADY, WATCHED, WEB, Steady, check_equal_worlds,
@@ -25,7 +24,6 @@ def seen(what, server, name, wanted, qtype="A", limit=LIMIT):
 
 def counts_its_requests(how, server, api, refused):
     """By client-go's names, all that the server saw; `refused` with status 422."""
-    place = [line.split(" ")[2] for line in server.out if line.startswith("metrics on")][0]
     host = urllib.parse.urlsplit(api.url).netloc
     name = "coredns_kubernetes_rest_client_request"
     samples = {f'{name}s_total{{code="{code}",method="GET",host="{host}"}}': code for code in ("200", "422", "<error>")}
@@ -34,10 +32,8 @@ def counts_its_requests(how, server, api, refused):
     while True:
         total = len(api.requests())
         wanted = {"200": total - refused, "<error>": 0, "timed": total, **({"422": refused} if refused else {})}
-        with urllib.request.urlopen(place, timeout=5) as reply:
-            text = reply.read().decode()
-        found = {samples[sample]: int(value) for sample, value in re.findall(r"^(\w+\{.*\}) (\d+)$", text, re.MULTILINE)
-                 if sample in samples}
+        found = {samples[sample]: int(value) for sample, value
+                 in re.findall(r"^(\w+\{.*\}) (\d+)$", server.metrics(), re.MULTILINE) if sample in samples}
         if found == wanted or time.monotonic() > end:
             break
         time.sleep(0.05)  # A request, or the head of its response, is on its way.

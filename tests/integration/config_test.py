@@ -6,7 +6,6 @@ import re
 import signal
 import socket
 import subprocess
-import urllib.request
 
 from harness import DNS_PROGRAM, SHOP, TOOL_PROGRAM, Checks, Folder, Server, message_of, run
 
@@ -168,9 +167,7 @@ def nobody_can_fill_the_log():
             server.wait_for_log("more lines like the last one are left out")
             checks.equal("problems in the log", len(server.wait_for_log("bad-", timeout=0)), 100)
             checks.equal("and that there are more", len(server.wait_for_log("left out, but for one every 5 s", timeout=0)), 1)
-            port = re.search(r":(\d+)/metrics", "\n".join(server.out)).group(1)
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-                checks.contains("counted", answer.read().decode(), "\nwaypost_log_lines_left_out_total 150\n")
+            checks.contains("counted", server.metrics(), "\nwaypost_log_lines_left_out_total 150\n")
 
 
 def nobody_reads_its_output():

@@ -2,6 +2,7 @@
 """waypost-dns with the Corefiles that people have: asked, followed, refused, and converted."""
 
 import os
+import pathlib
 import re
 import socket
 import subprocess
@@ -9,7 +10,7 @@ import time
 import urllib.request
 
 import upstream as upstream_module
-from harness import DNS_PROGRAM, ROOT, SHOP, TOOL_PROGRAM, Checks, Folder, Server, free_port, run
+from harness import DNS_PROGRAM, ROOT, SHOP, TOOL_PROGRAM, Checks, Folder, Server, free_port, run, wait_until
 from upstream import PTR, Reply, record
 
 checks = Checks()
@@ -171,6 +172,14 @@ import custom/*.server
 """
 
 
+def is_watched(server, path):
+    """Whether inotify tells the server of what happens there (proc(5), fdinfo)."""
+    inode = f" ino:{path.stat().st_ino:x} "
+    return any(line.startswith("inotify ") and inode in line
+               for file in pathlib.Path(f"/proc/{server.process.pid}/fdinfo").iterdir()
+               for line in file.read_text().splitlines())
+
+
 def with_imports_and_a_reload():
     os.environ["WAYPOST_TEST_ZONE"] = "cluster.local"
     with Folder() as folder, Folder() as etc, Upstream("192.0.2.9") as corp:
@@ -183,7 +192,8 @@ def with_imports_and_a_reload():
             checks.equal("a stub domain that is not there yet",
                          server.dig("a.corp.example", "A", "+recurse").status, "REFUSED")
             (etc.path / "custom").mkdir()
-            time.sleep(0.3)  # Long enough for the folder to be news of its own, in which nothing has changed.
+            checks.equal("a folder of imports that comes later is watched",
+                         wait_until(lambda: is_watched(server, etc.path / "custom")) is not None, True)
             etc.write("custom/ttl.override", "debug\n")
             etc.write("custom/corp.server", f"corp.example:53 {{\n forward . {corp.where}\n}}\n")
             told = server.wait_for_log("now in force: stubDomains", timeout=5)

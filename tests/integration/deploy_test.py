@@ -57,8 +57,7 @@ def dns_as_in_its_pod():
     """Port 53 without being root, and probes where the kubelet asks."""
     workload, = objects("base/dns/deployment.yaml")
     box = container_of(workload)
-    space = Namespace("dns")
-    with Folder() as folder:
+    with Namespace("dns") as space, Folder() as folder:
         os.chmod(folder.path, 0o755)
         program = folder / "waypost-dns"  # A build folder may be closed to others.
         subprocess.run(["install", "-m", "755", DNS_PROGRAM, program], check=True)
@@ -93,7 +92,6 @@ def dns_as_in_its_pod():
             command = [word for word in command if not str(word).startswith(("-all,", "--inh-caps", "--ambient-caps"))]
             with Program(space, command, timeout=5) as dns:
                 checks.equal("without the capability it is not", dns.is_ready, False)
-    space.remove()
 
 
 def kube_proxy_files():
@@ -119,43 +117,42 @@ def node_as_in_its_pod(backend):
     patch, = objects("node-kube-proxy/kube-proxy-configuration.yaml")
     box = container_of(workload)
     port, = (one["containerPort"] for one in box["ports"])
-    space = Namespace(backend)
-    space.run("ip", "route", "add", "default", "dev", "lo")
     requests = []
-    for (origin, files), is_streaming in zip(kube_proxy_files().items(), (True, False)):
-        what = f"{backend}, {origin}"
-        with Folder() as folder, api_with_tls(space, folder, is_streaming) as api:
-            api.load(objects=[NODE, service("web", ["10.96.0.1"], [("main", 80, 8080, "TCP")]),
-                              *slices("web", [("10.244.1.10", "node-1")], [("main", 8080, "TCP")])])
-            here = {"/var/lib/kube-proxy": str(folder.path), "https://api.example.org:6443": api.url,
-                    "/var/run/secrets/kubernetes.io/serviceaccount": str(folder.path), "$(NODE_NAME)": "node-1"}
+    with Namespace(backend) as space:
+        space.run("ip", "route", "add", "default", "dev", "lo")
+        for (origin, files), is_streaming in zip(kube_proxy_files().items(), (True, False)):
+            what = f"{backend}, {origin}"
+            with Folder() as folder, api_with_tls(space, folder, is_streaming) as api:
+                api.load(objects=[NODE, service("web", ["10.96.0.1"], [("main", 80, 8080, "TCP")]),
+                                  *slices("web", [("10.244.1.10", "node-1")], [("main", 8080, "TCP")])])
+                here = {"/var/lib/kube-proxy": str(folder.path), "https://api.example.org:6443": api.url,
+                        "/var/run/secrets/kubernetes.io/serviceaccount": str(folder.path), "$(NODE_NAME)": "node-1"}
 
-            def placed(text):
-                for place, own in here.items():
-                    text = text.replace(place, own)
-                return text
+                def placed(text):
+                    for place, own in here.items():
+                        text = text.replace(place, own)
+                    return text
 
-            for name, text in files.items():
-                folder.write(name, placed(text))
-            command = [*restrictions(workload), NODE_PROGRAM, *map(placed, container_of(patch)["args"]),
-                       "--backend", backend]
-            with Program(space, command, {**os.environ, "XTABLES_LOCKFILE": str(folder / "lock")}) as node:
-                if not checks.equal(f"{what}: waypost-node is ready with its capabilities", node.is_ready, True):
-                    print("\n".join(node.lines))
-                    return
-                status = pathlib.Path(f"/proc/{node.process.pid}/status").read_text()
-                checks.equal(f"{what}: it has NET_ADMIN and NET_RAW only",
-                             re.search(r"^CapEff:\s+(\w+)$", status, re.MULTILINE).group(1), "0000000000003000")
-                checks.contains(f"{what}: the rules are there", space.run(f"{backend}-save", "-t", "nat"),
-                                "--to-destination 10.244.1.10:8080")
-                for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
-                    url = f"http://127.0.0.1:{port}{box[probe]['httpGet']['path']}"
-                    checks.equal(f"{what}: {probe}", status_of(space, url), 200)
-                checks.equal(f"{what}: it stops in order", node.stop(), 0)
-            requests += api.requests()
+                for name, text in files.items():
+                    folder.write(name, placed(text))
+                command = [*restrictions(workload), NODE_PROGRAM, *map(placed, container_of(patch)["args"]),
+                           "--backend", backend]
+                with Program(space, command, {**os.environ, "XTABLES_LOCKFILE": str(folder / "lock")}) as node:
+                    if not checks.equal(f"{what}: waypost-node is ready with its capabilities", node.is_ready, True):
+                        print("\n".join(node.lines))
+                        return
+                    status = pathlib.Path(f"/proc/{node.process.pid}/status").read_text()
+                    checks.equal(f"{what}: it has NET_ADMIN and NET_RAW only",
+                                 re.search(r"^CapEff:\s+(\w+)$", status, re.MULTILINE).group(1), "0000000000003000")
+                    checks.contains(f"{what}: the rules are there", space.run(f"{backend}-save", "-t", "nat"),
+                                    "--to-destination 10.244.1.10:8080")
+                    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+                        url = f"http://127.0.0.1:{port}{box[probe]['httpGet']['path']}"
+                        checks.equal(f"{what}: {probe}", status_of(space, url), 200)
+                    checks.equal(f"{what}: it stops in order", node.stop(), 0)
+                requests += api.requests()
     checks.equal(f"{backend}: waypost-node asks for what its role allows", asked(requests),
                  rights("base/node/rights.yaml"))
-    space.remove()
 
 
 def node_dns_as_in_its_pod(backend):
@@ -173,9 +170,9 @@ def node_dns_as_in_its_pod(backend):
         probe = f"http://127.0.0.1:{port}{container_of(workload)['readinessProbe']['httpGet']['path']}"
         requests = []
         for is_streaming in (True, False):
-            space = Namespace("dns-node")
-            space.run("ip", "route", "add", "default", "dev", "lo")
-            with Folder() as folder, ApiServer(unix=folder / "api.sock", watch_list=is_streaming) as api:
+            with Namespace("dns-node") as space, Folder() as folder, \
+                    ApiServer(unix=folder / "api.sock", watch_list=is_streaming) as api:
+                space.run("ip", "route", "add", "default", "dev", "lo")
                 shop(api)
                 api.put(web("10.96.3.3"))
                 api.put(NODE)
@@ -195,7 +192,6 @@ def node_dns_as_in_its_pod(backend):
                     checks.equal(f"{what}: readinessProbe", status_of(space, probe), 200)
                     checks.equal(f"{what}: it stops in order", node.stop(), 0)
                 requests += api.requests()
-            space.remove()
         checks.equal(f"{what}: it asks for what its role allows", asked(requests),
                      rights("base/node/rights.yaml", *changes))
 

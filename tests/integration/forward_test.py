@@ -6,11 +6,10 @@ import socket
 import struct
 import threading
 import time
-import urllib.request
 
 import upstream as upstream_module
 from harness import (DNS_PROGRAM, SHOP, TOOL_PROGRAM, Checks, Folder, Server, decode_answer,
-                     encode_query, free_port, run)
+                     encode_query, free_port, run, wait_until)
 from upstream import A, PTR, Reply, address_record, record, soa
 
 checks = Checks()
@@ -45,13 +44,6 @@ class Upstream(upstream_module.Upstream):
 def serving(folder, *arguments):
     folder.write("shop.yaml", SHOP)
     return Server("--manifests", folder.path, *arguments)
-
-
-def until(holds, seconds=10):
-    end = time.monotonic() + seconds
-    while not (held := holds()) and time.monotonic() < end:
-        time.sleep(0.1)
-    return held
 
 
 def ttl_of(answer):
@@ -150,7 +142,7 @@ def too_many_questions():
                 client.send(encode_query(7, "slow.example.com", "A", recurse=True))
                 return upstream.questions
 
-            checks.equal("a question is under way", bool(until(is_under_way)), True)
+            checks.equal("a question is under way", wait_until(is_under_way, 10, 0.1) is not None, True)
             refused = server.dig("more.example.com", "A", "+recurse")
             checks.equal("past the bound", refused.status, "SERVFAIL")
             checks.contains("and why", refused.text, "too many questions")
@@ -194,7 +186,7 @@ def stub_domains_of_built_in_zones():
             checks.equal("without a stub domain", server.dig("9.9.9.10.in-addr.arpa", "PTR", "+recurse").status,
                          "NXDOMAIN")
             zones.write("waypost.yaml", f"manifests: {folder.path}\nstubDomains: ['10.in-addr.arpa={upstream.where}']\n")
-            until(lambda: server.dig("9.9.9.10.in-addr.arpa", "PTR", "+recurse").status == "NOERROR")
+            wait_until(lambda: server.dig("9.9.9.10.in-addr.arpa", "PTR", "+recurse").status == "NOERROR", 10, 0.1)
             checks.equal("with one, from the next configuration on",
                          server.dig("9.9.8.10.in-addr.arpa", "PTR", "+recurse").values(), ["host.example.com."])
 
@@ -277,7 +269,7 @@ def a_resolv_conf_that_comes_later():
             checks.equal("other settings are in force",
                          ttl_of(server.dig("web.shop.svc.cluster.local", "A")), 17)
             etc.write("later/resolv.conf", "nameserver 127.0.0.79\n")
-            until(lambda: server.dig("a.example.com", "A", "+recurse").status == "NOERROR")
+            wait_until(lambda: server.dig("a.example.com", "A", "+recurse").status == "NOERROR", 10, 0.1)
             checks.equal("once it is there",
                          server.dig("b.example.com", "A", "+recurse").values(), ["192.0.2.1"])
 
@@ -317,18 +309,12 @@ def flushing():
         checks.contains("is refused", why, "not an address of the loopback")
 
 
-def scrape(server):
-    place = [line.split(" ")[2] for line in server.out if line.startswith("metrics on")][0]
-    with urllib.request.urlopen(place, timeout=5) as reply:
-        return reply.read().decode()
-
-
 def what_is_counted():
     with Folder() as folder, Upstream() as upstream, serving(
             folder, "--forward", upstream.where, "--metrics-listen", "127.0.0.1:0") as server:
         for name in ("a.example.com", "b.example.com", "a.example.com", "none.example.com"):
             server.dig(name, "A", "+recurse")
-        text = scrape(server)
+        text = server.metrics()
         for line in (
                 f'coredns_forward_responses_total{{to="{upstream.where}",rcode="NXDOMAIN"}} ',
                 f'coredns_forward_request_duration_seconds_count{{to="{upstream.where}",rcode="NOERROR"}} 2\n',
@@ -353,12 +339,12 @@ def connections():
             folder, "--forward", upstream.where, "--metrics-listen", "127.0.0.1:0") as server:
         checks.equal("over UDP", server.dig("udp.example.com", "A", "+recurse").status, "NOERROR")
         label = f'proxy_name="forward",to="{upstream.where}",proto="tcp"'
-        checks.contains("no connection is made", scrape(server),
+        checks.contains("no connection is made", server.metrics(),
                         f"coredns_proxy_conn_cache_misses_total{{{label}}} 0\n")
         upstream.truncates = True
         for name in ("a.example.com", "b.example.com"):
             checks.equal("over TCP", server.dig(name, "A", "+recurse").status, "NOERROR")
-        text = scrape(server)
+        text = server.metrics()
         for name in ("hits", "misses"):
             checks.contains(f"{name} of connections", text, f"coredns_proxy_conn_cache_{name}_total{{{label}}} 1\n")
 
@@ -369,7 +355,7 @@ def nobody_answers():
         for number in range(5):
             checks.equal("a query that nobody answers", server.dig(f"n{number}.example.com", "A", "+recurse").status,
                          "SERVFAIL")
-        text = scrape(server)
+        text = server.metrics()
         checks.contains("after three in vain the upstream is down", text,
                         f'waypost_upstream_up{{zone=".",upstream="{place}"}} 0\n')
         checks.contains("and what is asked all the same is counted", text,
@@ -436,7 +422,7 @@ def while_it_starts():
             try:
                 with Server("--manifests", folder.path, "--forward", upstream.where, "--workers", 2,
                             listen=(f"{place[0]}:{place[1]}",)):
-                    until(lambda: rcodes.count(0) > 100)
+                    wait_until(lambda: rcodes.count(0) > 100, 10, 0.1)
             finally:
                 ended.set()
                 for client in clients:

@@ -20,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("WAYPOST_BUILD_DIR", ROOT / "build"))
@@ -212,6 +213,13 @@ class Server:
         done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
         return Answer(done.stdout)
 
+    def metrics(self):
+        """What it counts now, as a scrape has it; total() adds its samples up."""
+        told = map(message_of, self.out)
+        place = next(line.split(" on ")[1] for line in told if line.startswith("metrics on "))
+        with urllib.request.urlopen(place, timeout=5) as reply:
+            return reply.read().decode()
+
     def poll(self, name, qtype, wanted, timeout=2.0, interval=0.002):
         """Asks over one UDP socket until wanted(rcode, records) holds. Returns the seconds that it
         took, or None. `records` is the data of the answer section, A and AAAA as text."""
@@ -252,6 +260,24 @@ class Server:
             reader.join(timeout=2)
         self.process.stdout.close()
         self.process.stderr.close()
+
+
+def total(scrape, pattern):
+    """The sum of the samples of a scrape whose name and labels match, of which there has to be one."""
+    values = re.findall(rf"^{pattern} (\S+)$", scrape, re.MULTILINE)
+    if not values:
+        raise LookupError(f"no metric matches {pattern}")
+    return sum(map(float, values))
+
+
+def wait_until(condition, timeout=5.0, step=0.01):
+    """Returns the seconds that it took, or None."""
+    start = time.monotonic()
+    while not condition():
+        if time.monotonic() - start > timeout:
+            return None
+        time.sleep(step)
+    return time.monotonic() - start
 
 
 TYPES = {"A": 1, "PTR": 12, "TXT": 16, "AAAA": 28, "SRV": 33}

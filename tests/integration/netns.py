@@ -112,6 +112,12 @@ class Namespace:
         _cleanups.append(self.remove)
         self.run("ip", "link", "set", "lo", "up")
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.remove()
+
     def remove(self):
         subprocess.run(["ip", "netns", "del", self.name], capture_output=True)
 
@@ -328,16 +334,6 @@ def iter_lines(stream, lines):
     for line in stream:
         lines.append(line.rstrip("\n"))
     return []
-
-
-def wait_until(condition, timeout=5.0, step=0.01):
-    """Returns the seconds that it took, or None."""
-    start = time.monotonic()
-    while not condition():
-        if time.monotonic() - start > timeout:
-            return None
-        time.sleep(step)
-    return time.monotonic() - start
 
 
 def saved(space, backend, table=None):

@@ -3,9 +3,8 @@
 
 import socket
 import struct
-import urllib.request
 
-from harness import SHOP, TOOL_PROGRAM, Checks, Folder, Server, encode_query, run
+from harness import SHOP, TOOL_PROGRAM, Checks, Folder, Server, encode_query, run, total
 
 checks = Checks()
 
@@ -14,11 +13,7 @@ WEB = "web.shop.svc.cluster.local"
 
 def metric(server, name):
     """The sum of a metric's samples."""
-    place = next(line.split()[-1] for line in server.out if line.startswith("metrics"))
-    with urllib.request.urlopen(place, timeout=5) as response:
-        lines = response.read().decode().splitlines()
-    return sum(float(line.rsplit(" ", 1)[1]) for line in lines
-               if line.startswith((name + " ", name + "{")))
+    return total(server.metrics(), name + r"(?:\{.*\})?")
 
 
 def query(name):

@@ -9,9 +9,9 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from harness import Checks, Folder  # noqa: E402
+from harness import Checks, Folder, wait_until  # noqa: E402
 from netns import (CLUSTER_CIDR, FAR_POD, NODE_OUTSIDE, POD_A, Echo, NodeProgram, Topology,  # noqa: E402
-                   UdpClient, ask_tcp, saved, service, slices, wait_until, for_each_backend)
+                   UdpClient, ask_tcp, saved, service, slices, for_each_backend)
 
 checks = Checks()
 VIP = {4: "10.96.0.1", 6: "fd00:10:96::1"}

@@ -12,9 +12,9 @@ import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from harness import Checks, Folder  # noqa: E402
+from harness import Checks, Folder, wait_until  # noqa: E402
 from netns import (CLIENT, CLUSTER_CIDR, FAR_POD, POD_A, Echo, NodeProgram, Topology, ask_tcp, for_each_backend,  # noqa: E402
-                   service, slices, wait_until)
+                   service, slices)
 
 INVALID = "kubeproxy_iptables_ct_state_invalid_dropped_packets_total"
 LOCALHOST = "kubeproxy_iptables_localhost_nodeports_accepted_packets_total"

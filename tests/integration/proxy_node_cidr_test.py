@@ -11,9 +11,9 @@ import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from harness import Checks, Folder  # noqa: E402
+from harness import Checks, Folder, wait_until  # noqa: E402
 from netns import (CLIENT, FAR_POD, NODE_FAR, POD_B, Echo, NodeProgram, Topology, ask_tcp, for_each_backend,  # noqa: E402
-                   saved, service, slices, wait_until)
+                   saved, service, slices)
 
 VIP = {4: "10.96.0.1", 6: "fd00:10:96::1"}
 OWN = ["10.244.1.0/24", "fd00:244:1::/64"]

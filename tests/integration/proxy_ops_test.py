@@ -12,8 +12,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 from api_server import ApiServer  # noqa: E402
-from harness import TOOL_PROGRAM, Checks, Folder, run  # noqa: E402
-from netns import (NODE_PROGRAM, POD_A, Namespace, NodeProgram, service, slices, wait_until, why_not)  # noqa: E402
+from harness import TOOL_PROGRAM, Checks, Folder, run, wait_until  # noqa: E402
+from netns import (NODE_PROGRAM, POD_A, Namespace, NodeProgram, service, slices, why_not)  # noqa: E402
 
 checks = Checks()
 POD = POD_A[4]

@@ -11,9 +11,9 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from harness import Checks, Folder, run  # noqa: E402
+from harness import Checks, Folder, run, wait_until  # noqa: E402
 from netns import (CLUSTER_CIDR, NODE_PROGRAM, POD_A, SCRATCH, Echo, NodeProgram, Topology, ask_tcp, saved,  # noqa: E402
-                   service, slices, wait_until, for_each_backend, why_not_backend)
+                   service, slices, for_each_backend, why_not_backend)
 
 checks = Checks()
 

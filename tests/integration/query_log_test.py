@@ -6,9 +6,8 @@ import re
 import socket
 import struct
 import time
-import urllib.request
 
-from harness import Checks, Folder, Server, encode_query, service
+from harness import Checks, Folder, Server, encode_query, service, total
 
 checks = Checks()
 SHOP = service("web", "10.96.0.7")
@@ -21,12 +20,6 @@ def lines_of(server):
 
 def fields(line):
     return dict(word.split("=", 1) for word in line.split(" info query ")[1].split(" "))
-
-
-def metric(server, name):
-    port = next(int(re.search(r":(\d+)/metrics", line).group(1)) for line in server.out if "/metrics" in line)
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-        return float(re.search(rf"^{name} (\S+)$", answer.read().decode(), re.MULTILINE).group(1))
 
 
 def ask_raw(server, question, count=1):
@@ -111,8 +104,8 @@ def no_more_than_asked_for():
                 seconds = time.monotonic() - began
                 told = [fields(line) for line in lines_of(server)]
                 stands_for = sum(int(one.get("stands_for", "1")) for one in told)
-                missed = metric(server, "waypost_query_log_missed_total")
-                counted = metric(server, "waypost_query_log_lines_total")
+                missed = total(server.metrics(), "waypost_query_log_missed_total")
+                counted = total(server.metrics(), "waypost_query_log_lines_total")
                 # Of one burst, what came since the last sample is not known yet, which may be twice what came before it.
                 about_all = count / 5 < stands_for + missed < count * 3
                 if (told and about_all and counted == len(told)) or time.monotonic() > end:
@@ -123,7 +116,7 @@ def no_more_than_asked_for():
             checks.equal("lines are counted", counted, len(told))
             checks.equal(f"lines stand for {stands_for}, {missed:.0f} are missed: about all of them", about_all, True)
             checks.equal("that is said", len(server.wait_for_log("query log: about ", timeout=5)) >= 1,
-                         metric(server, "waypost_query_log_missed_total") > 0)
+                         total(server.metrics(), "waypost_query_log_missed_total") > 0)
 
 
 what_has_a_line()

@@ -3,15 +3,13 @@
 say themselves; and servers that are killed, and started again, while many ask."""
 
 import collections
-import re
 import shutil
 import socket
 import struct
 import threading
 import time
-import urllib.request
 
-from harness import SHOP, Checks, Folder, Server
+from harness import SHOP, Checks, Folder, Server, total
 from real_servers import KINDS, NUMBERED, SIGNED, make_certificate, number_address, number_query
 
 checks = Checks()
@@ -80,9 +78,7 @@ def direct_answers(server, upstream):
 
 
 def metric(server, name):
-    place = next(line.split(" ")[2] for line in server.out if line.startswith("metrics on"))
-    with urllib.request.urlopen(place, timeout=5) as reply:
-        return float(re.search(rf"^{name}{{[^}}]*}} (\S+)$", reply.read().decode(), re.MULTILINE).group(1))
+    return total(server.metrics(), name + r"\{[^}]*\}")
 
 
 def same_as_itself(folder, upstream):
@@ -190,7 +186,7 @@ def one_of_two_is_killed(folder, kinds):
 def killed_and_started_again(folder, upstream):
     """There is no other: queries fail while it is away, are never answered wrongly, and are answered soon after."""
     transport, place = list(upstream.places())[-1]
-    for transport, place in {("udp", upstream.where), (transport, place)}:
+    for transport, place in dict.fromkeys([("udp", upstream.where), (transport, place)]):
         what = f"{upstream.title}, {transport}, killed and started again"
         with serving(folder, "--forward", place, *upstream.authority()) as server:
             load = Load(server)

@@ -7,9 +7,8 @@ import pathlib
 import re
 import subprocess
 import sys
-import urllib.request
 
-from harness import TOOL_PROGRAM, Checks, Folder, Server, musl_lookup, run, service
+from harness import TOOL_PROGRAM, Checks, Folder, Server, musl_lookup, run, service, total
 
 checks = Checks()
 
@@ -174,9 +173,7 @@ def mounted(folder):
 
 def queries(dns):
     """How many requests the server has counted."""
-    with urllib.request.urlopen("http://127.0.0.1:9153/metrics", timeout=5) as page:
-        text = page.read().decode()
-    return sum(float(number) for number in re.findall(r"^coredns_dns_requests_total\{[^}]*\} (\S+)$", text, re.M))
+    return total(dns.metrics(), r"coredns_dns_requests_total\{[^}]*\}")
 
 
 def resolvers(folder):

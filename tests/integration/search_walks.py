@@ -1,11 +1,10 @@
 """What tests of search completion share: the names outside and a server that has them, the resolvers of Pods, what a
 look-up takes, and what a program counted."""
 
-import re
 import subprocess
 import urllib.request
 
-from harness import TOOL_PROGRAM, musl_lookup
+from harness import TOOL_PROGRAM, musl_lookup, total
 from upstream import Reply, Upstream, address_record, soa
 
 # What the world outside has; everything else does not exist.
@@ -68,13 +67,15 @@ class Counts:
     def __init__(self, space, address):
         self.space, self.address = space, address
 
-    def metric(self, pattern):
-        """The sum of the metrics whose name and labels match."""
+    def metrics(self):
         def read():
             with urllib.request.urlopen(f"http://{self.address}/metrics", timeout=5) as page:
                 return page.read().decode()
-        return int(sum(float(number) for number in
-                       re.findall(rf"^{pattern} (\S+)$", self.space.inside(read), re.MULTILINE)))
+        return self.space.inside(read)
+
+    def metric(self, pattern):
+        """The sum of the metrics whose name and labels match."""
+        return int(total(self.metrics(), pattern))
 
     def queries(self):
         return self.metric(r"coredns_dns_requests_total\{[^}]*\}")

@@ -2,6 +2,7 @@
 """A waypost-dns that takes the place of another one under load: nothing is lost, and nothing happens
 when it cannot."""
 
+import contextlib
 import os
 import re
 import selectors
@@ -13,7 +14,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 
 from harness import DNS_PROGRAM, SHOP, Checks, Folder, Server, decode_answer, encode_query
 from upstream import Upstream
@@ -171,13 +171,12 @@ def siphash(key, data):
 
 def secret_of(path):
     """What a process hands on for its cookies, as one that takes over and dies would get it."""
-    peer = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    peer.settimeout(5)
-    peer.connect(str(path))
-    peer.send(b"H\x01")
-    while (message := peer.recv(1024))[:1] != b"K":
-        pass
-    peer.close()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as peer:
+        peer.settimeout(5)
+        peer.connect(str(path))
+        peer.send(b"H\x01")
+        while (message := peer.recv(1024))[:1] != b"K":
+            pass
     return message[1:]
 
 
@@ -190,12 +189,12 @@ def has_cookie_of(server, secret):
 
 def under_load():
     """Three times in a row, with other numbers of workers each time."""
-    upstream = Upstream(ttl=0, delay=0.1)  # Some questions are always under way.
-    with Folder() as folder, Folder() as run:
+    with Folder() as folder, Folder() as run, contextlib.ExitStack() as running:
+        upstream = running.enter_context(Upstream(ttl=0, delay=0.1))  # Some questions are always under way.
         folder.write("shop.yaml", SHOP)
         arguments = ["--manifests", folder.path, "--forward", upstream.where, "--takeover-socket",
                      run / "takeover", "--lameduck", "0s", "--metrics-listen", "127.0.0.1:0"]
-        servers = [Server(*arguments, "--workers", 2)]
+        servers = [running.enter_context(Server(*arguments, "--workers", 2))]
         mode = os.stat(run / "takeover")
         checks.equal("the socket is its user's alone", stat.filemode(mode.st_mode), "srw-------")
         where = (servers[0].address, servers[0].port)
@@ -207,41 +206,36 @@ def under_load():
         loads |= {f"TCP, new {i}": TcpLoad(where, False) for i in range(2)}
         for load in loads.values():
             load.start()
-        try:
-            for workers in (3, 1, 2):
-                time.sleep(0.7)
-                servers.append(Server(*arguments, "--workers", workers, "--takeover"))
-                old, new = servers[-2:]
-                checks.equal(f"{workers} workers: the old one ends with", old.process.wait(timeout=20),
-                             0)
-                checks.equal(f"{workers} workers: the new one has its address",
-                             (new.address, new.port), where)
-                checks.equal(f"{workers} workers: and its other sockets",
-                             [line for line in new.out if "http" in line],
-                             [line for line in old.out if "http" in line])
-                checks.equal(f"{workers} workers: it knows when it is alone",
-                             len(new.wait_for_log("the process before has ended")), 1)
+        for workers in (3, 1, 2):
             time.sleep(0.7)
-            results = {name: load.finish() for name, load in loads.items()}
-            for name, result in results.items():
-                expected = ({"lost": 0, "wrong": []} if name.startswith("UDP") else
-                            {"problem": None, "wrong": 0})
-                checks.equal(f"{name}: what became of {loads[name].asked} queries", result, expected)
-                checks.equal(f"{name}: there were many", loads[name].asked > 100, True)
-            checks.equal("cookies stay good", has_cookie_of(servers[-1], secret), True)
-            checks.equal("the last one can be followed, too", (run / "takeover").is_socket(), True)
-            checks.equal("the last one ends with", servers[-1].stop(), 0)
-            checks.equal("and removes its socket", list(run.path.iterdir()), [])
-        finally:
-            for server in servers:
-                server.kill()
+            servers.append(running.enter_context(Server(*arguments, "--workers", workers, "--takeover")))
+            old, new = servers[-2:]
+            checks.equal(f"{workers} workers: the old one ends with", old.process.wait(timeout=20),
+                         0)
+            checks.equal(f"{workers} workers: the new one has its address",
+                         (new.address, new.port), where)
+            checks.equal(f"{workers} workers: and its other sockets",
+                         [line for line in new.out if "http" in line],
+                         [line for line in old.out if "http" in line])
+            checks.equal(f"{workers} workers: it knows when it is alone",
+                         len(new.wait_for_log("the process before has ended")), 1)
+        time.sleep(0.7)
+        results = {name: load.finish() for name, load in loads.items()}
+        for name, result in results.items():
+            expected = ({"lost": 0, "wrong": []} if name.startswith("UDP") else
+                        {"problem": None, "wrong": 0})
+            checks.equal(f"{name}: what became of {loads[name].asked} queries", result, expected)
+            checks.equal(f"{name}: there were many", loads[name].asked > 100, True)
+        checks.equal("cookies stay good", has_cookie_of(servers[-1], secret), True)
+        checks.equal("the last one can be followed, too", (run / "takeover").is_socket(), True)
+        checks.equal("the last one ends with", servers[-1].stop(), 0)
+        checks.equal("and removes its socket", list(run.path.iterdir()), [])
 
 
 def by_signal():
     """SIGUSR2 starts the program that stands where this one stood, with its arguments."""
-    with Folder() as folder, Folder() as run:
+    with Folder() as folder, Folder() as run, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         folder.write("shop.yaml", SHOP)
-        notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         notify.bind(str(run / "notify"))
         notify.settimeout(10)
         os.environ["NOTIFY_SOCKET"] = str(run / "notify")
@@ -297,9 +291,8 @@ def in_vain():
         left = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         left.bind(str(path))
         left.close()
-        taken = socket.create_server(("127.0.0.1", 0))
-        busy = f"127.0.0.1:{taken.getsockname()[1]}"
-        with Server(*arguments) as server:
+        with socket.create_server(("127.0.0.1", 0)) as taken, Server(*arguments) as server:
+            busy = f"127.0.0.1:{taken.getsockname()[1]}"
             load = UdpLoad((server.address, server.port), 1000, 4)
             load.start()
             done = start(*arguments)
@@ -343,15 +336,11 @@ def in_vain():
         done = start(*arguments)
         checks.contains("a file is not replaced", done.stderr, "found a file, expected a socket or nothing")
         checks.equal("it is still there", path.read_text(), "mine")
-        taken.close()
 
 
 def failures_of(server):
     """By reason, as its metrics say."""
-    url = next(line.split(" on ")[1] for line in server.out if line.startswith("metrics on "))
-    with urllib.request.urlopen(url, timeout=5) as reply:
-        text = reply.read().decode()
-    found = re.findall(r'^waypost_takeover_failures_total{reason="(\w+)"} (\d+)$', text, re.MULTILINE)
+    found = re.findall(r'^waypost_takeover_failures_total{reason="(\w+)"} (\d+)$', server.metrics(), re.MULTILINE)
     return {reason: int(count) for reason, count in found}
 
 
