@@ -104,12 +104,15 @@ Offset read_additional(Bytes packet, Offset at, Query& query) noexcept {
   return body.end();
 }
 
-// Reads to the end of the message; false when there is no such end.
-bool read_additionals(Bytes packet, Offset at, std::uint16_t count, Query& query) noexcept {
-  for (std::uint16_t i = 0; i < count && at != Broken; ++i) {
+// Whether a message without questions, answers and authorities asks for a cookie (RFC 7873, 5.4).
+// Not inline: read_query() keeps its registers for messages with a question.
+[[gnu::noinline]] bool asks_for_cookie(Bytes packet, std::uint16_t additionals,
+                                       Query& query) noexcept {
+  Offset at = HeaderSize;
+  for (std::uint16_t i = 0; i < additionals && at != Broken; ++i) {
     at = read_additional(packet, at, query);
   }
-  return at == packet.size();
+  return at == packet.size() && query.edns.has_cookie;
 }
 
 }  // namespace
@@ -150,12 +153,10 @@ ReadVerdict read_query(Bytes packet, Query& query) noexcept {
   const std::uint16_t authorities = load_u16(header + 8);
   const std::uint16_t additionals = load_u16(header + 10);
 
-  if (questions == 0 && answers == 0 && authorities == 0 && additionals <= 2 &&
-      read_additionals(packet, HeaderSize, additionals, query) && query.edns.has_cookie) {
-    return ReadVerdict::CookieOnly;
-  }
   if (questions != 1) {
-    return ReadVerdict::FormErr;
+    const bool may_ask = questions == 0 && answers == 0 && authorities == 0 && additionals <= 2;
+    return may_ask && asks_for_cookie(packet, additionals, query) ? ReadVerdict::CookieOnly
+                                                                  : ReadVerdict::FormErr;
   }
   Offset at = read_question(packet, query);
   const std::uint16_t most_authorities = query.type == RecordType::IXFR ? 1 : 0;
@@ -165,7 +166,10 @@ ReadVerdict read_query(Bytes packet, Query& query) noexcept {
   if (authorities == 1) {
     at = read_ixfr_soa(packet, at, query);
   }
-  if (!read_additionals(packet, at, additionals, query)) {
+  for (std::uint16_t i = 0; i < additionals && at != Broken; ++i) {
+    at = read_additional(packet, at, query);
+  }
+  if (at != packet.size()) {
     return ReadVerdict::FormErr;
   }
   return query.edns.version != 0 ? ReadVerdict::BadVersion : ReadVerdict::Answer;

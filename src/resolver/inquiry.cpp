@@ -231,6 +231,8 @@ void Inquiry::take_failure(Try& one, ExchangeFailure failure) {
       note_bad(one, "it is not reachable");
       return;
     case ExchangeFailure::TlsRefused:
+      // Where it had worked, the server is on its way out or in.
+      one.most = one.upstream->latency().is_known() ? MaxTriesOfUnreachable : 0;
       note_bad(one, "TLS fails");
       return;
     case ExchangeFailure::BadAnswers:
