@@ -416,7 +416,7 @@ Result<FileEditOutcome> edit_file(FileCalls& calls, const FileEdit& edit,
     }
   }
   auto done = editor.put(found->place, file, like, content);
-  if (!done && (is_saved || found->backup)) {
+  if (!done && ((file && is_saved) || found->backup)) {
     done.error().message += "; its backup is " + edit.backup.string();
   }
   return done;

@@ -306,7 +306,9 @@ void Translator::close(const Block& block, const Zone& zone) {
       if (!covers(forward.zones)) {
         continue;
       }
-      if (block.has_hosts || !block.forwards.empty() || !block.cluster.empty()) {
+      const bool is_of_cluster =
+          std::ranges::any_of(blocks_, [&](const Block& each) { return covers(each.cluster); });
+      if (block.has_hosts || !block.forwards.empty() || is_of_cluster) {
         return complain(zone.place,
                         "found no directive that has all names of the zone '" + zone.text +
                             "', expected forward or kubernetes for all of it, or hosts without "

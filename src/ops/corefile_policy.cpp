@@ -249,6 +249,15 @@ void Translator::read_hosts(const Line& line) {
       complain(line.place(), "hosts fallthrough: found zones that are not all of '" + zone.text +
                                  "', expected all of it or nothing");
     } else if (!falls_through && !dns::is_reverse(zone.name)) {
+      for (const Block& other : blocks_) {
+        for (const Zone& each : other.zones) {
+          if (&other != block_ && each.name.is_within(zone.name)) {
+            complain(line.place(), "hosts: found no fallthrough for '" + zone.text +
+                                       "', expected one, for what '" + each.text + "' (" +
+                                       each.place.to_text() + ") has would be denied, too");
+          }
+        }
+      }
       add("hostsZones", zone.text, line.place(), "hosts");
       block_->answered.push_back(zone);
     }

@@ -66,7 +66,7 @@ class Translator {
     bool has_chaos = false;
     bool has_cache = false;
     bool has_hosts = false;
-    std::vector<Zone> answered;  // Zones of which hosts or a template has an answer for all names.
+    std::vector<Zone> answered;  // Zones of which hosts has an answer for all names.
     std::vector<const corefile::Line*> rules_of_all;  // What becomes rules for all names.
     corefile::Place place;
   };

@@ -21,7 +21,7 @@ struct ZoneScope {
   Result<void> add(std::string_view keyword, std::string_view zone);
 
   // How many labels the longest of the zones has that the name lies within, 0 where all names are
-  // meant; nothing when there is none, or when a longer exception has the name.
+  // meant; nothing when there is none, or when an exception that is as long has the name.
   std::optional<std::size_t> labels_within(const dns::NameKey& name) const noexcept;
 };
 

@@ -93,35 +93,41 @@ bool Inquiry::ask_next(bool is_hedge) {
 }
 
 // A datagram may be lost; a connection repeats by itself what it has lost, as long as there is one.
-const Inquiry::Try* Inquiry::find_repeat() const noexcept {
-  if (tries_.size() == MaxTries) {
-    return nullptr;
-  }
-  const Try* chosen = nullptr;
-  std::size_t fewest = MaxTriesOfOne;
-  for (const Try& one : tries_) {
-    const auto count = static_cast<std::size_t>(std::ranges::count(
-        tries_, one.upstream.get(), [](const Try& t) { return t.upstream.get(); }));
-    const bool is_datagram = one.upstream->address().transport == Transport::Udp;
-    const std::size_t pending = is_datagram ? MaxTriesOfOne : 0;
-    const std::size_t failed = effort_.repeats ? one.most : 0;
-    if (count < std::min(fewest, one.is_over ? failed : pending) &&
-        one.upstream->health().state() != HealthState::Looping) {
-      chosen = &one;
-      fewest = count;
+bool Inquiry::is_worth_repeating(std::size_t index) const noexcept {
+  const Try& one = tries_[index];
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < tries_.size(); ++i) {
+    const bool is_same = tries_[i].upstream == one.upstream;
+    if (is_same && i > index) {
+      return false;
     }
+    count += is_same ? 1 : 0;
   }
-  return chosen;
+  const bool is_datagram = one.upstream->address().transport == Transport::Udp;
+  const std::size_t pending = is_datagram ? MaxTriesOfOne : 0;
+  const std::size_t failed = effort_.repeats ? one.most : 0;
+  return count < (one.is_over ? failed : pending) &&
+         one.upstream->health().state() != HealthState::Looping;
 }
 
+// All that failed, and of those that may only be slow the one that was asked first.
 void Inquiry::ask_again() {
-  if (const Try* const chosen = find_repeat()) {
-    ask(chosen->upstream, !chosen->is_over);
+  const std::size_t size = tries_.size();
+  bool has_asked_slow = false;
+  for (std::size_t i = 0; i < size && tries_.size() < MaxTries; ++i) {
+    if (is_worth_repeating(i) && (tries_[i].is_over || !has_asked_slow)) {
+      has_asked_slow = has_asked_slow || !tries_[i].is_over;
+      ask(tries_[i].upstream, !tries_[i].is_over);
+    }
   }
 }
 
 bool Inquiry::wait_to_repeat() {
-  if (best_ || find_repeat() == nullptr) {
+  bool is_any = false;
+  for (std::size_t i = 0; i < tries_.size(); ++i) {
+    is_any = is_any || is_worth_repeating(i);
+  }
+  if (best_ || !is_any || tries_.size() == MaxTries) {
     return false;
   }
   if (!repeat_pause_) {

@@ -63,8 +63,9 @@ class Inquiry {
 
   // Asks the next upstream, or nobody when there is none.
   bool ask_next(bool is_hedge);
-  // What was lost on the way, or may have been; nullptr: nobody is worth it.
-  const Try* find_repeat() const noexcept;
+  // Whether the upstream of tries_[index] is worth another one: the last one that it has had was
+  // lost on the way, or may have been.
+  bool is_worth_repeating(std::size_t index) const noexcept;
   void ask_again();
   void set_repeat();
   // After everybody failed: whether it is tried again in a while.

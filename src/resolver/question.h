@@ -51,8 +51,8 @@ struct QuestionHash {
 // How long an answer is tried for.
 struct Effort {
   SteadyTime deadline;
-  // Whether upstreams are asked again that were not to be reached.  Otherwise the question fails as
-  // soon as all of them have.
+  // Whether upstreams are asked again that could not be reached or timed out.  Otherwise the
+  // question fails as soon as all of them have.
   bool repeats = true;
 };
 

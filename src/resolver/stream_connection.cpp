@@ -303,10 +303,6 @@ bool StreamConnection::is_full() const noexcept {
   return state_->is_closed || state_->waiting.size() >= MaxPipelined;
 }
 
-bool StreamConnection::is_new() const noexcept {
-  return state_->answers == 0;
-}
-
 std::size_t StreamConnection::in_flight() const noexcept {
   return state_->clients;
 }

@@ -65,8 +65,6 @@ class StreamConnection {
   StreamConnection& operator=(const StreamConnection&) = delete;
 
   bool is_full() const noexcept;
-  // It is not made yet, or has carried no answer so far.
-  bool is_new() const noexcept;
   // Questions whose answers somebody waits for.
   std::size_t in_flight() const noexcept;
   std::size_t answers() const noexcept;

@@ -31,7 +31,13 @@ StreamPool::Numbered* StreamPool::find_room() {
     }
   }
   if (connections_.size() >= most_connections()) {
-    return nullptr;
+    // What has had its questions, or waits for nobody, makes room.
+    const auto idle = std::ranges::find_if(
+        connections_, [](const Numbered& one) { return one.connection->in_flight() == 0; });
+    if (idle == connections_.end()) {
+      return nullptr;
+    }
+    connections_.erase(idle);
   }
   ++counters_.connections;
   auto connection = std::make_unique<StreamConnection>(
@@ -63,10 +69,13 @@ void StreamPool::note_close(const StreamConnection& connection) {
   if (connection.in_flight() == 0 || connection.answers() == 0) {
     return;
   }
-  if (connection.answers() == 1 || connection.answers() == short_after_) {
+  const bool is_short = connection.answers() == 1 || connection.answers() == short_after_;
+  if (is_short || most_questions() == 0) {
+    short_after_ = connection.answers();
+  }
+  if (is_short) {
     short_until_ = surroundings_.clock.now() + ShortFor;
   }
-  short_after_ = connection.answers();
 }
 
 void StreamPool::on_end(StreamConnection& connection, StreamEnd end, const std::string& reason) {

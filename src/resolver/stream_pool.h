@@ -39,7 +39,7 @@ class StreamPool {
              OnTlsRefused on_tls_refused);
 
   // Sends the question on a connection that has room, or on a new one.  Nothing when all are full:
-  // there are as many as max_in_flight questions take.
+  // there are as many as max_in_flight questions take, or MaxShortConnections.
   std::optional<Ticket> send(OutgoingQuestion& question, StreamClient& client);
   // Nobody waits for its answer any more; see StreamConnection::forget().
   void forget(const Ticket& ticket, bool late);

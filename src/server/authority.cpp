@@ -12,8 +12,9 @@ bool is_of_cluster(const records::Index& index, const records::Apex& cluster,
       index.has(name, search)) {
     return true;
   }
-  if (owner.gives_way && name.label_count > owner.labels) {
-    return cluster.falls_through(name) || index.may_have(cluster, name);
+  if (owner.gives_way) {
+    return cluster.falls_through(name) ||
+           (name.label_count > owner.labels && index.may_have(cluster, name));
   }
   return owner.zone == nullptr && !index.is_ready() && index.may_have(cluster, name);
 }

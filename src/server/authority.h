@@ -30,9 +30,9 @@ struct Authority {
 // Whether a name within both is the cluster's: the longer apex owns it.  Reverse zones overlap
 // (10.in-addr.arpa is an empty zone by RFC 6303, or another network's, and holds ClusterIPs at the
 // same time): there, a name that the cluster has is the cluster's.  So is one that it may have
-// some time, as far as an empty zone has it, which would deny it for hours; where others are asked,
-// as long as the cluster is not known; and never what an operator's own zone has.
-// Not inline: most names one of the two alone encloses.
+// some time, below the apex of an empty zone, which would deny it for hours; where others are
+// asked, as long as the cluster is not known; and never what an operator's own zone has. Not
+// inline: most names one of the two alone encloses.
 bool is_of_cluster(const records::Index& index, const records::Apex& cluster,
                    const zones::Owner& owner, const dns::NameKey& name,
                    records::Index::Search& search) noexcept;

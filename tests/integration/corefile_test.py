@@ -150,7 +150,7 @@ def with_blocks_within_blocks():
             checks.equal("a name of the outer block", ask("www.example.com"), ("NOERROR", ["192.0.2.1"]))
             checks.equal("whose template has it", ask("www.example.com", "TXT"), ("NOERROR", ['"outer"']))
             checks.equal("the inner block's acl is not passed by the outer one's", ask("a.secret.example"), ("REFUSED", []))
-            checks.equal("nor are its names the outer template's", ask("a.secret.example", "TXT")[1] == ['"outer"'], False)
+            checks.equal("nor are its names the outer template's", ask("a.secret.example", "TXT"), ("NOERROR", []))
             checks.equal("a block without forward answers", ask("x.ads.example"), ("NOERROR", ["0.0.0.0"]))
             asked = len(outer.questions)
             checks.equal("and has nobody else asked", (ask("x.ads.example", "AAAA"), len(outer.questions)),

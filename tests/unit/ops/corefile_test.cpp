@@ -467,6 +467,14 @@ TEST_CASE("what has no meaning here is refused with its place") {
             "Corefile:4: found no directive that has all names of the zone 'a.example', expected "
             "forward or kubernetes for all of it, or hosts without fallthrough; otherwise its "
             "names go to Corefile:2\n"},
+           {"a.example {\n hosts /f\n}\nb.a.example {\n forward . 10.0.0.1\n}",
+            "Corefile:2: hosts: found no fallthrough for 'a.example', expected one, for what "
+            "'b.a.example' (Corefile:4) has would be denied, too\n"},
+           {". {\n kubernetes cluster.local in-addr.arpa {\n fallthrough\n}\n forward . "
+            "10.0.0.1\n}\n10.in-addr.arpa {\n errors\n}",
+            "Corefile:7: found no directive that has all names of the zone '10.in-addr.arpa', "
+            "expected forward or kubernetes for all of it, or hosts without fallthrough; otherwise "
+            "its names go to Corefile:5\n"},
            {in_block("forward . {$WAYPOST_TEST_UNSET}"),
             "Corefile:2: forward: found an argument of which its variables leave nothing, expected "
             "a value\n"},

@@ -204,6 +204,24 @@ TEST_CASE_FIXTURE(StreamFixture,
   CHECK(upstream.connections() <= later + 1);
 }
 
+TEST_CASE_FIXTURE(StreamFixture, "connections that have had their questions make room for others") {
+  bool closes = true;
+  upstream.set_respond([&](const DnsQuestion& question) {
+    return closes ? DnsScript{say(answer_to(question)), act(DnsAct::Kind::HalfClose)}
+                  : DnsScript{say(answer_to(question))};
+  });
+  upstream.ignore_loop_probes();
+  options.max_in_flight = 3;
+  use_tcp();
+  clock.turn(options.upstream_timeout);  // The loop's question is over.
+  const std::vector<Asked> asked = ask_many(3);
+  REQUIRE(clock.until([&] { return done_count(asked) == 3; }));
+  closes = false;
+  for (int i = 0; i < 10; ++i) {
+    CHECK(ask_now() == "192.0.2.1");
+  }
+}
+
 TEST_CASE_FIXTURE(StreamFixture, "a server that closes after a few answers answers all") {
   std::map<std::size_t, int> answers;  // Of each connection.
   upstream.set_respond([&](const DnsQuestion& question) {

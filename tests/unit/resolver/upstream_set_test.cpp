@@ -476,6 +476,26 @@ TEST_CASE_FIXTURE(SetFixture, "who stays away is given up before the deadline, a
   CHECK(report(0).counters.hedges == 0);
 }
 
+TEST_CASE_FIXTURE(SetFixture, "two that stay away are given up as soon as one") {
+  repeats = true;
+  for (DnsAdversary* upstream : {&first, &second}) {
+    upstream->set_respond(
+        [](const DnsQuestion&) { return DnsScript{act(test::DnsAct::Kind::Reset)}; });
+    upstream->ignore_loop_probes();
+  }
+  use({"tcp://" + first.address(), "tcp://" + second.address()});
+  const SteadyTime start = clock.now();
+  const Asked asked = ask();
+  for (int i = 0; i < 100 && !asked.is_done(); ++i) {
+    clock.settle();
+    clock.turn(50ms);
+  }
+  CHECK(asked.text() == "Unreachable");
+  CHECK(clock.now() - start <= 1850ms);
+  CHECK(asked_of(first) == Inquiry::MaxTriesOfUnreachable);
+  CHECK(asked_of(second) == Inquiry::MaxTriesOfUnreachable);
+}
+
 TEST_CASE_FIXTURE(SetFixture, "a question costs no more than eight") {
   use({first.address(), second.address(), third.address()});
   for (DnsAdversary* upstream : {&first, &second, &third}) {

@@ -130,6 +130,7 @@ TEST_CASE("reverse names that fall through do so past the empty zones") {
   CHECK(with.ask("7.0.96.10.in-addr.arpa.", RecordType::PTR) == "NOERROR aa");
   CHECK(with.ask("8.0.96.10.in-addr.arpa.", RecordType::PTR) == "elsewhere");
   CHECK(with.ask("8.8.8.8.in-addr.arpa.", RecordType::PTR) == "elsewhere");
+  CHECK(with.ask("168.192.in-addr.arpa.", RecordType::SOA) == "elsewhere");
   CHECK(with.ask("1.0.0.127.in-addr.arpa.", RecordType::PTR) == "NOERROR aa");
   CHECK(with.ask("1.0.0.d.f.ip6.arpa.", RecordType::PTR) == "NXDOMAIN aa");
 
