@@ -87,9 +87,9 @@ enum class FileEditOutcome : std::uint8_t {
 Result<FileEditOutcome> edit_file(FileCalls& calls, const FileEdit& edit, std::string_view content);
 
 // Puts back what the backup holds, or removes the file when there was none, and then removes the
-// backup.  Unchanged: there is no backup, and what
-// stands there is not own, or it is as the backup.  Fails when somebody else changed the file since
-// it was edited, and when an own file has no backup; nothing is changed then.
+// backup.  Unchanged: there is no backup, and what stands there is not own, or it is as the backup.
+// Fails when somebody else changed the file since it was edited, and when an own file has no
+// backup; nothing is changed then.
 Result<FileEditOutcome> revert_file(FileCalls& calls, const FileEdit& edit);
 
 }  // namespace waypost

@@ -176,6 +176,11 @@ Result<void> NetlinkSocket::send(NetlinkRequest& request) {
 }
 
 Result<NetlinkSocket::More> NetlinkSocket::receive(const Visit& visit, bool wait) {
+  return take(visit, wait, std::nullopt);
+}
+
+Result<NetlinkSocket::More> NetlinkSocket::take(const Visit& visit, bool wait,
+                                                std::optional<std::uint32_t> only) {
   buffer_.resize(ReceiveSize / sizeof(std::uint64_t));
   const ssize_t size = ::recv(fd_, buffer_.data(), ReceiveSize, wait ? 0 : MSG_DONTWAIT);
   if (size < 0) {
@@ -190,6 +195,9 @@ Result<NetlinkSocket::More> NetlinkSocket::receive(const Visit& visit, bool wait
   const auto* header = reinterpret_cast<const nlmsghdr*>(buffer_.data());
   auto left = static_cast<int>(size);
   for (; mnl_nlmsg_ok(header, left); header = mnl_nlmsg_next(header, &left)) {
+    if (only && header->nlmsg_seq != *only) {
+      continue;
+    }
     if (header->nlmsg_type == NLMSG_DONE) {
       return More::No;
     }
@@ -212,7 +220,7 @@ Result<void> NetlinkSocket::exchange(NetlinkRequest& request, const Visit& visit
     return sent;
   }
   for (;;) {
-    const Result<More> more = receive(visit, true);
+    const Result<More> more = take(visit, true, sequence_);
     if (!more) {
       return std::unexpected(more.error());
     }

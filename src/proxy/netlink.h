@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -77,9 +78,9 @@ class NetlinkSocket {
 
   int fd() const noexcept { return fd_; }
 
-  // Sends and visits what is answered, until the end of the answer or until `visit` has enough.
-  // Blocks.  Fails with the kernel's error, NotFound for ENOENT and
-  // ENODEV.
+  // Sends and visits what is answered, until the end of the answer or until `visit` has enough;
+  // what is left of earlier answers is passed over.  Blocks.  Fails with the kernel's error,
+  // NotFound for ENOENT and ENODEV.
   Result<void> exchange(NetlinkRequest& request, const Visit& visit);
 
   // The two halves.  receive() takes one datagram, waits for it unless `wait` is false, and returns
@@ -90,6 +91,9 @@ class NetlinkSocket {
 
  private:
   NetlinkSocket(int fd, std::uint32_t port) noexcept : fd_(fd), port_(port) {}
+  // `only`: the sequence number of the messages that are looked at; none: all are.
+  Result<More> take(const Visit& visit, bool wait, std::optional<std::uint32_t> only);
+
   int fd_;
   std::uint32_t port_;
   std::uint32_t sequence_ = 0;

@@ -5,8 +5,7 @@
 //   FORMERR or NOTIMP to EDNS (RFC 6891, 7)                      -> again without, and remembered
 //   the question comes back in another case                      -> again over TCP; remembered if
 //                                                                   the server does so there too
-//   a connection that had worked is closed                       -> again on another (RFC
-//   7766, 6.2.4)
+//   a connection that had worked is closed (RFC 7766, 6.2.4)     -> again on another
 //
 // All of that within the time for one upstream.  Each question over UDP has a socket of its own:
 // connected, so that the kernel drops what comes from elsewhere and tells of ICMP errors, and at a
