@@ -104,15 +104,20 @@ Offset read_additional(Bytes packet, Offset at, Query& query) noexcept {
   return body.end();
 }
 
+// All of them; nothing may follow.  Inline, for nearly all queries have one or none.
+[[gnu::always_inline]] inline bool read_additionals(Bytes packet, Offset at, std::uint16_t count,
+                                                    Query& query) noexcept {
+  for (std::uint16_t i = 0; i < count && at != Broken; ++i) {
+    at = read_additional(packet, at, query);
+  }
+  return at == packet.size();
+}
+
 // Whether a message without questions, answers and authorities asks for a cookie (RFC 7873, 5.4).
 // Not inline: read_query() keeps its registers for messages with a question.
 [[gnu::noinline]] bool asks_for_cookie(Bytes packet, std::uint16_t additionals,
                                        Query& query) noexcept {
-  Offset at = HeaderSize;
-  for (std::uint16_t i = 0; i < additionals && at != Broken; ++i) {
-    at = read_additional(packet, at, query);
-  }
-  return at == packet.size() && query.edns.has_cookie;
+  return read_additionals(packet, HeaderSize, additionals, query) && query.edns.has_cookie;
 }
 
 }  // namespace
@@ -166,10 +171,7 @@ ReadVerdict read_query(Bytes packet, Query& query) noexcept {
   if (authorities == 1) {
     at = read_ixfr_soa(packet, at, query);
   }
-  for (std::uint16_t i = 0; i < additionals && at != Broken; ++i) {
-    at = read_additional(packet, at, query);
-  }
-  if (at != packet.size()) {
+  if (!read_additionals(packet, at, additionals, query)) {
     return ReadVerdict::FormErr;
   }
   return query.edns.version != 0 ? ReadVerdict::BadVersion : ReadVerdict::Answer;

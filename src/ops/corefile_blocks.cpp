@@ -136,9 +136,7 @@ void Translator::combine_cluster() {
   }
   bool has_domain = false;
   for (const Zone& zone : owner->cluster) {
-    const bool is_served =
-        std::any_of(owner->zones.begin(), owner->zones.end(),
-                    [&](const Zone& each) { return zone.name.is_within(each.name); });
+    const bool is_served = covers(owner->zones, zone.name);
     if (!is_served) {
       complain(zone.place, "kubernetes: found the zone '" + zone.text +
                                "', expected one within a zone of its server block");
@@ -186,9 +184,7 @@ bool Translator::is_stub_domain(const Block& block, const Zone& other, const Zon
                            other.name == cluster.name.child("pod");
   return !is_reserved && !dns::is_reverse(other.name) &&
          std::any_of(block.forwards.begin(), block.forwards.end(), [&](const Forward& forward) {
-           return !forward.upstreams.front().starts_with('/') &&
-                  std::any_of(forward.zones.begin(), forward.zones.end(),
-                              [&](const Zone& each) { return other.name.is_within(each.name); });
+           return !forward.upstreams.front().starts_with('/') && covers(forward.zones, other.name);
          });
 }
 
@@ -206,10 +202,7 @@ void Translator::check_other_blocks(const Block& owner, const Zone& zone) {
       if (&block == &owner || (!is_below && !is_above)) {
         continue;
       }
-      const bool falls_through =
-          falls_through_everywhere_ ||
-          std::any_of(fallthrough_.begin(), fallthrough_.end(),
-                      [&](const Zone& each) { return zone.name.is_within(each.name); });
+      const bool falls_through = falls_through_everywhere_ || covers(fallthrough_, zone.name);
       if (is_below && dns::is_reverse(zone.name) && falls_through && !owner.forwards.empty()) {
         note(other.place,
              "the addresses of the cluster's Services below '" + other.text +
@@ -290,24 +283,20 @@ void Translator::combine_policies() {
 // Names of a block that it has no answer to are refused by CoreDNS.  Here they would go to whoever
 // is asked for the names around them, so that a last template refuses them.
 void Translator::close(const Block& block, const Zone& zone) {
-  const auto covers = [&](const std::vector<Zone>& zones) {
-    return std::any_of(zones.begin(), zones.end(),
-                       [&](const Zone& each) { return zone.name.is_within(each.name); });
-  };
   const bool has_answers =
-      covers(block.cluster) || covers(block.answered) ||
+      covers(block.cluster, zone.name) || covers(block.answered, zone.name) ||
       std::any_of(block.forwards.begin(), block.forwards.end(),
-                  [&](const Forward& forward) { return covers(forward.zones); });
+                  [&](const Forward& forward) { return covers(forward.zones, zone.name); });
   if (has_answers || zone.name.is_root() || block.has_chaos) {
     return;
   }
   for (const Block& other : blocks_) {
     for (const Forward& forward : other.forwards) {
-      if (!covers(forward.zones)) {
+      if (!covers(forward.zones, zone.name)) {
         continue;
       }
-      const bool is_of_cluster =
-          std::ranges::any_of(blocks_, [&](const Block& each) { return covers(each.cluster); });
+      const bool is_of_cluster = std::ranges::any_of(
+          blocks_, [&](const Block& each) { return covers(each.cluster, zone.name); });
       if (block.has_hosts || !block.forwards.empty() || is_of_cluster) {
         return complain(zone.place,
                         "found no directive that has all names of the zone '" + zone.text +

@@ -197,8 +197,7 @@ void Translator::combine_cache() {
   }
   for (const auto& [zone, place] : uncached_) {
     const bool is_cluster = std::any_of(blocks_.begin(), blocks_.end(), [&](const Block& block) {
-      return std::any_of(block.cluster.begin(), block.cluster.end(),
-                         [&](const Zone& each) { return zone.name.is_within(each.name); });
+      return covers(block.cluster, zone.name);
     });
     if (!is_cluster) {
       complain(place, "cache disable: found the zone '" + zone.text +

@@ -132,18 +132,10 @@ std::vector<Translator::Zone> Translator::rule_zones(const Line& line, std::size
 // " zone A B except C": the zones, without what lies in blocks with longer ones.
 std::string Translator::scope_words(const std::vector<Zone>& zones) const {
   std::string except;
-  for (const Block& other : blocks_) {
-    for (const Zone& each : other.zones) {
-      const bool is_below = &other != block_ && std::ranges::any_of(zones, [&](const Zone& zone) {
-        return each.name.is_within(zone.name) && !zone.name.is_within(each.name);
-      });
-      if (is_below) {
-        except += (except.empty() ? " except " : " ") + each.text;
-      }
-    }
+  for (const Zone* below : zones_below(zones)) {
+    except += (except.empty() ? " except " : " ") + below->text;
   }
-  const bool is_all =
-      std::ranges::any_of(zones, [](const Zone& zone) { return zone.name.is_root(); });
+  const bool is_all = covers(zones, dns::Name());
   if (is_all && (except.empty() || zones.size() == 1)) {
     return except;
   }
@@ -155,26 +147,16 @@ std::string Translator::scope_words(const std::vector<Zone>& zones) const {
 }
 
 bool Translator::has_name(const std::vector<Zone>& zones, const dns::Name& name) const {
-  return std::ranges::any_of(zones, [&](const Zone& each) { return name.is_within(each.name); }) &&
-         is_of_block(name);
+  return covers(zones, name) && is_of_block(name);
 }
 
 // Names of a block with a longer zone are that block's alone.
 void Translator::check_rules_of_all(const Line& line) {
-  for (const Block& other : blocks_) {
-    for (const Zone& zone : other.zones) {
-      const bool is_below =
-          &other != block_ &&
-          std::any_of(block_->zones.begin(), block_->zones.end(), [&](const Zone& mine) {
-            return zone.name.is_within(mine.name) && !mine.name.is_within(zone.name);
-          });
-      if (is_below) {
-        note(line.place(),
-             line.name() + ": is for the names of '" + zone.text + "' (" + zone.place.to_text() +
-                 "), too",
-             true);
-      }
-    }
+  for (const Zone* below : zones_below(block_->zones)) {
+    note(line.place(),
+         line.name() + ": is for the names of '" + below->text + "' (" + below->place.to_text() +
+             "), too",
+         true);
   }
 }
 
@@ -218,13 +200,12 @@ void Translator::read_hosts(const Line& line) {
   const bool has_reverse = std::ranges::any_of(
       block_->zones, [](const Zone& zone) { return has_reverse_names(zone.name); });
   if (!zones.empty() || has_reverse) {
-    const bool is_all =
-        std::ranges::any_of(zones, [](const Zone& zone) { return zone.name.is_root(); });
+    const bool is_all = covers(zones, dns::Name());
     if (!is_all) {
       note(line.place(), "hosts: names of " + file + " outside of its zones are answered, too",
            true);
     }
-    block_->rules_of_all.push_back(&line);
+    check_rules_of_all(line);
     add("hostsFiles", file, line.place(), "hosts");
     hosts_.emplace_back(line.place(), has_reverse);
   }
@@ -241,22 +222,15 @@ void Translator::read_hosts(const Line& line) {
   rest.block = std::move(options);
   read_options(rest);
   for (const Zone& zone : zones) {
-    const bool falls_through =
-        hosts_fall_through_ ||
-        std::any_of(hosts_through_.begin(), hosts_through_.end(),
-                    [&](const Zone& each) { return zone.name.is_within(each.name); });
+    const bool falls_through = hosts_fall_through_ || covers(hosts_through_, zone.name);
     if (!falls_through && !hosts_through_.empty()) {
       complain(line.place(), "hosts fallthrough: found zones that are not all of '" + zone.text +
                                  "', expected all of it or nothing");
     } else if (!falls_through && !dns::is_reverse(zone.name)) {
-      for (const Block& other : blocks_) {
-        for (const Zone& each : other.zones) {
-          if (&other != block_ && each.name.is_within(zone.name)) {
-            complain(line.place(), "hosts: found no fallthrough for '" + zone.text +
-                                       "', expected one, for what '" + each.text + "' (" +
-                                       each.place.to_text() + ") has would be denied, too");
-          }
-        }
+      for (const Zone* below : zones_below({zone})) {
+        complain(line.place(), "hosts: found no fallthrough for '" + zone.text +
+                                   "', expected one, for what '" + below->text + "' (" +
+                                   below->place.to_text() + ") has would be denied, too");
       }
       add("hostsZones", zone.text, line.place(), "hosts");
       block_->answered.push_back(zone);
@@ -377,8 +351,7 @@ void Translator::read_rewrite(const Line& line) {
                                "are not rewritten here");
     return;
   }
-  const bool is_all =
-      std::ranges::any_of(block_->zones, [](const Zone& zone) { return zone.name.is_root(); });
+  const bool is_all = covers(block_->zones, dns::Name());
   if (!is_all && !keep_in_block(words)) {
     complain(line.place(),
              "rewrite: found a rule that may fit names outside of its server block, expected a "
@@ -386,7 +359,7 @@ void Translator::read_rewrite(const Line& line) {
              "for all names here");
     return;
   }
-  block_->rules_of_all.push_back(&line);
+  check_rules_of_all(line);
   add("rewrites", text + joined(words, 0), line.place(), "rewrite");
 }
 
@@ -418,8 +391,7 @@ void Translator::read_template(const Line& line) {
   bool falls_through = template_.falls_through;
   if (!template_.through.empty()) {
     falls_through = std::all_of(zones.begin(), zones.end(), [&](const Zone& zone) {
-      return std::any_of(template_.through.begin(), template_.through.end(),
-                         [&](const Zone& each) { return zone.name.is_within(each.name); });
+      return covers(template_.through, zone.name);
     });
     if (!falls_through) {
       complain(line.place(),

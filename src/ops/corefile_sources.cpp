@@ -144,9 +144,7 @@ void Translator::read_forward(const Line& line) {
   }
   for (const Forward& before : block_->forwards) {
     for (const Zone& zone : forward.zones) {
-      const bool is_taken =
-          std::any_of(before.zones.begin(), before.zones.end(),
-                      [&](const Zone& each) { return zone.name.is_within(each.name); });
+      const bool is_taken = covers(before.zones, zone.name);
       if (is_taken) {
         return complain(line.place(), "forward: found the zone '" + zone.text +
                                           "' behind the forward of " + before.place.to_text() +

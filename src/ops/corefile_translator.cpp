@@ -54,12 +54,6 @@ CorefileSettings Translator::run(corefile::Corefile corefile) {
       read_line(line);
     }
   }
-  for (Block& block : blocks_) {
-    block_ = &block;
-    for (const Line* line : block.rules_of_all) {
-      check_rules_of_all(*line);
-    }
-  }
   combine_listeners();
   combine_cluster();
   combine_forwards();
@@ -307,6 +301,25 @@ std::vector<Translator::Zone> Translator::within_block(const Zone& zone) const {
       add_zone(zone, out);
     } else if (mine.name.is_within(zone.name)) {
       add_zone(mine, out);
+    }
+  }
+  return out;
+}
+
+bool Translator::covers(const std::vector<Zone>& zones, const dns::Name& name) {
+  return std::ranges::any_of(zones, [&](const Zone& zone) { return name.is_within(zone.name); });
+}
+
+std::vector<const Translator::Zone*> Translator::zones_below(const std::vector<Zone>& zones) const {
+  std::vector<const Zone*> out;
+  for (const Block& other : blocks_) {
+    for (const Zone& each : other.zones) {
+      const bool is_below = std::ranges::any_of(zones, [&](const Zone& zone) {
+        return each.name.is_within(zone.name) && each.name != zone.name;
+      });
+      if (&other != block_ && is_below) {
+        out.push_back(&each);
+      }
     }
   }
   return out;

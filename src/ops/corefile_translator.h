@@ -67,7 +67,6 @@ class Translator {
     bool has_cache = false;
     bool has_hosts = false;
     std::vector<Zone> answered;  // Zones of which hosts has an answer for all names.
-    std::vector<const corefile::Line*> rules_of_all;  // What becomes rules for all names.
     corefile::Place place;
   };
   struct Given {
@@ -108,6 +107,10 @@ class Translator {
   void set_duration(std::string_view key, const corefile::Line& line, std::size_t at);
   // Zones that a word stands for; several for a prefix.
   std::vector<Zone> zones_of(const corefile::Word& word, const std::string& text);
+  // Whether one of the zones has the name.
+  static bool covers(const std::vector<Zone>& zones, const dns::Name& name);
+  // Zones of other blocks below one of these.
+  std::vector<const Zone*> zones_below(const std::vector<Zone>& zones) const;
   // Each once.
   std::vector<Zone> argument_zones(const corefile::Line& line, std::size_t from);
   static void add_zone(Zone zone, std::vector<Zone>& to);

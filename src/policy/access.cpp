@@ -91,7 +91,7 @@ bool AccessRule::fits(const dns::NameKey& name, dns::RecordType type,
       fits_type && (clients.empty() ||
                     std::any_of(clients.begin(), clients.end(),
                                 [&](const IpPrefix& prefix) { return prefix.contains(client); }));
-  return fits_client && scope.labels_within(name).has_value();
+  return fits_client && scope.find(name).has_value();
 }
 
 const AccessRule* find_rule(std::span<const AccessRule> rules, const dns::NameKey& name,

@@ -446,16 +446,14 @@ Choice choose(const std::vector<TemplateRule>& rules, const dns::NameKey& name, 
     if (rule.type && *rule.type != type) {
       continue;
     }
-    const auto labels = rule.scope.labels_within(name);
-    if (!labels) {
+    const auto within = rule.scope.find(name);
+    if (!within) {
       continue;
     }
-    Choice choice{.rule = &rule, .zone_labels = *labels};
-    for (std::size_t i = 0; i < rule.zone_texts.size(); ++i) {
-      const dns::Name& zone = rule.scope.zones[i];
-      if (zone.label_count() == *labels && name.is_within(zone.wire(), *labels)) {
-        choice.zone = rule.zone_texts[i];
-      }
+    Choice choice{.rule = &rule, .zone_labels = within->labels};
+    if (within->zone != nullptr) {
+      choice.zone =
+          rule.zone_texts[static_cast<std::size_t>(within->zone - rule.scope.zones.data())];
     }
     choice.fit = fit(rule, room);
     if (choice.fit != Fit::Misses || rule.is_last_word) {

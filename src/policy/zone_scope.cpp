@@ -7,16 +7,16 @@
 namespace waypost::policy {
 namespace {
 
-std::optional<std::size_t> longest(std::span<const dns::Name> zones,
-                                   const dns::NameKey& name) noexcept {
-  std::optional<std::size_t> most;
+std::optional<ZoneScope::Match> longest(std::span<const dns::Name> zones,
+                                        const dns::NameKey& name) noexcept {
+  std::optional<ZoneScope::Match> best;
   for (const dns::Name& zone : zones) {
     const std::size_t labels = zone.label_count();
-    if ((!most || labels > *most) && name.is_within(zone.wire(), labels)) {
-      most = labels;
+    if ((!best || labels > best->labels) && name.is_within(zone.wire(), labels)) {
+      best = {.zone = &zone, .labels = labels};
     }
   }
-  return most;
+  return best;
 }
 
 }  // namespace
@@ -30,13 +30,13 @@ Result<void> ZoneScope::add(std::string_view keyword, std::string_view zone) {
   return {};
 }
 
-std::optional<std::size_t> ZoneScope::labels_within(const dns::NameKey& name) const noexcept {
-  const auto within = zones.empty() ? std::optional<std::size_t>(0) : longest(zones, name);
+std::optional<ZoneScope::Match> ZoneScope::find(const dns::NameKey& name) const noexcept {
+  const auto within = zones.empty() ? std::optional<Match>(Match{}) : longest(zones, name);
   if (!within || exceptions.empty()) {
     return within;
   }
   const auto excepted = longest(exceptions, name);
-  return excepted && *excepted >= *within ? std::nullopt : within;
+  return excepted && excepted->labels >= within->labels ? std::nullopt : within;
 }
 
 }  // namespace waypost::policy

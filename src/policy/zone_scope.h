@@ -20,9 +20,13 @@ struct ZoneScope {
   // Adds to what `keyword` says, "zone" or "except".
   Result<void> add(std::string_view keyword, std::string_view zone);
 
-  // How many labels the longest of the zones has that the name lies within, 0 where all names are
-  // meant; nothing when there is none, or when an exception that is as long has the name.
-  std::optional<std::size_t> labels_within(const dns::NameKey& name) const noexcept;
+  struct Match {
+    const dns::Name* zone = nullptr;  // One of `zones`; null where all names are meant.
+    std::size_t labels = 0;           // Of it.
+  };
+  // The longest of the zones that the name lies within; nothing when there is none, or when an
+  // exception that is as long has the name.
+  std::optional<Match> find(const dns::NameKey& name) const noexcept;
 };
 
 }  // namespace waypost::policy

@@ -32,6 +32,12 @@ class StreamFixture : public ForwarderFixture {
   DnsAdversary upstream{context};
 
   void use_tcp() { use({"tcp://" + upstream.address()}); }
+  // The same with nothing on its connections but what a test asks.
+  void use_tcp_without_probes() {
+    upstream.ignore_loop_probes();
+    use_tcp();
+    clock.turn(options.upstream_timeout);  // The loop's question is over.
+  }
   std::vector<Asked> ask_many(std::size_t count) {
     std::vector<Asked> asked;
     for (std::size_t i = 0; i < count; ++i) {
@@ -181,9 +187,7 @@ TEST_CASE_FIXTURE(StreamFixture,
   upstream.set_respond([](const DnsQuestion& question) {
     return DnsScript{say(answer_to(question)), act(DnsAct::Kind::HalfClose)};
   });
-  upstream.ignore_loop_probes();
-  use_tcp();
-  clock.turn(options.upstream_timeout);  // The loop's question is over.
+  use_tcp_without_probes();
   const std::vector<Asked> asked = ask_many(10);
   REQUIRE(clock.until([&] { return done_count(asked) == 10; }));
   for (const Asked& one : asked) {
@@ -210,10 +214,8 @@ TEST_CASE_FIXTURE(StreamFixture, "connections that have had their questions make
     return closes ? DnsScript{say(answer_to(question)), act(DnsAct::Kind::HalfClose)}
                   : DnsScript{say(answer_to(question))};
   });
-  upstream.ignore_loop_probes();
   options.max_in_flight = 3;
-  use_tcp();
-  clock.turn(options.upstream_timeout);  // The loop's question is over.
+  use_tcp_without_probes();
   const std::vector<Asked> asked = ask_many(3);
   REQUIRE(clock.until([&] { return done_count(asked) == 3; }));
   closes = false;
@@ -230,9 +232,7 @@ TEST_CASE_FIXTURE(StreamFixture, "a server that closes after a few answers answe
            : count == 3 ? DnsScript{say(answer_to(question)), act(DnsAct::Kind::HalfClose)}
                         : DnsScript{};
   });
-  upstream.ignore_loop_probes();
-  use_tcp();
-  clock.turn(options.upstream_timeout);  // The loop's question is over.
+  use_tcp_without_probes();
   const std::vector<Asked> asked = ask_many(60);
   REQUIRE(clock.until([&] { return done_count(asked) == 60; }));
   for (const Asked& one : asked) {
